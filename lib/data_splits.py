@@ -1,0 +1,92 @@
+"""The prepared data, as prepare_data writes it and every other process reads it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.errors import InputError
+from lib.files import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+DIR_PROCESSED = Path("data/processed")
+
+
+class ArraySplits(NamedTuple):
+    """X: (rows, features) float32, scaled; y: (rows,) int64, indices into the dataset's classes."""
+
+    X_train: NDArray[np.float32]
+    X_val: NDArray[np.float32]
+    X_test: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    y_val: NDArray[np.int64]
+    y_test: NDArray[np.int64]
+
+
+class TensorSplits(NamedTuple):
+    """The same splits as torch tensors on the CPU."""
+
+    X_train: "torch.Tensor"
+    X_val: "torch.Tensor"
+    X_test: "torch.Tensor"
+    y_train: "torch.Tensor"
+    y_val: "torch.Tensor"
+    y_test: "torch.Tensor"
+
+
+class Dataset(NamedTuple):
+    """What the columns and the class indices of the splits stand for."""
+
+    target: str
+    features: list[str]
+    classes: list[str]
+
+
+def save_data_splits(splits: ArraySplits, dir_processed: str | Path) -> None:
+    """Write one .npy file a split."""
+    Path(dir_processed).mkdir(parents=True, exist_ok=True)
+    for name, array in splits._asdict().items():
+        np.save(Path(dir_processed) / f"{name}.npy", array, allow_pickle=False)
+
+
+@overload
+def load_data_splits(dir_processed: str | Path = ..., as_type: Literal["array"] = ...) -> ArraySplits: ...
+@overload
+def load_data_splits(dir_processed: str | Path = ..., *, as_type: Literal["tensor"]) -> TensorSplits: ...
+def load_data_splits(
+    dir_processed: str | Path = DIR_PROCESSED, as_type: Literal["array", "tensor"] = "array"
+) -> ArraySplits | TensorSplits:
+    """Load the six splits as NumPy arrays or as torch tensors.
+
+    Raises InputError when a split is missing or `as_type` is neither.
+    """
+    arrays = ArraySplits(*(_load(Path(dir_processed) / f"{name}.npy") for name in ArraySplits._fields))
+    if as_type == "array":
+        return arrays
+    if as_type == "tensor":
+        import torch  # only here: most processes have no torch
+
+        return TensorSplits(*(torch.from_numpy(array) for array in arrays))
+    raise InputError(f"load_data_splits: as_type is {as_type!r}; use 'array' or 'tensor'")
+
+
+def load_dataset(dir_processed: str | Path = DIR_PROCESSED) -> Dataset:
+    """Load the names of the target, the features and the classes."""
+    path = Path(dir_processed) / "dataset.json"
+    if not path.exists():
+        raise _not_prepared(path)
+    return Dataset(**read_json(path))
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        raise _not_prepared(path) from None
+
+
+def _not_prepared(path: Path) -> InputError:
+    return InputError(f"{path} is missing; run `dvc repro prepare_data` (or `dvc pull`) first")
