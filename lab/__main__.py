@@ -1,0 +1,37 @@
+"""The lab's command line: `python -m lab --help`."""
+
+import sys
+
+import typer
+
+from lib.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def run() -> None:
+    """Run the pipeline (`dvc repro`) and show the models, the one selected, and the goals it met."""
+    from lab.run import run_pipeline
+
+    sys.exit(run_pipeline())
+
+
+@app.command()
+def new_process(name: str) -> None:
+    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
+    from lab.new_process import new_process as write
+
+    write(name)
+
+
+def main() -> None:
+    """Run a verb; a mistake that can be mended is one line and exit code 1."""
+    try:
+        app(prog_name="python -m lab")
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Select the best trained model, test it once, and write it ready to be served.
+
+    dvc repro select_best_model                      when something that it depends on changed
+    python -m lab.run_process select_best_model      now
+
+Reads each model's validation metrics and the model that is best by selection.metric; writes the model in MLflow's
+format with its preprocessing, its test metrics, and its predictions of the test rows.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from lab.params import read_params
+from lab.processes.select_best_model.packaging import save_served_model
+from lab.processes.select_best_model.params import Params
+from lab.processes.select_best_model.selection import ranked, read_candidates
+from lab.processes.select_best_model.served_model import load_classifier
+from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
+from lib.files import replacing, write_json
+from lib.metrics import classification_metrics
+from lib.tracking import Run, run_process
+from lib.viz import plot_confusion_matrix
+
+CANDIDATES = (Path("artifacts/dnn_pytorch"), Path("artifacts/standard_classifiers"))
+OUTPUT = Path("artifacts/best_model")
+
+
+def main(run: Run) -> None:
+    """Read the candidates, select, test, and write the result."""
+    params = read_params(Params)
+    run.log_params(params.model_dump())
+    candidates = read_candidates(CANDIDATES)
+    ranking = ranked(candidates, params.selection.metric)
+    selected = ranking[0]
+    dataset = load_dataset()
+    splits = load_data_splits()
+
+    probabilities = load_classifier(selected)(splits.X_test)
+    predicted = probabilities.argmax(axis=1)
+    test = classification_metrics(splits.y_test, probabilities)
+
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    validation = candidates[selected]
+    write_json(OUTPUT / "metrics.json", {"selected": selected.stem, "test": test, "validation": validation})
+    with replacing(OUTPUT / "comparison.csv") as beside:
+        comparison = pd.DataFrame([candidates[model] for model in ranking], index=[model.stem for model in ranking])
+        comparison.to_csv(beside, index_label="model")
+    with replacing(OUTPUT / "test_predictions.csv") as beside:
+        names = np.array(dataset.classes)
+        pd.DataFrame({"actual": names[splits.y_test], "predicted": names[predicted]}).to_csv(beside, index=False)
+    counts = confusion_matrix(splits.y_test, predicted, labels=range(len(dataset.classes)))
+    plot_confusion_matrix(counts, dataset.classes, OUTPUT / "confusion_matrix.png", f"{selected.stem}, test rows")
+    save_served_model(OUTPUT / "model", selected, DIR_PROCESSED)
+
+    run.set_tags({"lab.selected": selected.stem})
+    run.log_metrics({f"test_{name}": value for name, value in test.items()})
+    run.log_metrics({f"validation_{name}": value for name, value in validation.items()})
+    run.log_artifact(OUTPUT / "confusion_matrix.png")
+    run.log_artifact(OUTPUT / "model")
+    print(f"selected {selected.stem} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
+
+
+if __name__ == "__main__":
+    run_process(main)

@@ -1,0 +1,72 @@
+"""Writing the selected model in MLflow's model format, as the same bytes each time."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.models import Model, infer_signature
+
+from lab.processes.select_best_model import served_model
+
+# What a served network imports of the lab's code.
+NETWORK_CODE = ("__init__.py", "errors.py", "files.py", "pytorch.py")
+
+
+def save_served_model(target: Path, classifier: Path, dir_processed: Path) -> None:
+    """Write an MLflow model to `target`, which is replaced: classifier, preprocessing, signature, input example.
+
+    MLflow would give it a random identity and the time of day; it gets an identity made of its content and no time,
+    so that a result that did not change keeps its bytes.
+    """
+    artifacts = {
+        "classifier": classifier,
+        "dataset": dir_processed / "dataset.json",
+        "preprocessing": dir_processed / "preprocessing.joblib",
+    }
+    example = pd.read_csv(dir_processed / "example_rows.csv").astype("float64")
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        saved = Path(scratch) / "model"
+        mlflow.pyfunc.save_model(
+            saved,
+            python_model=str(Path(served_model.__file__)),
+            artifacts={key: str(file) for key, file in artifacts.items()},
+            code_paths=[str(_network_code(Path(scratch)))] if classifier.suffix == ".pt" else None,
+            signature=infer_signature(example, _predict(artifacts, example)),
+            input_example=example,
+            pip_requirements=_requirements(classifier),
+            mlflow_model=Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00"),
+        )
+        shutil.rmtree(target, ignore_errors=True)
+        saved.rename(target)
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """32 hexadecimal digits, as a UUID has."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]
+
+
+def _predict(artifacts: dict[str, Path], rows: pd.DataFrame) -> pd.DataFrame:
+    model = served_model.ServedModel()
+    context = mlflow.pyfunc.PythonModelContext({key: str(file) for key, file in artifacts.items()}, model_config=None)
+    model.load_context(context)
+    return model.predict(context, rows)
+
+
+def _network_code(scratch: Path) -> Path:
+    """A copy of lib with only what a network needs: the whole of it would make every helper a part of the model."""
+    (scratch / "lib").mkdir()
+    for file in NETWORK_CODE:
+        shutil.copy(Path("lib") / file, scratch / "lib" / file)
+    return scratch / "lib"
+
+
+def _requirements(classifier: Path) -> list[str]:
+    """What serving needs, at the versions that trained; a build's own mark (torch's "+cpu") is left to the server."""
+    packages = ["joblib", "numpy", "pandas", "scikit-learn", *(["torch"] if classifier.suffix == ".pt" else [])]
+    pinned = [f"{package}=={version(package).split('+')[0]}" for package in packages]
+    return [f"mlflow=={version('mlflow-skinny')}", *pinned]

@@ -1,0 +1,17 @@
+"""What select_best_model reads from params.yaml."""
+
+from typing import Literal
+
+from lab.params import Strict
+
+
+class Selection(Strict):
+    """How the best of the trained models is found."""
+
+    metric: Literal["accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc"]
+
+
+class Params(Strict):
+    """The sections this process reads."""
+
+    selection: Selection

@@ -1,0 +1,79 @@
+"""Acceptance criteria: thresholds in a YAML file, judged against the metrics that the pipeline wrote."""
+
+from functools import reduce
+from math import inf, isinf
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from lib.errors import InputError
+from lib.files import read_json
+
+GOALS_FILE = Path("goals/goals.yaml")
+
+
+class Goal(BaseModel):
+    """One threshold on one metric of one result file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    goal: str = Field(min_length=1)
+    file: str
+    metric: str
+    at_least: float = -inf
+    at_most: float = inf
+    ambition: bool = False
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if isinf(self.at_least) == isinf(self.at_most):
+            raise ValueError("give either at_least or at_most")
+        return self
+
+    @property
+    def threshold(self) -> str:
+        """The threshold as people write it."""
+        return f"≤ {self.at_most}" if isinf(self.at_least) else f"≥ {self.at_least}"
+
+
+class Verdict(NamedTuple):
+    """A goal, the value that was reached, and whether that is enough."""
+
+    goal: Goal
+    value: float
+    met: bool
+
+
+def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
+    """Read and check the goals. Raises InputError naming each wrong key and its value."""
+    try:
+        return TypeAdapter(list[Goal]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {p['msg']}" for p in error.errors()]
+        raise InputError("\n".join(f"{path}: goal {problem}" for problem in problems)) from None
+
+
+def judge(goal: Goal, results: Path = Path()) -> Verdict:
+    """Judge one goal by the result files below `results`.
+
+    Raises FileNotFoundError when the pipeline has not written them, InputError when they lack the metric.
+    """
+    metrics: Any = read_json(results / goal.file)
+    try:
+        value = float(reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics))
+    except (KeyError, TypeError, ValueError):
+        known = ", ".join(sorted(_numbers(metrics)))
+        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
+    return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
+
+
+def _numbers(metrics: Any, prefix: str = "") -> list[str]:
+    if isinstance(metrics, dict):
+        return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
+    return [prefix[:-1]] if isinstance(metrics, int | float) else []
