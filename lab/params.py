@@ -1,13 +1,16 @@
 """params.yaml, validated as a whole. Each process declares the sections it reads in its own params.py.
 
-    python -m lab.params      checks params.yaml and prints what is wrong with it
+    python -m lab.params      checks params.yaml and prints all that is wrong with it
+
+Every process checks every section, so a mistake is refused by the first process, not by the last.
 """
 
+import re
 import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -42,66 +45,104 @@ ParamsType = TypeVar("ParamsType", bound=Strict)
 def read_params(of: type[ParamsType], path: Path = PARAMS_FILE) -> ParamsType:
     """Validate the whole of params.yaml and return the sections that `of` declares.
 
-    Raises InputError naming each wrong key, its value and what is allowed.
+    Raises InputError with a line for each wrong key: the file, the key, its value and what is allowed.
     """
-    everything = _read_yaml(path)
+    whole = validate(whole_schema(), read_yaml(path), path)
+    return of(**{section: getattr(whole, section) for section in of.model_fields})
+
+
+def validate(schema: type[ParamsType], content: dict[str, Any], path: Path) -> ParamsType:
+    """Return `content` as an instance of `schema`; `path` is the file to name. Raises InputError as `read_params`."""
     try:
-        whole_schema().model_validate(everything)
-        return of.model_validate({name: everything[name] for name in of.model_fields})
+        return schema.model_validate(content)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(path, problem) for problem in error.errors())) from None
+        raise InputError("\n".join(_explain(schema, problem, path) for problem in error.errors())) from None
 
 
 @cache
 def whole_schema() -> type[Strict]:
-    """The union of the sections that the processes declare."""
+    """The union of the sections that the processes declare. Raises InputError where two processes differ."""
     fields: dict[str, Any] = {}
-    for name, declared in [("lab", CommonParams), *process_params().items()]:
+    for name, declared in {"lab": CommonParams, **process_params()}.items():
         for section, info in declared.model_fields.items():
-            if fields.setdefault(section, (info.annotation, info))[0] is not info.annotation:
-                raise InputError(f"{name}: section {section!r} is declared differently by another process")
+            if fields.setdefault(section, (info.annotation, info))[0] != info.annotation:
+                raise InputError(
+                    f"lab/processes/{name}/params.py: section {section} is declared by another process too; "
+                    "declare its class once, in lab/params.py, and use it in both"
+                )
     return create_model("Params", __base__=Strict, **fields)
 
 
 def process_params() -> dict[str, type[Strict]]:
     """Each process's declaration: the class `Params` of its params.py, where it has one."""
     return {
-        folder.parent.name: import_module(f"lab.processes.{folder.parent.name}.params").Params
-        for folder in sorted(PROCESSES.glob("*/params.py"))
+        path.parent.name: import_module(f"lab.processes.{path.parent.name}.params").Params
+        for path in sorted(PROCESSES.glob("*/params.py"))
     }
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of sections. Raises InputError when it is missing, no YAML, or has a key twice."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            content = yaml.load(stream, _Loader)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds {type(content).__name__}, not sections; restore it with `git checkout {path}`")
+        raise InputError(f"{path} holds {content!r}, not sections; restore it with `git checkout {path}`")
     return content
 
 
-def _explain(path: Path, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader, which by itself silently takes the last of two equal keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [str(key.value) for key, _ in node.value]
+        for index, (key, _) in enumerate(node.value):
+            if names[index] in names[:index]:
+                problem = f"{names[index]} stands here for the second time; keep one"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+# 1e-3 is a number to YAML 1.2, to DVC and to people; to PyYAML alone it is text.
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def _explain(schema: type[BaseModel], problem: Any, path: Path) -> str:
+    *parent, name = problem["loc"]
+    key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        parent = problem["loc"][:-1]
-        return f"{path}: {key} is unknown; allowed here: {', '.join(_allowed(parent))}"
+        return f"{path}: {key} (= {problem['input']!r:.60}) is unknown; allowed here: {_allowed(schema, parent)}"
     if problem["type"] == "missing":
-        return f"{path}: {key} is missing; add it"
-    return f"{path}: {key} is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        return f"{path}: {key} is missing; add {name} back, with its reason"
+    return f"{path}: {key} is {problem['input']!r:.60}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
-def _allowed(location: tuple[Any, ...]) -> list[str]:
-    model: Any = whole_schema()
+def _allowed(schema: type[BaseModel], location: list[Any]) -> str:
     for part in location:
-        model = model.model_fields[part].annotation
-    return sorted(model.model_fields)
+        if part in schema.model_fields:  # else it is a list's index
+            schema = _model_in(schema.model_fields[part].annotation) or schema
+    return ", ".join(sorted(schema.model_fields))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+
+
+def main() -> None:
+    """Check params.yaml."""
+    from lab import params  # the module that the processes import, which `__main__` is not
+
+    try:
+        params.read_params(params.CommonParams)
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    try:
-        read_params(CommonParams)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    main()
