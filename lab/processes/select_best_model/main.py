@@ -14,13 +14,13 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from lab.params import read_params
+from lab.processes.select_best_model.candidates import read_candidates
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
-from lab.processes.select_best_model.selection import ranked, read_candidates
 from lab.processes.select_best_model.served_model import load_classifier
 from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
 from lib.files import replacing, write_json
-from lib.metrics import classification_metrics
+from lib.metrics import best_first, classification_metrics
 from lib.tracking import Run, run_process
 from lib.viz import plot_confusion_matrix
 
@@ -33,34 +33,32 @@ def main(run: Run) -> None:
     params = read_params(Params)
     run.log_params(params.model_dump())
     candidates = read_candidates(CANDIDATES)
-    ranking = ranked(candidates, params.selection.metric)
-    selected = ranking[0]
+    ranking = best_first({name: model.metrics for name, model in candidates.items()}, params.selection.metric)
+    selected, best = ranking[0], candidates[ranking[0]]
     dataset = load_dataset()
     splits = load_data_splits()
 
-    probabilities = load_classifier(selected)(splits.X_test)
+    probabilities = load_classifier(best.file)(splits.X_test)
     predicted = probabilities.argmax(axis=1)
     test = classification_metrics(splits.y_test, probabilities)
 
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    validation = candidates[selected]
-    write_json(OUTPUT / "metrics.json", {"selected": selected.stem, "test": test, "validation": validation})
+    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": test, "validation": best.metrics})
     with replacing(OUTPUT / "comparison.csv") as beside:
-        comparison = pd.DataFrame([candidates[model] for model in ranking], index=[model.stem for model in ranking])
+        comparison = pd.DataFrame([candidates[name].metrics for name in ranking], index=ranking)
         comparison.to_csv(beside, index_label="model")
     with replacing(OUTPUT / "test_predictions.csv") as beside:
         names = np.array(dataset.classes)
         pd.DataFrame({"actual": names[splits.y_test], "predicted": names[predicted]}).to_csv(beside, index=False)
     counts = confusion_matrix(splits.y_test, predicted, labels=range(len(dataset.classes)))
-    plot_confusion_matrix(counts, dataset.classes, OUTPUT / "confusion_matrix.png", f"{selected.stem}, test rows")
-    save_served_model(OUTPUT / "model", selected, DIR_PROCESSED)
+    plot_confusion_matrix(counts, dataset.classes, OUTPUT / "confusion_matrix.png", f"{selected}, test rows")
+    save_served_model(OUTPUT / "model", best.file, DIR_PROCESSED)
 
-    run.set_tags({"lab.selected": selected.stem})
+    run.set_tags({"lab.selected": selected})
     run.log_metrics({f"test_{name}": value for name, value in test.items()})
-    run.log_metrics({f"validation_{name}": value for name, value in validation.items()})
+    run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
     run.log_artifact(OUTPUT / "confusion_matrix.png")
     run.log_artifact(OUTPUT / "model")
-    print(f"selected {selected.stem} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
+    print(f"selected {selected} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Writing the selected model in MLflow's model format, as the same bytes each time."""
 
 import hashlib
+import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +15,9 @@ from mlflow.models import Model, infer_signature
 
 from lab.processes.select_best_model import served_model
 
+# It would tell at each run that this environment has no pip, and that it checks the example.
+logging.getLogger("mlflow").setLevel(logging.ERROR)
+
 # What a served network imports of the lab's code.
 NETWORK_CODE = ("__init__.py", "errors.py", "files.py", "pytorch.py")
 
@@ -20,27 +25,34 @@ NETWORK_CODE = ("__init__.py", "errors.py", "files.py", "pytorch.py")
 def save_served_model(target: Path, classifier: Path, dir_processed: Path) -> None:
     """Write an MLflow model to `target`, which is replaced: classifier, preprocessing, signature, input example.
 
-    MLflow would give it a random identity and the time of day; it gets an identity made of its content and no time,
-    so that a result that did not change keeps its bytes.
+    MLflow would write down a random identity, the time of day and where this repository lies; the model gets an
+    identity made of its content and none of the rest, so that a result that did not change keeps its bytes.
     """
     artifacts = {
         "classifier": classifier,
         "dataset": dir_processed / "dataset.json",
         "preprocessing": dir_processed / "preprocessing.joblib",
     }
-    example = pd.read_csv(dir_processed / "example_rows.csv").astype("float64")
+    example = pd.read_csv(dir_processed / "example_rows.csv")
+    with warnings.catch_warnings():
+        # Whole numbers can't be missing, says MLflow; prepare_data refuses missing values anyway.
+        warnings.filterwarnings("ignore", message="(?s).*integer column")
+        signature = infer_signature(example, _predict(artifacts, example))
+    model = Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         saved = Path(scratch) / "model"
         mlflow.pyfunc.save_model(
             saved,
-            python_model=str(Path(served_model.__file__)),
+            python_model=served_model.__file__,
             artifacts={key: str(file) for key, file in artifacts.items()},
             code_paths=[str(_network_code(Path(scratch)))] if classifier.suffix == ".pt" else None,
-            signature=infer_signature(example, _predict(artifacts, example)),
+            signature=signature,
             input_example=example,
             pip_requirements=_requirements(classifier),
-            mlflow_model=Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00"),
+            mlflow_model=model,
         )
+        model.flavors["python_function"]["model_code_path"] = Path(served_model.__file__).name
+        model.save(saved / "MLmodel")
         shutil.rmtree(target, ignore_errors=True)
         saved.rename(target)
 

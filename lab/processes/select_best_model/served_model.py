@@ -43,7 +43,7 @@ class ServedModel(PythonModel):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """One row out for each row in: `label`, and `probability_<class>` for each class."""
         rows = np.asarray(self._preprocessing.transform(model_input), dtype=np.float32)
-        probabilities = self._classifier(rows)
+        probabilities = self._classifier(rows).astype(np.float64)
         answer = pd.DataFrame(
             probabilities, columns=[f"probability_{name}" for name in self._classes], index=model_input.index
         )
