@@ -163,16 +163,21 @@ def test_the_command_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> N
 
 
 def without_reason(text: str) -> list[str]:
-    """The keys of a YAML text's leaves that have no comment on their line."""
+    """The keys of a YAML text's leaves that have no comment beside them."""
     lines = text.splitlines()
 
-    def walk(node: yaml.Node, key: str) -> list[str]:
-        if isinstance(node, yaml.MappingNode) and not node.flow_style:
-            return [bare for name, value in node.value for bare in walk(value, f"{key}.{name.value}".strip("."))]
-        rest_of_line = lines[node.end_mark.line][node.end_mark.column :]
-        return [] if rest_of_line.partition("#")[2].strip() else [key]
+    def walk(node: yaml.Node, parent: str = "") -> list[str]:
+        if not isinstance(node, yaml.MappingNode):
+            return []
+        return [bare for name, value in node.value for bare in of_key(name, value, f"{parent}{name.value}")]
 
-    return walk(yaml.compose(text), "")
+    def of_key(name: yaml.Node, value: yaml.Node, key: str) -> list[str]:
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            return walk(value, f"{key}.")
+        beside = value.end_mark if value.start_mark.line == name.start_mark.line else name.end_mark
+        return [] if lines[beside.line][beside.column :].partition("#")[2].strip() else [key]
+
+    return walk(yaml.compose(text))
 
 
 @pytest.mark.unittest
@@ -184,6 +189,8 @@ def without_reason(text: str) -> list[str]:
         ("a: 1  #\n", ["a"]),
         ("a: '# no reason'\n", ["a"]),
         ("s:\n  a: [1, 2]  # why\n  b: {c: 1}\n", ["s.b"]),
+        ("a:\n  - 1\n", ["a"]),
+        ("a:  # why\n  - 1\n", []),
         ("s:  # this is the section's\n  a: 1\n", ["s.a"]),
     ],
 )
