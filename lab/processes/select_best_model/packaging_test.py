@@ -1,0 +1,103 @@
+"""The packaged model: raw rows in, label and probabilities out, the same bytes each time and anywhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from lab.processes.select_best_model.packaging import save_served_model
+from lib.files import write_json
+from lib.pytorch import build_network, predict_probabilities, save_network
+
+pytestmark = pytest.mark.integration
+
+CLASSES = ["no", "perhaps", "yes"]
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    """(60, 3) raw rows: far from scaled, one column of whole numbers."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"size": rng.normal(50, 9, 60), "age": rng.integers(1, 90, 60), "dose": rng.normal(0, 1e-3, 60)})
+
+
+@pytest.fixture
+def processed(tmp_path: Path, rows: pd.DataFrame) -> Path:
+    """A folder as prepare_data leaves it, as far as packaging reads it."""
+    folder = tmp_path / "processed"
+    write_json(folder / "dataset.json", {"target": "t", "features": list(rows), "classes": CLASSES})
+    joblib.dump(StandardScaler().fit(rows), folder / "preprocessing.joblib")
+    rows.head().to_csv(folder / "example_rows.csv", index=False)
+    return folder
+
+
+def prepared(processed: Path, rows: pd.DataFrame) -> NDArray[np.float32]:
+    """The rows as models are trained on them."""
+    return np.asarray(joblib.load(processed / "preprocessing.joblib").transform(rows), dtype=np.float32)
+
+
+@pytest.fixture(params=["joblib", "pt"])
+def classifier(request: pytest.FixtureRequest, tmp_path: Path, processed: Path, rows: pd.DataFrame) -> Path:
+    """A trained model of either kind."""
+    if request.param == "pt":
+        save_network(build_network(3, [4], 3, dropout=0.0), tmp_path / "net.pt")
+        return tmp_path / "net.pt"
+    labels = np.arange(60) % 3
+    joblib.dump(LogisticRegression().fit(prepared(processed, rows), labels), tmp_path / "lr.joblib")
+    return tmp_path / "lr.joblib"
+
+
+def probabilities(classifier: Path, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the trained model itself answers."""
+    if classifier.suffix == ".pt":
+        from lib.pytorch import load_network
+
+        return predict_probabilities(load_network(classifier), X)
+    return np.asarray(joblib.load(classifier).predict_proba(X))
+
+
+def test_raw_rows_give_the_answers_of_the_trained_model(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    answer = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows)
+    expected = probabilities(classifier, prepared(processed, rows))
+    assert list(answer) == ["label", "probability_no", "probability_perhaps", "probability_yes"]
+    np.testing.assert_array_equal(answer.drop(columns="label").to_numpy(), expected)
+    assert list(answer["label"]) == [CLASSES[i] for i in expected.argmax(axis=1)]
+
+
+def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, processed: Path, classifier: Path) -> None:
+    def contents(folder: Path) -> dict[str, bytes]:
+        save_served_model(folder / "model", classifier, processed)
+        return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    first = contents(tmp_path / "here")
+    assert first == contents(tmp_path / "there")
+    assert not [name for name, data in first.items() if str(Path.cwd()).encode() in data]
+
+
+def test_a_packaged_model_needs_nothing_of_this_repository(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    code = (
+        "import mlflow.pyfunc, pandas, sys; model = mlflow.pyfunc.load_model('model');"
+        "print(len(model.predict(pandas.read_csv('processed/example_rows.csv'))))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["5"]

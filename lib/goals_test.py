@@ -1,0 +1,48 @@
+"""Goals: what is met, what is refused, and what a wrong goals file is told."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.errors import InputError
+from lib.files import write_json
+from lib.goals import Goal, judge, read_goals
+
+pytestmark = pytest.mark.unittest
+
+
+@pytest.mark.parametrize(("limit", "met"), [({"at_least": 0.9}, True), ({"at_least": 0.91}, False),
+                                            ({"at_most": 0.9}, True), ({"at_most": 0.89}, False)])
+def test_a_threshold_includes_its_own_value(tmp_path: Path, limit: dict[str, float], met: bool) -> None:
+    write_json(tmp_path / "metrics.json", {"test": {"accuracy": 0.9}})
+    verdict = judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", **limit), tmp_path)
+    assert (verdict.value, verdict.met) == (0.9, met)
+
+
+def test_a_metric_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"selected": "x", "test": {"accuracy": 0.9}})
+    with pytest.raises(InputError, match=r"no metric 'test.acuracy'; it has: test.accuracy"):
+        judge(Goal(goal="g", file="metrics.json", metric="test.acuracy", at_least=0.9), tmp_path)
+
+
+def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", at_least=0.9), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("{goal: g, file: f, metric: m}", "give either at_least or at_most"),
+        ("{goal: g, file: f, metric: m, at_least: 1.0, at_most: 2.0}", "give either at_least or at_most"),
+        ("{goal: g, file: f, metric: m, at_least: high}", "0.at_least is 'high'"),
+        ("{goal: g, file: f, metric: m, at_lest: 0.5, at_most: 1.0}", "0.at_lest is 0.5"),
+        ("{goal: [", "no YAML"),
+    ],
+)
+def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, told: str) -> None:
+    (tmp_path / "goals.yaml").write_text(f"- {entry}\n")
+    with pytest.raises(InputError) as refused:
+        read_goals(tmp_path / "goals.yaml")
+    assert told in str(refused.value)
+    assert "goals.yaml" in str(refused.value)
