@@ -1,0 +1,59 @@
+"""Fixtures for tests of the whole repository."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+Shell = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a person who has set nothing: no tracking server, no identity but a test's."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "LAB_", "GIT_", "PYTHON", "PYTEST"))}
+    identity = {f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    return kept | identity | {"DVC_NO_ANALYTICS": "1"}
+
+
+def copy_of_this_repository(target: Path) -> Path:
+    """A Git repository of one commit: the files here that Git tracks or would track, as they are now."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).exists():  # not those deleted but not yet committed so
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="session")
+def shell(environment: dict[str, str]) -> Shell:
+    """Run a command line in a folder; fails the test with the command's words when it fails."""
+
+    def run(command: str, cwd: Path, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=cwd, shell=True, env=environment | variables, capture_output=True, text=True, timeout=600
+        )
+        if check and done.returncode:
+            pytest.fail(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[[], Path]:
+    """Make a fresh copy of this repository, committed."""
+
+    def make() -> Path:
+        lab = copy_of_this_repository(tmp_path_factory.mktemp("lab"))
+        shell("git init --quiet --initial-branch main && git add --all && git commit --quiet --no-verify -m lab", lab)
+        return lab
+
+    return make
