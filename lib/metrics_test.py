@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from lib.errors import InputError
+from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
+
+pytestmark = pytest.mark.unittest
+
+
+def test_two_classes_by_hand() -> None:
+    # Predicted 0, 1, 1, 1: class 0 has recall 1/2 and F1 2/3, class 1 recall 1 and F1 4/5.
+    probabilities = np.array([[0.8, 0.2], [0.4, 0.6], [0.5 - 1e-9, 0.5 + 1e-9], [0.1, 0.9]])
+
+    metrics = classification_metrics(np.array([0, 0, 1, 1]), probabilities)
+
+    assert metrics == pytest.approx(
+        {
+            "accuracy": 3 / 4,
+            "balanced_accuracy": (1 / 2 + 1) / 2,
+            "f1": (2 / 3 + 4 / 5) / 2,
+            "log_loss": -np.log([0.8, 0.4, 0.5, 0.9]).mean(),
+            "roc_auc": 3 / 4,  # of the four pairs, only (0.6, 0.5) is in the wrong order
+        }
+    )
+
+
+def test_three_classes_by_hand() -> None:
+    # Predicted 0, 1, 1: the row of class 2 is taken for class 1.
+    probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.3, 0.4, 0.3]])
+
+    metrics = classification_metrics(np.array([0, 1, 2]), probabilities)
+
+    assert metrics == pytest.approx(
+        {
+            "accuracy": 2 / 3,
+            "balanced_accuracy": 2 / 3,
+            "f1": (1 + 2 / 3 + 0) / 3,
+            "log_loss": -np.log([0.6, 0.7, 0.3]).mean(),
+            "roc_auc": 1.0,
+        }
+    )
+
+
+def test_class_without_rows_is_left_out_of_the_means() -> None:
+    two = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
+    three = np.insert(two, 1, 0.0, axis=1)  # a class in between that no row has and no model expects
+
+    assert classification_metrics(np.array([0, 0, 2]), three) == classification_metrics(np.array([0, 0, 1]), two)
+
+
+def test_single_precision_changes_next_to_nothing() -> None:
+    y_true = np.arange(30) % 3
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), size=30)
+
+    single = classification_metrics(y_true, probabilities.astype(np.float32))
+
+    assert single == pytest.approx(classification_metrics(y_true, probabilities), rel=1e-5)
+
+
+def test_rows_of_one_class_are_refused() -> None:
+    with pytest.raises(InputError, match="at least two"):
+        classification_metrics(np.zeros(3, dtype=np.int64), np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+def test_certain_and_right_beats_certain_and_wrong_by_every_metric(metric: str) -> None:
+    y_true = np.array([0, 1, 0, 1])
+    sure = np.eye(2)[y_true] * 0.8 + 0.1
+    models = {"wrong": classification_metrics(y_true, sure[:, ::-1]), "right": classification_metrics(y_true, sure)}
+
+    assert best_first(models, metric) == ["right", "wrong"]
+
+
+def test_equals_are_ranked_by_name() -> None:
+    assert best_first({"b": {"f1": 0.5}, "a": {"f1": 0.5}, "c": {"f1": 0.6}}, "f1") == ["c", "a", "b"]

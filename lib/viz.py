@@ -1,0 +1,150 @@
+"""Plots as PNG files: the same values are always the same bytes, whatever matplotlib settings the user has.
+
+No pyplot: a plain Figure needs no display, keeps no global state and costs a fraction of the time.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps, style
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from lib.files import replacing
+from lib.metrics import HIGHER_IS_BETTER, best_first
+
+INK, MUTED, FAINT, BLUE, ORANGE = "#1f2933", "#5f6b76", "#dfe4e9", "#1f6fb2", "#d9772b"
+BLUES = colormaps["Blues"]
+STYLE: list[str | Path | dict[str, Any]] = [
+    "default",
+    {
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": MUTED,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": INK,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "grid.color": FAINT,
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "text.color": INK,
+        "text.parse_math": False,  # a class may be called "$"
+        "xtick.color": FAINT,
+        "xtick.labelcolor": MUTED,
+        "ytick.color": FAINT,
+        "ytick.labelcolor": MUTED,
+    },
+]
+CHARACTER = 0.085  # inches, the usual width of one at the default size
+LONGEST_NAME = 24  # characters
+
+
+@style.context(STYLE)
+def plot_confusion_matrix(
+    matrix: NDArray[np.integer], classes: Sequence[str], path: str | Path, title: str = ""
+) -> None:
+    """Write a confusion matrix as a PNG file.
+
+    matrix: (classes, classes) counts, a row per actual class, a column per predicted one. Colours are shares of
+    the row, so that a rare class reads like a frequent one.
+    """
+    names = [_shortened(name) for name in classes]
+    longest = CHARACTER * max(map(len, names))  # inches, as all lengths here
+    cell = 0.45 + 1.5 / len(names)
+    turned = longest > cell
+    left, below = longest + 0.45, (0.72 * longest if turned else 0.2) + 0.42
+    side = cell * len(names)
+    figure = Figure(figsize=(left + side + 0.3, below + side + 0.5))
+    # Drawn on the figure itself: axes with their ticks would double the time.
+    write = partial(figure.text, transform=figure.dpi_scale_trans)
+
+    roomy = cell > 0.65  # for the share below the count
+    size = min(11, 0.8 * 10 * cell / CHARACTER / len(f"{matrix.max():,}"))
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    for (row, column), count in np.ndenumerate(matrix):
+        share = float(shares[row, column])
+        x, y = left + cell * column, below + side - cell * (row + 1)
+        square = Rectangle((x, y), 0.98 * cell, 0.98 * cell, color=BLUES(0.85 * share))
+        square.set_transform(figure.dpi_scale_trans)
+        figure.add_artist(square)
+        if count or roomy:  # a crowd of zeros would hide the rest
+            label = f"{count:,}\n{share:.0%}" if roomy else f"{count:,}"
+            colour = "white" if share > 0.6 else INK
+            write(x + cell / 2, y + cell / 2, label, color=colour, fontsize=size, ha="center", va="center")
+
+    for place, name in enumerate(names):
+        middle = cell * (place + 0.5)
+        write(left - 0.08, below + side - middle, name, ha="right", va="center")
+        if turned:
+            write(left + middle + 0.05, below - 0.05, name, rotation=45, rotation_mode="anchor", ha="right", va="top")
+        else:
+            write(left + middle, below - 0.08, name, ha="center", va="top")
+    write(0.1, below + side / 2, "actual", color=MUTED, rotation=90, va="center")
+    write(left + side / 2, 0.1, "predicted", color=MUTED, ha="center")
+    write(left, below + side + 0.12, title, fontsize=11, fontweight="bold")
+    _save(figure, path)
+
+
+@style.context(STYLE)
+def plot_training_history(
+    history: Mapping[str, Sequence[float]], path: str | Path, best_epoch: int | None = None
+) -> None:
+    """Write the loss and the accuracy of each epoch as a PNG file.
+
+    history: the columns epoch, training_loss, training_accuracy, validation_loss and validation_accuracy;
+    `best_epoch` is marked.
+    """
+    figure = Figure(figsize=(9, 3.4))
+    for place, quantity in enumerate(("loss", "accuracy")):
+        axes = figure.add_axes((0.07 + 0.49 * place, 0.15, 0.42, 0.72))
+        for part, colour in (("training", BLUE), ("validation", ORANGE)):
+            axes.plot(history["epoch"], history[f"{part}_{quantity}"], color=colour, label=part)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color=MUTED, linewidth=1, linestyle=":", label=f"best epoch: {best_epoch}")
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="epoch")
+        axes.set_title(quantity.capitalize())
+    axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+@style.context(STYLE)
+def plot_comparison(metrics: Mapping[str, Mapping[str, float]], metric: str, path: str | Path) -> None:
+    """Write models against one of their metrics, the best on top, as a PNG file.
+
+    metrics: model -> metric -> value.
+    """
+    models = best_first(metrics, metric)
+    values = [metrics[model][metric] for model in models]
+    names = [_shortened(model.replace("_", " ")) for model in models]
+    left, height = CHARACTER * max(map(len, names)) + 0.3, 0.34 * len(models) + 0.8
+    figure = Figure(figsize=(left + 4.8, height))
+    axes = figure.add_axes((left / (left + 4.8), 0.3 / height, 4.5 / (left + 4.8), 1 - 0.8 / height))
+    axes.scatter(values, range(len(models)), color=BLUE, s=45, zorder=2)
+    axes.set_yticks(range(len(models)), names)
+    for place, value in enumerate(values):
+        axes.annotate(f"{value:.4f}", (value, place), (8, 0), textcoords="offset points", va="center_baseline")
+    axes.margins(x=0.15)
+    axes.grid(axis="y", linestyle=":")
+    axes.set_ylim(len(models) - 0.5, -0.5)
+    axes.tick_params(length=0)
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_title(f"{metric.replace('_', ' ')}: {'higher' if HIGHER_IS_BETTER[metric] else 'lower'} is better")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    with replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=130, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

@@ -1,0 +1,78 @@
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from lib.viz import plot_comparison, plot_confusion_matrix, plot_training_history
+
+pytestmark = pytest.mark.unittest
+
+MATRIX = np.array([[30, 2], [1, 40]])
+HISTORY: dict[str, list[float]] = {
+    "epoch": [1, 2, 3],
+    "training_loss": [0.9, 0.5, 0.4],
+    "training_accuracy": [0.6, 0.8, 0.9],
+    "validation_loss": [0.8, 0.6, 0.7],
+    "validation_accuracy": [0.7, 0.8, 0.7],
+}
+MODELS = {"first_model": {"f1": 0.5, "log_loss": 0.7}, "second_model": {"f1": 0.6, "log_loss": 0.4}}
+
+# Each plot, and the same one of values that differ in one place.
+PLOTS = [
+    pytest.param(
+        partial(plot_confusion_matrix, MATRIX, ["no", "yes"]),
+        partial(plot_confusion_matrix, MATRIX.T, ["no", "yes"]),
+        id="confusion_matrix",
+    ),
+    pytest.param(
+        partial(plot_training_history, HISTORY, best_epoch=2),
+        partial(plot_training_history, HISTORY, best_epoch=3),
+        id="training_history",
+    ),
+    pytest.param(partial(plot_comparison, MODELS, "log_loss"), partial(plot_comparison, MODELS, "f1"), id="comparison"),
+]
+Plot = Callable[..., None]
+
+
+@pytest.mark.parametrize(("plot", "other"), PLOTS)
+def test_same_values_are_the_same_bytes_and_others_are_not(plot: Plot, other: Plot, tmp_path: Path) -> None:
+    for name, draw in (("a", plot), ("b", other), ("c", plot)):
+        draw(path=tmp_path / f"{name}.png")
+
+    first, changed, again = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+
+    assert first == again
+    assert first != changed
+
+
+@pytest.mark.parametrize(("plot", "other"), PLOTS)
+def test_the_users_own_style_changes_nothing(plot: Plot, other: Plot, tmp_path: Path) -> None:
+    plot(path=tmp_path / "usual.png")
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.bbox": "tight"}):
+        plot(path=tmp_path / "styled.png")
+
+    assert (tmp_path / "styled.png").read_bytes() == (tmp_path / "usual.png").read_bytes()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 8, 20])
+@pytest.mark.parametrize("name", ["{}", "a class with a very long name, number {}", "$x_{}"])
+def test_nothing_is_cut_off_at_the_edges(classes: int, name: str, tmp_path: Path) -> None:
+    matrix = np.full((classes, classes), 123_456)
+    path = tmp_path / "matrix.png"
+
+    plot_confusion_matrix(matrix, [name.format(i) for i in range(classes)], path, title="A title")
+
+    image = imread(path)[..., :3]
+    edges: list[Any] = [image[0], image[-1], image[:, 0], image[:, -1]]
+    assert all((edge == 1).all() for edge in edges)
+
+
+def test_class_without_rows_is_drawn(tmp_path: Path) -> None:
+    plot_confusion_matrix(np.array([[0, 0], [1, 2]]), ["no", "yes"], tmp_path / "matrix.png")
+
+    assert imread(tmp_path / "matrix.png").ndim == 3
