@@ -3,17 +3,20 @@
     python -m lab.environments            makes the environment of every process that lacks one
     python -m lab.environments --root     makes the folder's own .venv match the root Pipfile.lock
 
-Only the standard library is imported here: this runs before anything is installed.
+Only the standard library is imported here: this runs before anything is installed. Environments of old locks are
+left alone, since another branch or clone may want them, and being hard links they cost little: to be rid of them
+all, remove ~/.cache/lab at any time.
 """
 
+import ast
 import fcntl
 import hashlib
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,8 +24,21 @@ ROOT = Path(__file__).parent.parent
 PROCESSES = ROOT / "lab" / "processes"
 # Outside of the working folder, so that a runner's `git clean` keeps it and all clones share it.
 ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lab" / "environments"
-# Where the lock's CPU build of torch is found by those whose own pip settings name no place.
+# Where the lock's CPU build of torch is, when the places of the user's own pip settings lack it.
 TORCH_CPU_LINKS = "https://download.pytorch.org/whl/cpu/torch/"
+PIP_TO_UV = {
+    "cert": "--cert",
+    "extra-index-url": "--extra-index-url",
+    "find-links": "--find-links",
+    "index-url": "--index-url",
+    "trusted-host": "--allow-insecure-host",
+}
+
+
+def make_all() -> None:
+    """Make the environment of every process that lacks one, all at once. Raises as `process_python`."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(process_python, sorted(lock.parent.name for lock in PROCESSES.glob("*/Pipfile.lock"))))
 
 
 def process_python(process: str) -> Path:
@@ -31,8 +47,10 @@ def process_python(process: str) -> Path:
     Raises FileNotFoundError when the process has no Pipfile.lock, RuntimeError when installing failed.
     """
     lock = PROCESSES / process / "Pipfile.lock"
-    identity = lock.read_bytes() + platform.python_version().encode() + platform.platform().encode()
-    environment = ENVIRONMENTS / f"{process}-{hashlib.sha256(identity).hexdigest()[:12]}"
+    # A home may be shared by machines whose Pythons differ or lie elsewhere.
+    machine = f"{sys.version} {sys.base_prefix} {sysconfig.get_platform()}"
+    identity = hashlib.sha256(lock.read_bytes() + machine.encode()).hexdigest()
+    environment = ENVIRONMENTS / f"{process}-{identity[:12]}"
     if not (environment / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         with environment.with_suffix(".lock").open("w") as guard:
@@ -45,20 +63,45 @@ def process_python(process: str) -> Path:
 
 
 def install(lock: Path, python: Path, groups: tuple[str, ...]) -> None:
-    """Make the environment of `python` hold exactly what `lock` lists, every file checked against its hash."""
+    """Make the environment of `python` hold exactly what `lock` lists, every file checked against its hash.
+
+    Raises RuntimeError with uv's own words when that fails.
+    """
     pinned = requirements(lock, groups)
-    command = ["pip", "sync", "--python", str(python), "--require-hashes", *where_to_find(pinned), "-"]
-    try:
-        run_uv(*command, "--offline", given=pinned)  # no index is asked for what uv's cache already holds
-    except RuntimeError:
-        run_uv(*command, given=pinned)
+    uv_pip("sync", "--python", str(python), "--require-hashes", "-", given=pinned, torch_cpu="+cpu" in pinned)
+
+
+def uv_pip(*arguments: str, given: str, torch_cpu: bool) -> str:
+    """Run `uv pip` and return what it prints.
+
+    Offline where uv's cache suffices, else with the user's pip settings, else with PyTorch's own place for its CPU
+    builds too when `torch_cpu` says that one is wanted. Raises RuntimeError with uv's own words when all of it fails.
+    """
+    places = where_to_find()
+    torch = [f"--find-links={TORCH_CPU_LINKS}"] if torch_cpu else []
+    failures = []
+    for attempt in ([*torch, "--offline"], [], torch)[: 3 if torch else 2]:
+        try:
+            return run_uv("pip", *arguments, *places, *attempt, given=given)
+        except RuntimeError as failure:
+            failures.append(str(failure))
+    raise RuntimeError("\n".join(failures[1:]))
 
 
 def requirements(lock: Path, groups: tuple[str, ...]) -> str:
-    """A Pipfile.lock's packages in pip's requirements format, hashes included."""
-    content = json.loads(lock.read_text(encoding="utf-8"))
+    """A Pipfile.lock's packages in pip's requirements format, hashes included.
+
+    Raises RuntimeError when the lock is no JSON or a package in it has no hashes.
+    """
+    try:
+        content = json.loads(lock.read_text(encoding="utf-8"))
+    except ValueError:
+        raise RuntimeError(f"{lock} is no JSON (a merge conflict?); write it again with `make lock`") from None
+    packages = {name: package for group in groups for name, package in content[group].items()}
+    if unhashed := sorted(name for name, package in packages.items() if "hashes" not in package):
+        raise RuntimeError(f"{lock}: {', '.join(unhashed)} has no hashes to check; take it from a package index")
     lines = []
-    for name, package in sorted({k: v for group in groups for k, v in content[group].items()}.items()):
+    for name, package in sorted(packages.items()):
         extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
         markers = f"; {package['markers']}" if package.get("markers") else ""
         hashes = "".join(f" --hash={digest}" for digest in package["hashes"])
@@ -66,18 +109,16 @@ def requirements(lock: Path, groups: tuple[str, ...]) -> str:
     return "".join(lines)
 
 
-def where_to_find(pinned: str) -> list[str]:
-    """The user's pip settings as uv's options: uv reads none of pip's."""
-    answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
-    settings: dict[str, list[str]] = {}
-    for line in sorted(answer.stdout.splitlines()):  # ":env:" sorts first: the environment goes before files
-        key, _, value = line.partition("=")
-        settings.setdefault(key.split(".", 1)[-1], value.strip("'\"").split())
-    options = [f"--index-url={url}" for url in settings.get("index-url", [])]
-    options += [f"--extra-index-url={url}" for url in settings.get("extra-index-url", [])]
-    options += [f"--find-links={place}" for place in settings.get("find-links", [])]
-    if "+cpu" in pinned and not settings.keys() & {"extra-index-url", "find-links"}:
-        options.append(f"--find-links={TORCH_CPU_LINKS}")
+def where_to_find() -> list[str]:
+    """The user's pip settings, of files and PIP_* variables, as uv's options: uv reads none of pip's."""
+    answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    settings: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):  # as pip does: the later goes before the earlier
+        lines = [line.removeprefix(section) for line in answer.stdout.splitlines() if line.startswith(section)]
+        settings |= {key: ast.literal_eval(value) for key, _, value in (line.partition("=") for line in lines)}
+    options = [f"{option}={value}" for key, option in PIP_TO_UV.items() for value in settings.get(key, "").split()]
+    if settings.get("no-index", "").lower() in {"1", "on", "true", "yes"}:
+        options.append("--no-index")
     # As pip does: the best version of all indexes, not the first index that knows the name.
     return [*options, "--index-strategy=unsafe-best-match"]
 
@@ -95,13 +136,12 @@ def run_uv(*arguments: str, given: str = "") -> str:
 
 
 def main() -> None:
-    """Make the root environment, or those of all processes at once."""
+    """Make the root environment, or those of all processes."""
     try:
         if sys.argv[1:] == ["--root"]:
             install(ROOT / "Pipfile.lock", ROOT / ".venv" / "bin" / "python", groups=("default", "develop"))
         else:
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(process_python, sorted(lock.parent.name for lock in PROCESSES.glob("*/Pipfile.lock"))))
+            make_all()
     except (RuntimeError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -11,11 +11,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from lab.environments import PROCESSES, ROOT, install, requirements, run_uv, where_to_find
+from packaging.utils import canonicalize_name
+
+from lab.environments import PROCESSES, ROOT, install, requirements, uv_pip
 from lib.errors import InputError
 from lib.files import read_json, replacing
 
@@ -33,10 +36,9 @@ def lock_root() -> None:
     if done.returncode:
         raise InputError(f"{ROOT / 'Pipfile'}: pipenv found no solution:\n{done.stderr.strip()}")
     content = read_json(ROOT_LOCK)
-    content["_meta"]["sources"] = []
-    for group in ("default", "develop"):
-        content[group] = {name: _without_index(package) for name, package in content[group].items()}
-    _write_lock(ROOT_LOCK, content)
+    for package in [*content["default"].values(), *content["develop"].values()]:
+        package.pop("index", None)
+    _write_lock(ROOT, content["default"], content["develop"])
     install(ROOT_LOCK, Path(sys.executable), groups=("default", "develop"))
 
 
@@ -45,31 +47,42 @@ def lock_process(folder: Path) -> None:
 
     Raises InputError when the Pipfile wants what the root lock lacks.
     """
-    pipfile = tomllib.loads((folder / "Pipfile").read_text(encoding="utf-8"))
-    packages = read_json(ROOT_LOCK)["default"]
-    if unknown := sorted(pipfile["packages"].keys() - packages.keys()):
+    wanted = {canonicalize_name(name): package for name, package in read_pipfile(folder)["packages"].items()}
+    locked = read_json(ROOT_LOCK)["default"]
+    if unknown := sorted(wanted.keys() - locked.keys()):
         raise InputError(f"{folder / 'Pipfile'}: {', '.join(unknown)} not in ./Pipfile; add it there, then `make lock`")
-    needed = {name: packages[name] for name in _needed(pipfile["packages"])}
-    meta = {
-        "hash": {"sha256": _pipfile_hash(folder / "Pipfile")},
-        "pipfile-spec": 6,
-        "requires": pipfile.get("requires", {}),
-        "sources": [],
-    }
-    _write_lock(folder / "Pipfile.lock", {"_meta": meta, "default": needed, "develop": {}})
+    _write_lock(folder, {name: locked[name] for name in _needed(wanted, folder)}, {})
 
 
-def _needed(packages: dict[str, Any]) -> list[str]:
-    """The names of `packages` and of all they depend on, resolved under the root lock's versions."""
+def read_pipfile(folder: Path) -> dict[str, Any]:
+    """The Pipfile of `folder`. Raises InputError when it is no TOML."""
+    try:
+        return tomllib.loads((folder / "Pipfile").read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{folder / 'Pipfile'} is no TOML: {error}") from None
+
+
+def pipfile_hash(pipfile: Path) -> str:
+    """What pipenv knows a current lock by. A machine's pip settings go into it: this is the hash without any."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    environment = plain | {"PIP_CONFIG_FILE": os.devnull, "PIPENV_PIPFILE": str(pipfile.resolve())}
+    program = "from pipenv.project import Project; print(Project().pipfile.calculate_hash())"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def _needed(wanted: dict[Any, Any], folder: Path) -> list[str]:
+    """The names of the packages `wanted` and of all they depend on, resolved under the root lock's versions."""
     pinned = requirements(ROOT_LOCK, ("default",))
-    wanted = "".join(f"{name}{_constraint(package)}\n" for name, package in packages.items())
-    with replacing(ROOT / ".lab" / "constraints.txt") as constraints:
-        constraints.write_text(pinned, encoding="utf-8")
-        arguments = ["--no-header", "--no-annotate", "--constraint", str(constraints), *where_to_find(pinned), "-"]
+    given = "".join(f"{name}{_constraint(package)}\n" for name, package in wanted.items())
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as constraints:
+        constraints.write(pinned)
+        constraints.flush()
+        arguments = ["compile", "--no-header", "--no-annotate", "--constraint", constraints.name, "-"]
         try:
-            answer = run_uv("pip", "compile", *arguments, given=wanted)
+            answer = uv_pip(*arguments, given=given, torch_cpu="+cpu" in pinned)
         except RuntimeError as error:
-            raise InputError(f"the root lock has no solution for {', '.join(packages)}: {error}") from None
+            raise InputError(f"{folder / 'Pipfile'}: the root lock has no solution for it: {error}") from None
     return [line.split("==")[0] for line in answer.splitlines()]
 
 
@@ -80,32 +93,30 @@ def _constraint(package: str | dict[str, Any]) -> str:
     return extras + _constraint(package["version"])
 
 
-def _pipfile_hash(pipfile: Path) -> str:
-    os.environ["PIPENV_PIPFILE"] = str(pipfile)
-    from pipenv.project import Project  # after its setting: it reads the environment once
-
-    return str(Project().pipfile.calculate_hash())
-
-
-def _without_index(package: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in package.items() if key != "index"}
-
-
-def _write_lock(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as beside:
+def _write_lock(folder: Path, default: dict[str, Any], develop: dict[str, Any]) -> None:
+    meta = {
+        "hash": {"sha256": pipfile_hash(folder / "Pipfile")},
+        "pipfile-spec": 6,
+        "requires": read_pipfile(folder).get("requires", {}),
+        "sources": [],
+    }
+    content = {"_meta": meta, "default": default, "develop": develop}
+    with replacing(folder / "Pipfile.lock") as beside:
         beside.write_text(json.dumps(content, indent=4, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Lock the process folders given, or everything."""
+    folders = [Path(folder) for folder in sys.argv[1:]]
     try:
-        if not sys.argv[1:]:
+        if not folders:
             print("locking the root Pipfile", flush=True)
             lock_root()
-        for folder in [Path(folder) for folder in sys.argv[1:]] or sorted(p.parent for p in PROCESSES.glob("*/Pipfile")):
+            folders = sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))
+        for folder in folders:
             print(f"locking {folder.name}", flush=True)
             lock_process(folder)
-    except (InputError, RuntimeError) as error:
+    except (InputError, RuntimeError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
