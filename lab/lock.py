@@ -16,6 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from lab.environments import PROCESSES, ROOT, install, requirements, uv_pip
@@ -47,11 +48,15 @@ def lock_process(folder: Path) -> None:
 
     Raises InputError when the Pipfile wants what the root lock lacks.
     """
-    wanted = {canonicalize_name(name): package for name, package in read_pipfile(folder)["packages"].items()}
     locked = read_json(ROOT_LOCK)["default"]
-    if unknown := sorted(wanted.keys() - locked.keys()):
-        raise InputError(f"{folder / 'Pipfile'}: {', '.join(unknown)} not in ./Pipfile; add it there, then `make lock`")
-    _write_lock(folder, {name: locked[name] for name in _needed(wanted, folder)}, {})
+    wanted = {canonicalize_name(name): package for name, package in read_pipfile(folder)["packages"].items()}
+    lacking = [f"{name}{versions(package)}" for name, package in wanted.items() if not _serves(locked, name, package)]
+    needed = [] if lacking else _needed(wanted)
+    if lacking := lacking + sorted(set(needed) - locked.keys()):
+        raise InputError(
+            f"{folder / 'Pipfile'}: the root lock has no {', '.join(lacking)}; put that in ./Pipfile, then `make lock`"
+        )
+    _write_lock(folder, {name: locked[name] for name in needed}, {})
 
 
 def read_pipfile(folder: Path) -> dict[str, Any]:
@@ -60,6 +65,12 @@ def read_pipfile(folder: Path) -> dict[str, Any]:
         return tomllib.loads((folder / "Pipfile").read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{folder / 'Pipfile'} is no TOML: {error}") from None
+
+
+def versions(package: str | dict[str, Any]) -> SpecifierSet:
+    """The versions that a Pipfile's entry allows."""
+    allowed = package if isinstance(package, str) else package.get("version", "*")
+    return SpecifierSet("" if allowed == "*" else allowed)
 
 
 def pipfile_hash(pipfile: Path) -> str:
@@ -71,26 +82,23 @@ def pipfile_hash(pipfile: Path) -> str:
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def _needed(wanted: dict[Any, Any], folder: Path) -> list[str]:
+def _serves(locked: dict[str, Any], name: str, package: str | dict[str, Any]) -> bool:
+    return name in locked and versions(package).contains(locked[name]["version"].removeprefix("=="), prereleases=True)
+
+
+def _needed(wanted: dict[Any, Any]) -> list[str]:
     """The names of the packages `wanted` and of all they depend on, resolved under the root lock's versions."""
     pinned = requirements(ROOT_LOCK, ("default",))
-    given = "".join(f"{name}{_constraint(package)}\n" for name, package in wanted.items())
+    given = "".join(
+        f"{name}[{','.join(package.get('extras', []))}]\n" if isinstance(package, dict) else f"{name}\n"
+        for name, package in wanted.items()
+    )
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as constraints:
         constraints.write(pinned)
         constraints.flush()
         arguments = ["compile", "--no-header", "--no-annotate", "--constraint", constraints.name, "-"]
-        try:
-            answer = uv_pip(*arguments, given=given, torch_cpu="+cpu" in pinned)
-        except RuntimeError as error:
-            raise InputError(f"{folder / 'Pipfile'}: the root lock has no solution for it: {error}") from None
+        answer = uv_pip(*arguments, given=given, torch_cpu="+cpu" in pinned)
     return [line.split("==")[0] for line in answer.splitlines()]
-
-
-def _constraint(package: str | dict[str, Any]) -> str:
-    if isinstance(package, str):
-        return "" if package == "*" else package
-    extras = f"[{','.join(package['extras'])}]" if "extras" in package else ""
-    return extras + _constraint(package["version"])
 
 
 def _write_lock(folder: Path, default: dict[str, Any], develop: dict[str, Any]) -> None:
