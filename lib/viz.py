@@ -61,7 +61,7 @@ def plot_confusion_matrix(
     turned = longest > cell
     left, below = longest + 0.45, (0.72 * longest if turned else 0.2) + 0.42
     side = cell * len(names)
-    figure = Figure(figsize=(left + side + 0.3, below + side + 0.5))
+    figure = Figure(figsize=(max(left + side, 1.3 * CHARACTER * len(title)) + 0.3, below + side + 0.5))
     # Drawn on the figure itself: axes with their ticks would double the time.
     write = partial(figure.text, transform=figure.dpi_scale_trans)
 
@@ -88,7 +88,7 @@ def plot_confusion_matrix(
             write(left + middle, below - 0.08, name, ha="center", va="top")
     write(0.1, below + side / 2, "actual", color=MUTED, rotation=90, va="center")
     write(left + side / 2, 0.1, "predicted", color=MUTED, ha="center")
-    write(left, below + side + 0.12, title, fontsize=11, fontweight="bold")
+    write(0.1, below + side + 0.15, title, fontsize=11, fontweight="bold")
     _save(figure, path)
 
 

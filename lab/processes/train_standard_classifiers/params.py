@@ -1,0 +1,68 @@
+"""What train_standard_classifiers reads of params.yaml."""
+
+from pydantic import Field
+
+from lab.params import Strict
+
+
+class LogisticRegressionParams(Strict):
+    """A linear model."""
+
+    C: float = Field(gt=0)
+
+
+class NaiveBayesParams(Strict):
+    """A normal distribution per class and feature."""
+
+    var_smoothing: float = Field(ge=0)
+
+
+class KNearestNeighboursParams(Strict):
+    """The vote of the most similar training rows."""
+
+    n_neighbors: int = Field(ge=1)
+
+
+class SupportVectorMachineParams(Strict):
+    """The widest margin between the classes, in the space of the RBF kernel."""
+
+    C: float = Field(gt=0)
+
+
+class DecisionTreeParams(Strict):
+    """One tree of yes-or-no questions."""
+
+    max_depth: int | None = Field(ge=1)
+
+
+class RandomForestParams(Strict):
+    """The mean of trees that each see other rows and features."""
+
+    n_estimators: int = Field(ge=1)
+
+
+class GradientBoostingParams(Strict):
+    """Trees that each correct the ones before."""
+
+    n_estimators: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+
+
+class Classifiers(Strict):
+    """The families, and what they have in common."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    max_rows_quadratic: int = Field(ge=100)
+    logistic_regression: LogisticRegressionParams
+    naive_bayes: NaiveBayesParams
+    k_nearest_neighbours: KNearestNeighboursParams
+    support_vector_machine: SupportVectorMachineParams
+    decision_tree: DecisionTreeParams
+    random_forest: RandomForestParams
+    gradient_boosting: GradientBoostingParams
+
+
+class Params(Strict):
+    """The sections that this process reads."""
+
+    classifiers: Classifiers
