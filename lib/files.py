@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,19 @@ from typing import Any
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path to write to; it takes the place of `path` on success and is removed on failure."""
+    """Yield a path for a file or folder; it takes the place of `path` on success and is removed on failure."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The process's id keeps two writers apart; the suffix stays, since many writers read the format from it.
     beside = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
         yield beside
+        if beside.is_dir():
+            shutil.rmtree(target, ignore_errors=True)  # a rename replaces no folder that holds anything
         beside.replace(target)
     finally:
+        if beside.is_dir():
+            shutil.rmtree(beside)
         beside.unlink(missing_ok=True)
 
 
