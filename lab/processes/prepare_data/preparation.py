@@ -1,0 +1,129 @@
+"""Turn a table into what the models take: checked, split, scaled, and described."""
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+from sklearn.preprocessing import StandardScaler
+
+from lab.processes.prepare_data.params import Data, Split
+from lib.data_splits import ArraySplits, Dataset, save_data_splits
+from lib.errors import InputError
+from lib.files import replacing, write_json
+
+EXAMPLE_ROWS = 5
+
+
+class Prepared(NamedTuple):
+    """The splits, the scaler fitted on the raw training rows, what the columns mean, and some raw training rows."""
+
+    splits: ArraySplits
+    preprocessing: StandardScaler
+    dataset: Dataset
+    example_rows: pd.DataFrame
+
+
+def prepare(table: pd.DataFrame, data: Data, split: Split) -> Prepared:
+    """Split a table of numeric features and one column of labels by class, and scale it by its training rows.
+
+    Raises InputError, naming the column and the remedy, when a classifier could not be trained on it.
+    """
+    table = table.rename(columns=str)
+    _check_columns(table, data)
+    _check_values(table, data)
+    features = table.drop(columns=data.target).astype(np.float64)
+    y, classes = encode_labels(table[data.target])
+    _check_classes(y, classes, data, split)
+    train, validation, test = split_by_class(y, split)
+    raw_train = features.iloc[train]
+    scaler = StandardScaler().fit(raw_train)
+    X_train, X_val, X_test = (
+        scaler.transform(features.iloc[rows]).astype(np.float32) for rows in (train, validation, test)
+    )
+    return Prepared(
+        splits=ArraySplits(X_train, X_val, X_test, y[train], y[validation], y[test]),
+        preprocessing=scaler,
+        dataset=Dataset(data.target, list(features.columns), classes),
+        example_rows=raw_train.head(EXAMPLE_ROWS),
+    )
+
+
+def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
+    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
+    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    y, classes = pd.factorize(comparable, sort=True)
+    return y.astype(np.int64), [str(label) for label in classes]
+
+
+def split_by_class(y: NDArray[np.int64], split: Split) -> tuple[NDArray[np.int64], ...]:
+    """Row numbers of training, validation and test, shuffled; each part of the split is taken from each class.
+
+    scikit-learn's train_test_split rounds over all classes at once, and so may leave one out of a part.
+    """
+    shuffled = np.random.default_rng(split.seed).permutation(len(y))
+    part = np.zeros(len(y), dtype=np.int8)
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    for rows in np.split(by_class, np.cumsum(np.bincount(y))[:-1]):
+        validation, test = int(split.validation * len(rows)), int(split.test * len(rows))
+        part[rows[:validation]] = 1
+        part[rows[validation : validation + test]] = 2
+    return tuple(shuffled[part[shuffled] == number] for number in range(3))
+
+
+def save_prepared(prepared: Prepared, directory: str | Path) -> None:
+    """Replace the directory by one that holds everything prepared; if that fails, it stays as it was."""
+    with replacing(directory) as beside:
+        save_data_splits(prepared.splits, beside)
+        write_json(beside / "dataset.json", prepared.dataset._asdict())
+        joblib.dump(prepared.preprocessing, beside / "preprocessing.joblib")
+        prepared.example_rows.to_csv(beside / "example_rows.csv", index=False, lineterminator="\n")
+
+
+def _check_columns(table: pd.DataFrame, data: Data) -> None:
+    columns = table.columns
+    if data.target not in columns:
+        raise InputError(
+            f"{data.source}: no column {data.target!r}; set data.target in params.yaml to one of {_some(columns)}"
+        )
+    if columns.has_duplicates:
+        twice = columns[columns.duplicated()].unique()
+        raise InputError(f"{data.source}: more than one column is called {_some(twice)}; rename or drop the others")
+    if "" in columns:
+        raise InputError(f"{data.source}: a column has no name; name it, or drop it if it only numbers the rows")
+    if len(columns) == 1:
+        raise InputError(f"{data.source}: no column beside {data.target!r} (data.target); add the features")
+
+
+def _check_values(table: pd.DataFrame, data: Data) -> None:
+    if table.empty:
+        raise InputError(f"{data.source}: no rows; a table to learn from is needed")
+    if missing := [name for name in table if table[name].isna().any()]:
+        raise InputError(f"{data.source}: missing values in {_some(missing)}; fill them in or drop the rows")
+    features = [name for name in table if name != data.target]
+    if words := [name for name in features if not is_numeric_dtype(table[name])]:
+        raise InputError(f"{data.source}: values that are no numbers in {_some(words)}; encode or drop the columns")
+    if infinite := [name for name in features if np.isinf(table[name]).any()]:
+        raise InputError(f"{data.source}: infinite values in {_some(infinite)}; correct them or drop the rows")
+
+
+def _check_classes(y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> None:
+    if len(classes) == 1:
+        raise InputError(f"{data.source}: {data.target!r} is {classes[0]!r} in all rows; add rows of another class")
+    counts = np.bincount(y)
+    needed = ceil(1 / min(split.validation, split.test))
+    if small := [f"{name!r} has {count}" for name, count in zip(classes, counts, strict=True) if count < needed]:
+        raise InputError(
+            f"{data.source}: classes of {data.target!r} with less than {needed} rows, one for each part of the split: "
+            f"{_some(small)}; add rows, merge or drop these classes, or enlarge split.validation and split.test"
+        )
+
+
+def _some(names: Sequence[Any] | pd.Index, most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(str(name) for name in names[:most]) + more

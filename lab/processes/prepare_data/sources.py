@@ -1,0 +1,145 @@
+"""Load a table: a set of scikit-learn's, a file below data/raw, a URL that fsspec reads, or a database's answer."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lab.processes.prepare_data.params import Data
+from lib.errors import InputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+DIR_RAW = Path("data/raw")
+BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
+ROWS_AT_ONCE = 100_000
+MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
+
+
+def load_table(data: Data) -> pd.DataFrame:
+    """Load the table that `data` names, with its column names untouched (they may repeat).
+
+    Raises InputError when the source is missing, cannot be reached or read, or does not go with `data.query`.
+    """
+    if (kind := _kind(data.source)) == "database":
+        if data.query is None:
+            raise InputError(f"params.yaml: data.query is null; for the database {data.source} give the SELECT to run")
+        return _query(data.source, data.query)
+    if data.query is not None:
+        raise InputError(f"params.yaml: data.query is set, but {data.source} is no database; make data.query null")
+    if kind == "built-in":
+        return _built_in(data.source)
+    return _read(data.source, kind)
+
+
+def _kind(source: str) -> str:
+    if source in BUILT_IN:
+        return "built-in"
+    scheme = re.split("::|://", source)[0]
+    if "://" not in source or scheme in ("file", "local"):
+        return "file"
+    from fsspec.registry import known_implementations  # imported where needed: it takes its time
+
+    return "url" if scheme in known_implementations else "database"
+
+
+def _built_in(name: str) -> pd.DataFrame:
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name}")(as_frame=True)
+    return bunch.frame.assign(target=bunch.target_names[bunch.target])  # type: ignore[no-any-return]
+
+
+def _read(source: str, kind: str) -> pd.DataFrame:
+    readers: dict[str, Callable[[Any], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
+    if kind == "file":
+        _check_below_raw(source, source)
+    if (suffix := Path(source).suffix) not in readers:
+        raise InputError(f"params.yaml: data.source {source} is neither .csv nor .parquet; convert it")
+    try:
+        with _open(source, kind) as file:
+            return readers[suffix](file)
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{source} is empty; put a table with a header and rows there") from None
+    except ImportError as error:
+        raise InputError(f"{source} cannot be read: {error}; {MISSING_PACKAGE}") from None
+    except ValueError as error:
+        raise InputError(f"{source} is no table in {suffix[1:]} format: {_first_line(error)}; mend the file") from None
+    except Exception as error:  # each file system has errors of its own
+        remedy = "check the address and the credentials (for S3: AWS_ENDPOINT_URL and the other AWS_ variables)"
+        raise InputError(f"{source} cannot be read: {_first_line(error)}; {remedy}") from None
+
+
+def _check_below_raw(path: str, source: str) -> None:
+    """DVC watches data/raw: results from any other file would outlive its changes."""
+    # The folder is resolved and the file is not, since DVC may put a link to its cache there.
+    if not Path(path).parent.resolve().is_relative_to(DIR_RAW.resolve()):
+        known = ", ".join(BUILT_IN)
+        raise InputError(
+            f"params.yaml: data.source {source} is no built-in set ({known}) and no file below {DIR_RAW}; "
+            f"move the file there and `dvc add` it"
+        )
+    if not Path(path).is_file():
+        raise InputError(f"{path} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
+
+
+def _open(source: str, kind: str) -> IO[bytes]:
+    if kind == "file":
+        return Path(source).open("rb")
+    import fsspec
+
+    return fsspec.open(source, "rb").open()  # type: ignore[no-any-return]
+
+
+def _read_csv(file: IO[bytes]) -> pd.DataFrame:
+    # pandas would rename repeated columns, and hide them so.
+    header = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    file.seek(0)
+    # The whole file, since a column guessed at by parts may be numbers here and words there.
+    table = pd.read_csv(file, low_memory=False)
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ValueError("its rows have more fields than its header")
+    table.columns = pd.Index(header)
+    return table
+
+
+def _read_parquet(file: IO[bytes]) -> pd.DataFrame:
+    from pyarrow.parquet import ParquetFile
+
+    # pandas would refuse repeated columns with a message that explains nothing.
+    return ParquetFile(file).read().to_pandas()  # type: ignore[no-any-return]
+
+
+def _query(source: str, query: str) -> pd.DataFrame:
+    import sqlalchemy
+
+    try:
+        url = sqlalchemy.make_url(source)
+        if url.get_backend_name() == "sqlite":
+            _check_below_raw(url.database or "", source)
+        engine = sqlalchemy.create_engine(with_password(url), poolclass=sqlalchemy.NullPool)
+        with engine.connect().execution_options(stream_results=True) as connection:
+            # In parts, since a row of Python objects takes several times the memory of its numbers.
+            return pd.concat(pd.read_sql_query(query, connection, chunksize=ROWS_AT_ONCE), ignore_index=True)
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        raise InputError(f"{source}: the database's driver is missing: {error}; {MISSING_PACKAGE}") from None
+    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
+        reason = _first_line(error.__cause__ or error)
+        raise InputError(f"{source}: {reason}; check data.query ({query}) and that the database answers") from None
+
+
+def with_password(url: "URL") -> "URL":
+    """Put the environment's value in the place of a password that is written as $NAME. Raises InputError without it."""
+    if not url.password:
+        return url
+    if (password := os.path.expandvars(url.password)) == url.password:
+        raise InputError(f"{url}: the environment has no {password}; set it to the database's password")
+    return url.set(password=password)
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,146 @@
+import sqlite3
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import sqlalchemy
+from pyarrow.parquet import write_table
+
+from lab.processes.prepare_data.params import Data
+from lab.processes.prepare_data.sources import BUILT_IN, load_table, with_password
+from lib.errors import InputError
+
+pytestmark = pytest.mark.unittest
+
+TABLE = pd.DataFrame({"length": [1.5, 2.0], "width": [3, 4], "target": ["rose", "lily"]})
+
+
+def load(source: str, query: str | None = None) -> pd.DataFrame:
+    return load_table(Data(source=source, target="target", query=query))
+
+
+@pytest.fixture(autouse=True)
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / "data" / "raw"
+    directory.mkdir(parents=True)
+    return directory
+
+
+@pytest.fixture
+def database(raw: Path) -> str:
+    with sqlite3.connect(raw / "flowers.db") as connection:
+        TABLE.to_sql("flowers", connection, index=False)
+    connection.close()
+    return "sqlite:///data/raw/flowers.db"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_sets_have_named_labels_in_the_target_column(name: str) -> None:
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name}")()
+    table = load(name)
+    np.testing.assert_array_equal(table["target"], bunch.target_names[bunch.target])
+    np.testing.assert_array_equal(table.drop(columns="target"), bunch.data)
+
+
+def test_a_csv_file_is_read(raw: Path) -> None:
+    TABLE.to_csv(raw / "flowers.csv", index=False)
+    pd.testing.assert_frame_equal(load("data/raw/flowers.csv"), TABLE)
+
+
+def test_a_parquet_file_is_read(raw: Path) -> None:
+    TABLE.to_parquet(raw / "flowers.parquet")
+    pd.testing.assert_frame_equal(load("data/raw/flowers.parquet"), TABLE)
+
+
+def test_a_query_is_answered(database: str) -> None:
+    answer = load(database, "SELECT length, target FROM flowers ORDER BY length DESC")
+    pd.testing.assert_frame_equal(answer, TABLE[["length", "target"]][::-1].reset_index(drop=True))
+
+
+def test_a_url_is_read() -> None:
+    fsspec.filesystem("memory").pipe("/flowers.csv", TABLE.to_csv(index=False).encode())
+    pd.testing.assert_frame_equal(load("memory://flowers.csv"), TABLE)
+
+
+def test_repeated_column_names_stay_repeated(raw: Path, database: str) -> None:
+    (raw / "twice.csv").write_text("a,a,target\n1,2,x\n")
+    assert list(load("data/raw/twice.csv")) == ["a", "a", "target"]
+    write_table(pa.table([[1], [2]], names=["a", "a"]), raw / "twice.parquet")
+    assert list(load("data/raw/twice.parquet")) == ["a", "a"]
+    assert list(load(database, "SELECT width, width FROM flowers")) == ["width", "width"]
+
+
+def test_a_link_in_data_raw_is_read_as_dvc_may_put_it_there(raw: Path, tmp_path: Path) -> None:
+    TABLE.to_csv(tmp_path / "cached", index=False)
+    (raw / "flowers.csv").symlink_to(tmp_path / "cached")
+    assert len(load("data/raw/flowers.csv")) == len(TABLE)
+
+
+@pytest.mark.parametrize("source", ["flowers.csv", "data/raw/../flowers.csv", "sqlite:///flowers.db", "sqlite://"])
+def test_what_dvc_does_not_watch_is_refused(source: str, tmp_path: Path) -> None:
+    TABLE.to_csv(tmp_path / "flowers.csv", index=False)
+    TABLE.to_csv(tmp_path / "data" / "flowers.csv", index=False)
+    query = "SELECT 1" if "sqlite" in source else None
+    with pytest.raises(InputError, match=f"data.source {source} .*no file below data/raw; move .*`dvc add` it"):
+        load(source, query)
+
+
+def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
+    TABLE.to_csv(tmp_path / "flowers.csv", index=False)
+    with pytest.raises(InputError, match="no file below data/raw"):
+        load((tmp_path / "flowers.csv").as_uri())
+
+
+@pytest.mark.parametrize(
+    ("source", "query", "message"),
+    [
+        ("data/raw/none.csv", None, "data/raw/none.csv is missing; fetch it with `dvc pull`"),
+        ("data/raw/empty.csv", None, "data/raw/empty.csv is empty; put a table"),
+        ("data/raw/uneven.csv", None, "uneven.csv is no table in csv format: .*line 3, saw 3; mend"),
+        ("data/raw/headless.csv", None, "its rows have more fields than its header; mend"),
+        ("data/raw/latin.csv", None, "latin.csv is no table in csv format: UnicodeDecodeError.*; mend"),
+        ("data/raw/words.parquet", None, "words.parquet is no table in parquet format: .*; mend"),
+        ("data/raw/words.xlsx", None, "data.source data/raw/words.xlsx is neither .csv nor .parquet; convert it"),
+        ("https://127.0.0.1:1/flowers.csv", None, "flowers.csv cannot be read: .*; check the address"),
+        ("gs://bucket/flowers.csv", None, "flowers.csv cannot be read: .*gcsfs.*; add its package to the Pipfiles"),
+        ("iris", "SELECT 1", "data.query is set, but iris is no database; make data.query null"),
+        ("sqlite:///data/raw/flowers.db", None, "data.query is null; for the database sqlite:.* give the SELECT"),
+        ("sqlite:///data/raw/none.db", "SELECT 1", "data/raw/none.db is missing; fetch it"),
+        ("sqlite:///data/raw/flowers.db", "SELECT * FROM trees", r"no such table: trees; check data.query \(SELECT"),
+        ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "does not return rows.*; check data.query"),
+        ("oracle://host/flowers", "SELECT 1", "driver is missing: .*; add its package to the Pipfiles"),
+        ("nosuch://host/flowers", "SELECT 1", "driver is missing: .*nosuch; add its package to the Pipfiles"),
+        ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://me:\*\*\*@host/x: the environment has no \$NO_SUCH; set"),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_what_cannot_be_loaded_is_refused_with_a_remedy(
+    source: str, query: str | None, message: str, raw: Path
+) -> None:
+    (raw / "empty.csv").touch()
+    (raw / "uneven.csv").write_text("a,target\n1,x\n1,2,x\n")
+    (raw / "headless.csv").write_text("a,target\n1,2,x\n1,2,y\n")
+    (raw / "latin.csv").write_text("a,target\n1,café\n", encoding="latin-1")
+    (raw / "words.parquet").write_text("not parquet")
+    (raw / "words.xlsx").touch()
+    with pytest.raises(InputError, match=message):
+        load(source, query)
+
+
+def test_a_query_changes_nothing(database: str, raw: Path) -> None:
+    before = (raw / "flowers.db").read_bytes()
+    with pytest.raises(InputError):
+        load(database, "DELETE FROM flowers")
+    assert (raw / "flowers.db").read_bytes() == before
+
+
+def test_the_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr@t/$1")
+    url = with_password(sqlalchemy.make_url("postgresql://me:$DATABASE_PASSWORD@host/flowers"))
+    assert (url.password, url.host) == ("s3cr@t/$1", "host")
