@@ -65,12 +65,8 @@ def test_nothing_is_cut_off_at_the_edges(classes: int, name: str, tmp_path: Path
     matrix = np.full((classes, classes), 123_456)
     path = tmp_path / "matrix.png"
 
-    plot_confusion_matrix(
-        matrix,
-        [name.format(i) for i in range(classes)],
-        path,
-        "A title that is longer than the plot is wide, of 60 letters",
-    )
+    names = [name.format(i) for i in range(classes)]
+    plot_confusion_matrix(matrix, names, path, title="A title that is wider than a small matrix")
 
     image = imread(path)[..., :3]
     edges: list[Any] = [image[0], image[-1], image[:, 0], image[:, -1]]

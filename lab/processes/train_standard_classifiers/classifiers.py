@@ -22,7 +22,6 @@ from lib.errors import InputError
 # To fit the one and to ask the other costs the square of the rows; the rest stays close to linear.
 QUADRATIC = frozenset({"support_vector_machine", "k_nearest_neighbours"})
 FOLDS = 5  # of the support vector machine's calibration
-MAX_ITER = 1_000_000  # far more than data takes that fits at all
 
 
 class Rows(NamedTuple):
@@ -50,9 +49,10 @@ def create_classifiers(params: Classifiers, y: NDArray[np.int64]) -> dict[str, C
             "data/processed: a class has fewer than 2 training rows, too few to calibrate a support vector machine; "
             "add rows, or lower split.validation and split.test in params.yaml"
         )
-    machine = SVC(C=params.support_vector_machine.C, max_iter=MAX_ITER)
+    # The limits of iterations are far beyond what a solution takes where there is one.
+    machine = SVC(C=params.support_vector_machine.C, max_iter=1_000_000)
     return {
-        "logistic_regression": LogisticRegression(C=params.logistic_regression.C, max_iter=MAX_ITER),
+        "logistic_regression": LogisticRegression(C=params.logistic_regression.C, max_iter=10_000),
         "naive_bayes": GaussianNB(var_smoothing=params.naive_bayes.var_smoothing),
         "k_nearest_neighbours": KNeighborsClassifier(n_neighbors=neighbours),
         # Of itself it gives no probabilities; this is how scikit-learn 1.9 wants them made.
@@ -82,7 +82,9 @@ def fit(name: str, classifier: ClassifierMixin, training: Rows) -> None:
             warnings.simplefilter("error", ConvergenceWarning)
             classifier.fit(training.X, training.y)
     except ConvergenceWarning as warning:
-        raise InputError(f"params.yaml: classifiers.{name} finds no solution on this data; lower its C") from warning
+        settings = classifier.get_params()
+        C = settings.get("C", settings.get("estimator__C"))
+        raise InputError(f"params.yaml: classifiers.{name}.C is {C}, where no solution is found; lower it") from warning
 
 
 def stratified_subsample(y: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:

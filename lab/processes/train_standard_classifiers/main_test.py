@@ -1,0 +1,128 @@
+import csv
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import yaml
+
+from lab.environments import ROOT, process_python
+from lab.params import PARAMS_FILE
+from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
+from lab.processes.train_standard_classifiers.main import OUTPUT, main
+from lab.run_process import DETERMINISTIC
+from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
+from lib.files import read_json, write_json
+from lib.metrics import HIGHER_IS_BETTER, classification_metrics
+from lib.tracking import JOURNAL_VARIABLE, Run
+
+pytestmark = pytest.mark.integration
+
+
+def run_main(folder: Path, *before: str, **variables: str) -> None:
+    """Run the process in its own environment, every warning an error; `before` are words to put before the command."""
+    python = str(process_python("train_standard_classifiers"))
+    subprocess.run(
+        [*before, python, "-W", "error", "-m", "lab.processes.train_standard_classifiers.main"],
+        cwd=folder,
+        env={**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT), **variables},
+        check=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def workspace(temp_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the process has run once, on the default data."""
+    folder = tmp_path_factory.mktemp("workspace")
+    shutil.copytree(temp_data_dir, folder / DIR_PROCESSED)
+    shutil.copy(ROOT / PARAMS_FILE, folder)
+    (folder / "journal").touch()
+    run_main(folder, **{JOURNAL_VARIABLE: str(folder / "journal")})
+    return folder
+
+
+def output_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in (folder / OUTPUT).rglob("*") if path.is_file()}
+
+
+def families() -> list[str]:
+    sections = yaml.safe_load((ROOT / PARAMS_FILE).read_text(encoding="utf-8"))["classifiers"]
+    return [name for name, section in sections.items() if isinstance(section, dict)]
+
+
+@pytest.mark.parametrize("pattern", ["models/{}.joblib", "metrics/{}.json", "confusion_matrix/{}.png"])
+def test_every_family_has_its_files_and_no_other_has(workspace: Path, pattern: str) -> None:
+    found = {path.name for path in (workspace / OUTPUT / pattern).parent.iterdir()}
+
+    assert found == {Path(pattern.format(name)).name for name in families()}
+
+
+def test_the_metrics_are_those_of_the_written_model(workspace: Path) -> None:
+    splits = load_data_splits(workspace / DIR_PROCESSED)
+    for name in families():
+        classifier = joblib.load(workspace / OUTPUT / "models" / f"{name}.joblib")
+        metrics = read_json(workspace / OUTPUT / "metrics" / f"{name}.json")
+
+        assert metrics.pop("training_rows") == len(splits.y_train)
+        assert metrics == pytest.approx(classification_metrics(splits.y_val, classifier.predict_proba(splits.X_val)))
+
+
+def test_the_comparison_lists_the_families_best_log_loss_first(workspace: Path) -> None:
+    with (workspace / OUTPUT / "comparison.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+
+    assert [row["log_loss"] for row in rows] == sorted((row["log_loss"] for row in rows), key=float)
+    for row in rows:
+        metrics = read_json(workspace / OUTPUT / "metrics" / f"{row.pop('model')}.json")
+        assert {name: float(value) for name, value in row.items()} == {name: metrics[name] for name in HIGHER_IS_BETTER}
+
+
+def test_every_family_is_a_nested_run_that_also_has_the_times(workspace: Path) -> None:
+    events: list[dict[str, Any]] = [
+        json.loads(line) for line in (workspace / "journal").read_text(encoding="utf-8").splitlines()
+    ]
+    names = {event["run"]: event["name"] for event in events if event["event"] == "start"}
+    logged: dict[str, set[str]] = {name: set() for name in names.values()}
+    for event in events:
+        if event["event"] == "metrics":
+            logged[names[event["run"]]] |= event["metrics"].keys()
+
+    expected = {f"validation_{metric}" for metric in HIGHER_IS_BETTER} | {
+        "training_rows",
+        "fit_seconds",
+        "predict_seconds",
+    }
+    assert logged == dict.fromkeys(families(), expected)
+
+
+def test_another_hash_seed_on_one_core_writes_the_same_bytes_and_clears_what_is_old(workspace: Path) -> None:
+    before = output_bytes(workspace)
+    (workspace / OUTPUT / "models" / "removed_family.joblib").touch()
+
+    run_main(workspace, "taskset", "--cpu-list", str(min(os.sched_getaffinity(0))), PYTHONHASHSEED="1")
+
+    assert output_bytes(workspace) == before
+
+
+def test_rows_beyond_the_limit_are_kept_from_the_quadratic_families_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((ROOT / PARAMS_FILE).read_text(encoding="utf-8"))
+    params["classifiers"]["max_rows_quadratic"] = 100
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, 150)
+    X = (random.normal(size=(150, 2)) + y[:, None]).astype(np.float32)
+    monkeypatch.chdir(tmp_path)
+    PARAMS_FILE.write_text(yaml.safe_dump(params), encoding="utf-8")
+    save_data_splits(ArraySplits(X, X, X, y, y, y), DIR_PROCESSED)
+    write_json(DIR_PROCESSED / "dataset.json", {"target": "t", "features": ["a", "b"], "classes": ["x", "y", "z"]})
+
+    main(Run(None))
+
+    rows = {name: read_json(OUTPUT / "metrics" / f"{name}.json")["training_rows"] for name in families()}
+    assert rows == {name: 100 if name in QUADRATIC else 150 for name in families()}
