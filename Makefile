@@ -1,14 +1,18 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-UV = uv==0.13.8
+UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
+PORT ?= 5000
 
-.PHONY: run test lock setup
+.PHONY: run test ui lock setup
 
 run: setup    ## train, compare and judge every model
 	@python -m lab run
 
 test: setup   ## everything that can be checked here
 	@PYTHONPATH=lab pytest
+
+ui: setup     ## every run in MLflow, in the browser
+	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 lock: setup   ## lock every Pipfile again
 	@python -m lab.lock

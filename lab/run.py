@@ -3,26 +3,48 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from lab import environments
 from lab.params import CommonParams, read_params
-from lab.run_process import CHAIN_VARIABLE, chain_id
+from lab.run_process import CHAIN_VARIABLE, chain_id, processes_of
 from lab.summary import print_summary
+from lab.tracker import deliver
+
+# How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.
+DELIVERY_SECONDS = 15.0
+
+NEXT_STEPS = """\
+[bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
+[bold]dvc plots show[/]     the plots as one page
+[bold]params.yaml[/]        change a parameter, and run again
+[bold]git add dvc.lock[/]   and commit: the results belong to the commit that made them"""
 
 
 def run_pipeline() -> int:
-    """Run the pipeline and return the exit code of `dvc repro`."""
+    """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
+
+    Raises InputError when params.yaml or goals.yaml is wrong, RuntimeError when an environment can't be made.
+    """
     console = Console()
     read_params(CommonParams)
     with console.status("making the environments of the processes"):
         environments.make_all()
-    environment = {**os.environ, CHAIN_VARIABLE: chain_id()}
-    repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], env=environment)
+    chain = chain_id()
+    try:
+        repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], env={**os.environ, CHAIN_VARIABLE: chain})
+    except KeyboardInterrupt:
+        return 130
+    ran = processes_of(chain)
+    if ran:
+        with console.status("handing the runs to MLflow"):
+            pending = deliver(DELIVERY_SECONDS)
+        for journal, reason in pending:
+            console.print(f"[yellow]not in MLflow yet[/] (it is sent with the next run): {journal.stem}: {reason}")
     if repro.returncode:
         return repro.returncode
     print_summary(console)
-    console.print("Next: [bold]make ui[/] ...")
+    console.print(f"Ran {', '.join(ran)}." if ran else "Nothing changed: these are the results of the last run.")
+    console.print(NEXT_STEPS)
     return 0

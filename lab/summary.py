@@ -1,7 +1,13 @@
-"""The tables that end `make run`: every model's metrics, the one selected, the goals, and where to look next."""
+"""The tables that end `make run`: every model's metrics, the one selected, and the goals.
+
+    python -m lab.summary lab/docs/run.svg      writes them as the README's picture
+"""
 
 import csv
+import sys
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,16 +18,15 @@ from lib.goals import Verdict, judge, read_goals
 RESULTS = Path("artifacts/best_model")
 
 
-def print_summary(console: Console, results: Path = RESULTS) -> list[Verdict]:
-    """Print the tables for the results in `results` and return the verdicts on the goals."""
-    metrics = read_json(results / "metrics.json")
-    console.print(models_table(list(csv.DictReader((results / "comparison.csv").open(encoding="utf-8"))), metrics))
-    verdicts = [judge(goal) for goal in read_goals()]
-    console.print(goals_table(verdicts))
-    return verdicts
+def print_summary(console: Console) -> None:
+    """Print the tables for the results that are here."""
+    with (RESULTS / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        comparison = list(csv.DictReader(file))
+    console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
+    console.print(goals_table([judge(goal) for goal in read_goals()]))
 
 
-def models_table(comparison: list[dict[str, str]], metrics: dict[str, dict[str, float]]) -> Table:
+def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
     """Validation metrics of the models, best first, and below them the test metrics of the selected one."""
     names = [name for name in comparison[0] if name not in ("model", "training_rows")]
     table = Table(title="Models, by their validation rows", title_justify="left", show_footer=True)
@@ -41,9 +46,22 @@ def goals_table(verdicts: list[Verdict]) -> Table:
     """Each goal, what was reached, what was wanted."""
     table = Table(title="Goals, by the selected model", title_justify="left")
     table.add_column("")
-    for heading in ("goal", "metric", "reached", "wanted"):
-        table.add_column(heading, justify="right" if heading in ("reached", "wanted") else "left")
+    table.add_column("goal")
+    table.add_column("metric")
+    table.add_column("reached", justify="right")
+    table.add_column("wanted", justify="right", no_wrap=True)
     for goal, value, met in verdicts:
         word = "[green]met[/]" if met else "[yellow]ambition[/]" if goal.ambition else "[bold red]refused[/]"
         table.add_row(word, goal.goal, goal.metric, f"{value:.3f}", goal.threshold)
     return table
+
+
+def main() -> None:
+    """Write the tables as an SVG file."""
+    console = Console(record=True, width=112, file=StringIO())
+    print_summary(console)
+    Path(sys.argv[1]).write_text(console.export_svg(title="make run", unique_id="run"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -42,7 +42,7 @@ def main(run: Run) -> None:
     predicted = probabilities.argmax(axis=1)
     test = classification_metrics(splits.y_test, probabilities)
 
-    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": test, "validation": best.metrics})
+    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": test})
     with replacing(OUTPUT / "comparison.csv") as beside:
         comparison = pd.DataFrame([candidates[name].metrics for name in ranking], index=ranking)
         comparison.to_csv(beside, index_label="model")
