@@ -88,13 +88,14 @@ def fit(name: str, classifier: ClassifierMixin, training: Rows) -> None:
 
 
 def stratified_subsample(y: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:
-    """Sorted indices of `rows` rows drawn at random, or of all; each class keeps its share and its first FOLDS rows.
+    """Sorted indices of `rows` rows drawn at random, or of all where there are fewer.
 
-    y: (rows,) class indices. scikit-learn's own stratified splits may leave a rare class out.
+    y: (rows,) class indices. Each class keeps its share, and FOLDS rows even if that is more than its share;
+    scikit-learn's own stratified splits may leave a rare class out.
     """
     shuffled = np.random.default_rng(seed).permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
     counts = np.bincount(y)
     rank = np.concatenate([np.arange(count) for count in counts])
-    priority = np.where(rank < FOLDS, 0, rank / counts.repeat(counts))
+    priority = np.where(rank < FOLDS, rank - FOLDS, rank / counts.repeat(counts))
     return np.sort(by_class[np.argsort(priority, kind="stable")[:rows]])

@@ -144,6 +144,12 @@ def test_the_subsample_keeps_rare_classes() -> None:
     assert np.bincount(y[sample]).tolist() == [100 - 3 - FOLDS, 3, FOLDS]
 
 
+def test_the_subsample_holds_every_class_of_many() -> None:
+    sample = stratified_subsample(np.arange(4000) % 40, rows=100, seed=1)
+
+    assert set(np.bincount(sample % 40, minlength=40)) == {2, 3}
+
+
 def test_the_subsample_follows_the_seed() -> None:
     y = np.arange(1000) % 2
     first, again, other = (stratified_subsample(y, 100, seed).tolist() for seed in (1, 1, 2))
