@@ -79,7 +79,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def version_in(environment: Path) -> str:
-    command = [environment / "bin" / "python", "-c", "import tiny; print(tiny.VERSION)"]
+    command = [str(environment / "bin" / "python"), "-c", "import tiny; print(tiny.VERSION)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -63,7 +63,8 @@ def validate(schema: type[ParamsType], content: dict[str, Any], path: Path) -> P
 def whole_schema() -> type[Strict]:
     """The union of the sections that the processes declare. Raises InputError where two processes differ."""
     fields: dict[str, Any] = {}
-    for name, declared in {"lab": CommonParams, **process_params()}.items():
+    declarations: dict[str, type[Strict]] = {"lab": CommonParams, **process_params()}
+    for name, declared in declarations.items():
         for section, info in declared.model_fields.items():
             if fields.setdefault(section, (info.annotation, info))[0] != info.annotation:
                 raise InputError(

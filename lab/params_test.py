@@ -166,7 +166,7 @@ def without_reason(text: str) -> list[str]:
     """The keys of a YAML text's leaves that have no comment beside them."""
     lines = text.splitlines()
 
-    def walk(node: yaml.Node, parent: str = "") -> list[str]:
+    def walk(node: yaml.Node | None, parent: str = "") -> list[str]:
         if not isinstance(node, yaml.MappingNode):
             return []
         return [bare for name, value in node.value for bare in of_key(name, value, f"{parent}{name.value}")]
