@@ -20,6 +20,7 @@ lock: setup   ## lock every Pipfile again
 setup: .venv/made
 
 .venv/made: Pipfile.lock
-	@$(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet "$(UV)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet "$(UV)"
 	@.venv/bin/python -m lab.environments --root
 	@touch $@

@@ -50,7 +50,7 @@ def prepare(table: pd.DataFrame, data: Data, split: Split) -> Prepared:
         splits=ArraySplits(X_train, X_val, X_test, y[train], y[validation], y[test]),
         preprocessing=scaler,
         dataset=Dataset(data.target, list(features.columns), classes),
-        example_rows=raw_train.head(EXAMPLE_ROWS),
+        example_rows=table.drop(columns=data.target).iloc[train[:EXAMPLE_ROWS]],
     )
 
 
