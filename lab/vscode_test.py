@@ -49,12 +49,6 @@ def test_every_tool_that_a_setting_is_for_is_recommended() -> None:
     assert needed <= set(recommended)
 
 
-@pytest.mark.unittest
-def test_the_interpreter_is_the_one_that_make_sets_up() -> None:
-    assert read("settings.json")["python.defaultInterpreterPath"] == "${workspaceFolder}/.venv/bin/python"
-    assert "-m venv .venv " in (ROOT / "Makefile").read_text(encoding="utf-8")
-
-
 @pytest.mark.integration
 def test_a_process_and_a_test_file_can_be_started(new_lab: Callable[[], Path], shell: Shell) -> None:
     lab = new_lab()
