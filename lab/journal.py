@@ -1,0 +1,115 @@
+"""The journals on disk, and how far each has been carried. Only the standard library: every stage start pays for it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.environments import ROOT
+from lib.files import read_json, write_json
+
+JOURNALS = Path(os.environ.get("LAB_JOURNALS") or ROOT / ".lab" / "journals")
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass
+class Progress:
+    """What of a journal is in MLflow. Runs go by their keys in the journal."""
+
+    offset: int = 0  # bytes carried
+    tags: dict[str, str] = field(default_factory=dict)  # of the process's run; its nested runs get them too
+    runs: dict[str, str] = field(default_factory=dict)  # MLflow's run ids
+    ended: list[str] = field(default_factory=list)
+    incomplete: dict[str, dict[str, str]] = field(default_factory=dict)  # run -> what it lacks in MLflow -> why
+    refused: bool = False  # some of it MLflow will never take
+    failure: str = ""  # why the last try failed, where it did
+
+
+def journals(folder: Path) -> list[Path]:
+    """The journals not carried to their end yet, oldest first."""
+    return sorted(folder.glob("[0-9]*.jsonl"))
+
+
+def is_running(journal: Path) -> bool:
+    """Whether the process that writes the journal lives: for as long it holds the file's lock."""
+    with journal.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def read_events(journal: Path, offset: int) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """The events from byte `offset` on, in chunks, each with the offset after it. A half-written line is left.
+
+    Raises ValueError for a line that is no JSON.
+    """
+    with journal.open("rb") as file:
+        file.seek(offset)
+        while lines := file.readlines(CHUNK_BYTES):
+            whole = [line for line in lines if line.endswith(b"\n")]
+            offset += sum(map(len, whole))
+            yield [json.loads(line) for line in whole], offset
+            if len(whole) < len(lines):
+                return
+
+
+def load_progress(journal: Path) -> Progress:
+    """The progress of a journal, from the file beside it; none where that is missing or unreadable."""
+    try:
+        return Progress(**read_json(_progress_file(journal)))
+    except (FileNotFoundError, ValueError, TypeError):
+        return Progress()  # what is carried again does no harm
+
+
+def save_progress(journal: Path, progress: Progress) -> None:
+    """Write the progress beside the journal."""
+    write_json(_progress_file(journal), asdict(progress))
+
+
+def remove(journal: Path) -> None:
+    """Remove a journal. Its progress goes first: without it the journal would only be carried again."""
+    _progress_file(journal).unlink(missing_ok=True)
+    journal.unlink()
+
+
+def set_aside(journal: Path, reason: str) -> None:
+    """Keep a journal as `.refused`, with the reason as its last line, and never try it again."""
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": "refused", "reason": reason}) + "\n")
+    _progress_file(journal).unlink(missing_ok=True)
+    journal.rename(journal.with_suffix(".refused"))
+
+
+class TrackedRun(NamedTuple):
+    """A process's run in MLflow."""
+
+    stage: str
+    chain: str
+    run_id: str
+    url: str
+
+
+def remember(folder: Path, run: TrackedRun) -> None:
+    """Note a run that is in MLflow to its end."""
+    with (folder / "carried.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(run._asdict()) + "\n")
+
+
+def runs_of_chain(chain: str, folder: Path = JOURNALS) -> list[TrackedRun]:
+    """The runs of one pipeline execution, as far as they are in MLflow to their end."""
+    try:
+        lines = (folder / "carried.jsonl").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    runs = [TrackedRun(**json.loads(line)) for line in lines]
+    # By id: a tracker that was killed after it noted a run has noted it twice.
+    return list({run.run_id: run for run in runs if run.chain == chain}.values())
+
+
+def _progress_file(journal: Path) -> Path:
+    return journal.with_suffix(".progress")

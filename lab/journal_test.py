@@ -1,0 +1,96 @@
+"""Reading journals and keeping count of what has been carried."""
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import journal as journals_on_disk
+from lab.journal import (
+    Progress,
+    TrackedRun,
+    is_running,
+    journals,
+    load_progress,
+    read_events,
+    remember,
+    runs_of_chain,
+    save_progress,
+    set_aside,
+)
+
+pytestmark = pytest.mark.unittest
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    path = tmp_path / "100-train.jsonl"
+    path.write_text('{"event": "start"}\n{"event": "end"}\n')
+    return path
+
+
+def test_journals_come_oldest_first_and_nothing_else_is_one(tmp_path: Path) -> None:
+    for name in ("200-b.jsonl", "100-c.jsonl", "150-a.beginning", "120-d.refused", "100-c.progress", "carried.jsonl"):
+        (tmp_path / name).touch()
+    assert [path.name for path in journals(tmp_path)] == ["100-c.jsonl", "200-b.jsonl"]
+
+
+def test_a_journal_is_running_while_its_lock_is_held(journal: Path) -> None:
+    with journal.open("a") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert is_running(journal)
+    assert not is_running(journal)
+
+
+def test_a_half_written_line_is_left_until_it_is_whole(journal: Path) -> None:
+    whole = journal.stat().st_size
+    with journal.open("a") as writer:
+        writer.write('{"event": ')
+    ((events, offset),) = read_events(journal, 0)
+    assert ([event["event"] for event in events], offset) == (["start", "end"], whole)
+    with journal.open("a") as writer:
+        writer.write('"tags"}\n')
+    ((events, offset),) = read_events(journal, offset)
+    assert ([event["event"] for event in events], offset) == (["tags"], journal.stat().st_size)
+
+
+def test_a_large_journal_comes_in_chunks_that_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals_on_disk, "CHUNK_BYTES", 1000)
+    journal = tmp_path / "1-a.jsonl"
+    journal.write_text("".join(f'{{"step": {step}}}\n' for step in range(500)))
+    chunks = list(read_events(journal, 0))
+    assert len(chunks) > 1
+    assert [event["step"] for events, _ in chunks for event in events] == list(range(500))
+
+
+def test_progress_is_kept_beside_its_journal(journal: Path) -> None:
+    progress = Progress(offset=7, runs={"0": "abc"}, incomplete={"0": {"plot.png": "gone"}})
+    save_progress(journal, progress)
+    assert load_progress(journal) == progress
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"offset": 3, "of_an_older_lab": 1}'])
+def test_unreadable_progress_is_none(journal: Path, content: str) -> None:
+    journal.with_suffix(".progress").write_text(content)
+    assert load_progress(journal) == Progress()
+
+
+def test_a_journal_set_aside_keeps_its_events_and_the_reason_and_is_not_tried_again(journal: Path) -> None:
+    before = journal.read_text()
+    set_aside(journal, "a name that MLflow refuses")
+    assert journals(journal.parent) == []
+    kept = journal.with_suffix(".refused").read_text()
+    assert kept.startswith(before)
+    assert json.loads(kept.splitlines()[-1])["reason"] == "a name that MLflow refuses"
+
+
+def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> None:
+    train, other = TrackedRun("train", "c1", "r1", "http://u/1"), TrackedRun("train", "c2", "r2", "http://u/2")
+    for run in (train, other, train):
+        remember(tmp_path, run)
+    assert runs_of_chain("c1", tmp_path) == [train]
+
+
+def test_a_chain_that_was_never_carried_has_no_runs(tmp_path: Path) -> None:
+    assert runs_of_chain("c1", tmp_path) == []
