@@ -57,3 +57,13 @@ def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[
         return lab
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store of MLflow's without runs: making one takes a second or more, copying it nothing."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database

@@ -7,20 +7,21 @@ and then becomes the process: from there on nothing of the lab stands between th
 """
 
 import fcntl
+import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-
 from lab.environments import PROCESSES, ROOT, process_python
-from lib.tracking import JOURNAL_VARIABLE, Run
+from lab.journal import JOURNALS, journals, runs_of_chain
+from lab.tracker import start_tracker
+from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
 
-JOURNALS = ROOT / ".lab" / "journals"
 CHAIN_VARIABLE = "LAB_CHAIN_ID"
 
 # The same bytes on every machine of a kind: one thread, a fixed hash order, and the kernels that all x86-64
@@ -37,42 +38,77 @@ if platform.machine() == "x86_64":
 
 
 def chain_id() -> str:
-    """One name for all the processes of one pipeline execution: the one given, else the `dvc` that started this."""
+    """One name for all the processes of one pipeline execution: the one given, or after the `dvc` that runs them."""
     if given := os.environ.get(CHAIN_VARIABLE):
         return given
-    parents = psutil.Process().parents()
-    dvc = next((p for p in parents if any(Path(word).name == "dvc" for word in p.cmdline()[:2])), psutil.Process())
-    return f"{datetime.fromtimestamp(dvc.create_time(), UTC):%Y%m%d-%H%M%S}-{dvc.pid}"
+    import psutil  # not above: it costs a stage start 20 ms, and `python -m lab run` gives the name
+
+    this = psutil.Process()
+    for dvc in [*this.parents(), this]:
+        if any(Path(word).name == "dvc" for word in dvc.as_dict(["cmdline"], ad_value=[])["cmdline"]):
+            break
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(dvc.create_time()))}-{dvc.pid}"
+
+
+def processes_of(chain: str) -> list[str]:
+    """The processes that have run in one pipeline execution, whether MLflow has them already or not."""
+    begun = []
+    for journal in journals(JOURNALS):
+        with suppress(FileNotFoundError):  # carried since it was listed, so it is found below
+            start = json.loads(journal.read_text(encoding="utf-8").split("\n", 1)[0])
+            begun += [start["name"]] if start["tags"]["lab.chain"] == chain else []
+    return list(dict.fromkeys([run.stage for run in runs_of_chain(chain)] + begun))
 
 
 def git_state() -> dict[str, str]:
-    """Commit, branch and dirtiness of the code; dvc.lock is left out, since the pipeline itself writes it."""
-    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", ".", ":!dvc.lock"]
+    """Commit, branch and dirtiness of the code as MLflow's tags; none outside of a Git repository.
+
+    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
+    Nor is dvc.lock, which the pipeline itself writes.
+    """
+    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ".", ":!dvc.lock"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if answer.returncode:
+        return {}
     lines = answer.stdout.splitlines()
-    head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
-    dirty = any(not line.startswith("#") for line in lines)
+    head = dict(line.removeprefix("# branch.").split(" ", 1) for line in lines if line.startswith("# branch."))
     return {
-        "mlflow.source.git.commit": head.get("branch.oid", "unknown"),
-        "mlflow.source.git.branch": head.get("branch.head", "unknown"),
-        "lab.git.dirty": str(dirty).lower(),
+        "mlflow.source.git.commit": head["oid"],
+        "mlflow.source.git.branch": head["head"],
+        "lab.git.dirty": str(any(not line.startswith("#") for line in lines)).lower(),
     }
 
 
 def open_journal(process: str) -> Path:
-    """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends."""
+    """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
+
+    Raises OSError when it can't be written.
+    """
+    tags = {
+        "lab.stage": process,
+        "lab.chain": chain_id(),
+        "mlflow.source.name": f"lab/processes/{process}/main.py",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": os.environ.get("USER", "unknown"),
+        **git_state(),
+    }
     JOURNALS.mkdir(parents=True, exist_ok=True)
     journal = JOURNALS / f"{time.time_ns()}-{process}.jsonl"
-    held = os.open(journal, os.O_CREAT | os.O_WRONLY)
+    beginning = journal.with_suffix(".beginning")  # a tracker must not see it before its lock is held
+    held = os.open(beginning, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     fcntl.flock(held, fcntl.LOCK_EX)
     os.set_inheritable(held, True)
-    tags = {"lab.stage": process, "lab.chain": chain_id(), "mlflow.source.name": f"lab/processes/{process}/main.py"}
-    Run(journal)._write("start", name=process, parent=None, tags=tags | git_state())
-    return journal
+    append(beginning, ROOT_RUN, "start", name=process, tags=tags)
+    return beginning.rename(journal)
 
 
 def main() -> None:
     """Become the process named on the command line."""
+    if missing := [package for package in ("mlflow", "psutil") if find_spec(package) is None]:
+        sys.exit(
+            f"error: {sys.executable} is not the lab's Python: it lacks {' and '.join(missing)}\n"
+            "Run `make setup` and `source .venv/bin/activate`; or `pipenv sync --dev` and then `pipenv run dvc repro`."
+        )
     process, *arguments = sys.argv[1:] or [""]
     if not (PROCESSES / process / "main.py").is_file():
         known = ", ".join(sorted(main.parent.name for main in PROCESSES.glob("*/main.py")))
@@ -84,15 +120,12 @@ def main() -> None:
     environment = {**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT)}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment[JOURNAL_VARIABLE] = str(open_journal(process))
-    subprocess.Popen(
-        [sys.executable, "-m", "lab.tracker"],
-        cwd=ROOT,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(JOURNALS / "tracker.log").open("a"),
-    )
+    try:
+        environment[JOURNAL_VARIABLE] = str(open_journal(process))
+        start_tracker()
+    except OSError as error:  # a process runs, tracked or not
+        print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
+    os.chdir(ROOT)
     os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)
 
 

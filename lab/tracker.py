@@ -1,0 +1,145 @@
+"""Carry the journals of the processes to MLflow, beside the pipeline and without ever holding it up.
+
+    python -m lab.tracker      carries every journal, and stays for as long as one is still being written
+
+The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.environments import ROOT
+from lab.journal import JOURNALS, is_running, journals, load_progress, save_progress
+
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 2.0
+PATIENCE_SECONDS = 15.0  # with an MLflow that fails, after the last process has ended
+
+SETTINGS = {
+    "MLFLOW_TRACKING_URI": f"sqlite:///{ROOT / 'mlflow.db'}",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # tried again below: MLflow's own way can make a run twice
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+
+
+class Pending(NamedTuple):
+    """A journal of an ended process that is not in MLflow yet, and why."""
+
+    journal: Path
+    reason: str
+
+
+def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
+    """Carry what ended processes have left; wait for it at most `seconds`, and return what is not in MLflow then."""
+    deadline = time.monotonic() + seconds
+    if ended_journals(folder):
+        start_tracker(folder)
+    while (left := ended_journals(folder)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS / 4)
+    unknown = f"not tried yet; see {folder / 'tracker.log'}"
+    return [Pending(journal, load_progress(journal).failure or unknown) for journal in left]
+
+
+def ended_journals(folder: Path) -> list[Path]:
+    """The journals whose processes have ended."""
+    ended = []
+    for journal in journals(folder):
+        with suppress(FileNotFoundError):  # carried since it was listed
+            if not is_running(journal):
+                ended.append(journal)
+    return ended
+
+
+def start_tracker(folder: Path = JOURNALS) -> None:
+    """Start a tracker that outlives this process, is no child of it, and is out of reach of the terminal's Ctrl-C."""
+    environment = {**os.environ, "LAB_JOURNALS": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # MLflow's import takes 3 s instead of 1 s without bytecode
+    with (folder / "tracker.log").open("a") as log:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "lab.tracker"],
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def main() -> None:
+    """Be the tracker, unless another one is."""
+    os.nice(10)  # the cores belong to the training
+    left: set[Path] = set()
+    while set(journals(JOURNALS)) - left:  # asked again without the lock: what began just now found a tracker running
+        with (JOURNALS / "tracker.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            left = carry_all(JOURNALS)
+            shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)
+
+
+def carry_all(folder: Path) -> set[Path]:
+    """Carry until no journal is left, or until MLflow has failed for too long; return the journals that are left."""
+    configure()
+    from lab import carrier  # MLflow takes a second to import: not before there is something to do
+
+    store: carrier.Store | None = None
+    carriers: dict[Path, carrier.Carrier] = {}
+    retry_at: dict[Path, float] = {}
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while (pending := journals(folder)) and (set(pending) - retry_at.keys() or time.monotonic() < give_up_at):
+        running = {journal for journal in pending if is_running(journal)}  # what isn't is then read to its end
+        if running:
+            give_up_at = time.monotonic() + PATIENCE_SECONDS
+        for journal in [journal for journal in pending if time.monotonic() >= retry_at.get(journal, 0)]:
+            try:
+                store = store or carrier.connect()
+                if journal not in carriers:
+                    carriers[journal] = carrier.Carrier(store, journal)
+                carriers[journal].carry(journal in running)
+                retry_at.pop(journal, None)
+                give_up_at = time.monotonic() + PATIENCE_SECONDS
+            except Exception as error:
+                for failed in [journal] if store else pending:
+                    note_failure(failed, carrier.explain(error))
+                    carriers.pop(failed, None)
+                    retry_at[failed] = time.monotonic() + RETRY_SECONDS
+                if store is None:
+                    break
+                store = None  # the next journal may fare better, if MLflow answers at all
+        time.sleep(POLL_SECONDS)
+    return set(pending)
+
+
+def configure() -> None:
+    """Set what the environment leaves open, before MLflow reads it."""
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    for name, value in SETTINGS.items():
+        os.environ[name] = os.environ.get(name) or value
+
+
+def note_failure(journal: Path, reason: str) -> None:
+    """Keep the reason beside the journal, and in the log when it is a new one."""
+    progress = load_progress(journal)
+    if progress.failure != reason:
+        logging.warning("%s: %s", journal.name, reason)
+        progress.failure = reason
+        save_progress(journal, progress)
+
+
+if __name__ == "__main__":
+    main()
