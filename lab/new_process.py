@@ -1,0 +1,121 @@
+"""A new process: its code, test, parameters, Pipfile, lock and stage, small but working.
+
+    python -m lab new-process NAME
+
+What it writes is in lab/process_template: make that yours, and every later process begins so.
+"""
+
+import keyword
+import re
+import shutil
+from pathlib import Path
+from string import Template
+
+import yaml
+
+from lab.dependencies import own_files, reached
+from lab.environments import PROCESSES, ROOT
+from lab.lock import lock_process, read_pipfile, versions
+from lib.errors import InputError
+from lib.files import replacing
+
+DVC_YAML = ROOT / "dvc.yaml"
+PARAMS_YAML = ROOT / "params.yaml"
+TEMPLATE = Path(__file__).parent / "process_template"
+PACKAGES = ("numpy", "pydantic", "pyyaml")
+
+
+def new_process(name: str) -> None:
+    """Write the process `name` and add its section to params.yaml and its stage to dvc.yaml: all of it, or nothing.
+
+    Raises InputError when the name is taken or no good.
+    """
+    check_name(name)
+    folder = PROCESSES / name
+    before = {path: path.read_text(encoding="utf-8") for path in (DVC_YAML, PARAMS_YAML)}
+    try:
+        write_folder(folder, name)
+        lock_process(folder)
+        _write(PARAMS_YAML, f"{before[PARAMS_YAML].rstrip()}\n\n{section(name)}")
+        _write(DVC_YAML, with_stage(before[DVC_YAML], stage(name)))
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        for path, content in before.items():
+            _write(path, content)
+        if isinstance(error, RuntimeError):  # uv's
+            raise InputError(f"{name} was not written: {error}") from None
+        raise
+    print(f"lab/processes/{name}, its section in params.yaml and its stage in dvc.yaml are there, and work:")
+    print(f"    dvc repro {name}\n    PYTHONPATH=lab pytest lab/processes/{name}")
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless `name` can name a folder, a module, a section and a stage, all of them new."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise InputError(f"{name!r} is no name for a process; use lower-case letters, digits and _, as in clean_data")
+    if name in {"main", "params"} or name.endswith("_test"):
+        raise InputError(f"{name!r} is what another file of a process is called; take another name")
+    taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
+    taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")
+    taken |= dict.fromkeys(yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")).get("stages") or (), "dvc.yaml")
+    if name in taken:
+        raise InputError(f"{name!r} is in {taken[name]} already; take another name")
+
+
+def write_folder(folder: Path, name: str) -> None:
+    """Fill in the template."""
+    of_root = read_pipfile(ROOT)["packages"]
+    packages = "\n".join(f'{package} = "{versions(of_root.get(package, "*")) or "*"}"' for package in PACKAGES)
+    folder.mkdir()
+    for template in sorted(TEMPLATE.glob("*.template")):
+        text = Template(template.read_text(encoding="utf-8"))
+        filled = text.substitute(name=name, Section=name.title().replace("_", ""), packages=packages)
+        (folder / template.stem.replace("NAME", name)).write_text(filled, encoding="utf-8")
+
+
+def section(name: str) -> str:
+    """The process's part of params.yaml."""
+    return (
+        f"{name}:\n  n_features: 3                 # those in which the classes differ most; more is harder to read\n"
+    )
+
+
+def stage(name: str) -> list[str]:
+    """The lines of the process's part of dvc.yaml."""
+    folder = f"lab/processes/{name}"
+    imported = {file for file in reached(ROOT, own_files(ROOT, name)) if not file.startswith(f"{folder}/")}
+    return [
+        f"  {name}:",
+        f"    cmd: python -m lab.run_process {name}",
+        "    deps:",
+        *(f"      - {path}" for path in ("data/processed", *sorted({folder, *imported}))),
+        "    params:",
+        f"      - {name}",
+        "    metrics:",
+        f"      - artifacts/{name}/class_means.json",
+    ]
+
+
+def with_stage(dvc_yaml: str, stage: list[str]) -> str:
+    """The text of dvc.yaml with a stage after its last one; every other line stays as it is.
+
+    Raises InputError when the text has no indented block `stages:`.
+    """
+    lines = dvc_yaml.splitlines()
+    if "stages:" not in lines:
+        raise InputError(
+            "dvc.yaml: found no place for another stage; write its stages indented, below a line `stages:`"
+        )
+    start = lines.index("stages:") + 1
+    end = next(
+        (number for number, line in enumerate(lines) if number >= start and re.match(r"[^\s#]", line)), len(lines)
+    )
+    while end > start and not lines[end - 1].startswith(" "):  # what stands above the next key belongs to that
+        end -= 1
+    blank = [""] if end > start else []
+    return "\n".join([*lines[:end], *blank, *stage, *lines[end:]]) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
