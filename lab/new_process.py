@@ -32,16 +32,16 @@ def new_process(name: str) -> None:
     """
     check_name(name)
     folder = PROCESSES / name
-    before = {path: path.read_text(encoding="utf-8") for path in (DVC_YAML, PARAMS_YAML)}
+    params_yaml, dvc_yaml = (path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML))
     try:
         write_folder(folder, name)
         lock_process(folder)
-        _write(PARAMS_YAML, f"{before[PARAMS_YAML].rstrip()}\n\n{section(name)}")
-        _write(DVC_YAML, with_stage(before[DVC_YAML], stage(name)))
+        _write(PARAMS_YAML, params_yaml + fill(TEMPLATE / "params.yaml.template", name=name))
+        _write(DVC_YAML, with_stage(dvc_yaml, stage(name)))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        for path, content in before.items():
-            _write(path, content)
+        _write(PARAMS_YAML, params_yaml)
+        _write(DVC_YAML, dvc_yaml)
         if isinstance(error, RuntimeError):  # uv's
             raise InputError(f"{name} was not written: {error}") from None
         raise
@@ -63,57 +63,43 @@ def check_name(name: str) -> None:
 
 
 def write_folder(folder: Path, name: str) -> None:
-    """Fill in the template."""
+    """Write the process's own files."""
     of_root = read_pipfile(ROOT)["packages"]
     packages = "\n".join(f'{package} = "{versions(of_root.get(package, "*")) or "*"}"' for package in PACKAGES)
     folder.mkdir()
-    for template in sorted(TEMPLATE.glob("*.template")):
-        text = Template(template.read_text(encoding="utf-8"))
-        filled = text.substitute(name=name, Section=name.title().replace("_", ""), packages=packages)
+    for template in sorted((TEMPLATE / "process").iterdir()):
+        filled = fill(template, name=name, Section=name.title().replace("_", ""), packages=packages)
         (folder / template.stem.replace("NAME", name)).write_text(filled, encoding="utf-8")
 
 
-def section(name: str) -> str:
-    """The process's part of params.yaml."""
-    return (
-        f"{name}:\n  n_features: 3                 # those in which the classes differ most; more is harder to read\n"
-    )
-
-
-def stage(name: str) -> list[str]:
-    """The lines of the process's part of dvc.yaml."""
+def stage(name: str) -> str:
+    """The process's part of dvc.yaml; its code is looked up in its imports."""
     folder = f"lab/processes/{name}"
     imported = {file for file in reached(ROOT, own_files(ROOT, name)) if not file.startswith(f"{folder}/")}
-    return [
-        f"  {name}:",
-        f"    cmd: python -m lab.run_process {name}",
-        "    deps:",
-        *(f"      - {path}" for path in ("data/processed", *sorted({folder, *imported}))),
-        "    params:",
-        f"      - {name}",
-        "    metrics:",
-        f"      - artifacts/{name}/class_means.json",
-    ]
+    code = "\n".join(f"      - {path}" for path in sorted({folder, *imported}))
+    return fill(TEMPLATE / "dvc.yaml.template", name=name, code=code)
 
 
-def with_stage(dvc_yaml: str, stage: list[str]) -> str:
+def fill(template: Path, **values: str) -> str:
+    """The text of a template, each `$key` replaced."""
+    return Template(template.read_text(encoding="utf-8")).substitute(values)
+
+
+def with_stage(dvc_yaml: str, stage: str) -> str:
     """The text of dvc.yaml with a stage after its last one; every other line stays as it is.
 
     Raises InputError when the text has no indented block `stages:`.
     """
     lines = dvc_yaml.splitlines()
     if "stages:" not in lines:
-        raise InputError(
-            "dvc.yaml: found no place for another stage; write its stages indented, below a line `stages:`"
-        )
-    start = lines.index("stages:") + 1
-    end = next(
-        (number for number, line in enumerate(lines) if number >= start and re.match(r"[^\s#]", line)), len(lines)
-    )
+        raise InputError("dvc.yaml: no place for another stage; write its stages indented, below a line `stages:`")
+    start = end = lines.index("stages:") + 1
+    while end < len(lines) and re.match(r"\s|#|$", lines[end]):
+        end += 1
     while end > start and not lines[end - 1].startswith(" "):  # what stands above the next key belongs to that
         end -= 1
     blank = [""] if end > start else []
-    return "\n".join([*lines[:end], *blank, *stage, *lines[end:]]) + "\n"
+    return "\n".join([*lines[:end], *blank, *stage.splitlines(), *lines[end:]]) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

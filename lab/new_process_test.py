@@ -12,7 +12,7 @@ from lab.dependencies import faults
 from lab.new_process import check_name, with_stage
 from lib.errors import InputError
 
-STAGE = ["  new:", "    cmd: echo new"]
+STAGE = "  new:\n    cmd: echo new\n"
 
 
 @pytest.mark.unittest
@@ -59,7 +59,7 @@ def test_a_stage_is_added_and_every_other_line_stays(dvc_yaml: str) -> None:
     added = with_stage(dvc_yaml, STAGE)
     before = yaml.safe_load(dvc_yaml)
     assert yaml.safe_load(added) == {**before, "stages": {**(before["stages"] or {}), "new": {"cmd": "echo new"}}}
-    assert [line for line in added.splitlines() if line and line not in STAGE] == list(
+    assert [line for line in added.splitlines() if line and f"{line}\n" not in STAGE] == list(
         filter(None, dvc_yaml.splitlines())
     )
 
