@@ -1,0 +1,137 @@
+"""Training the dense network: functions on tensors that already lie on the device."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.adam import adam
+
+from lab.processes.train_dnn_pytorch.params import Training
+from lab.processes.train_dnn_pytorch.team import Team, sum_over
+from lib.errors import InputError
+from lib.pytorch import SLICE_ROWS, build_network
+
+History = dict[str, list[float]]
+
+
+class Rows(NamedTuple):
+    """X: (rows, features) float32; y: (rows,) int64 class indices."""
+
+    X: Tensor
+    y: Tensor
+
+
+class Moments(NamedTuple):
+    """What Adam remembers of each parameter: its gradient's mean and mean square, and the number of steps."""
+
+    means: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
+
+
+@dataclass
+class State:
+    """A training between two epochs: all that the epochs to come depend on."""
+
+    network: nn.Sequential
+    moments: Moments
+    history: History
+    best_weights: dict[str, Tensor]
+
+
+def initial_state(n_features: int, n_classes: int, params: Training, device: torch.device) -> State:
+    """The state before the first epoch."""
+    torch.manual_seed(_seed(params.seed, 0, 0))
+    network = build_network(n_features, params.hidden_layers, n_classes, params.dropout).to(device)
+    means, squares = ([torch.zeros_like(weight) for weight in network.parameters()] for _ in range(2))
+    steps = [torch.zeros((), device=device) for _ in network.parameters()]
+    columns = ("epoch", "training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
+    return State(network, Moments(means, squares, steps), {name: [] for name in columns}, {})
+
+
+def train(state: State, training: Rows, validation: Rows, params: Training, team: Team) -> Iterator[State]:
+    """Take `state` through the epochs that it lacks, and yield it after each.
+
+    Losses are in nats. Both parts are measured alike, after the epoch and without dropout, so that their curves
+    compare. Raises InputError when the loss is no number any more.
+    """
+    alone = team.size == 1
+    network: nn.Module = state.network if alone else DistributedDataParallel(state.network)
+    for epoch in range(len(state.history["epoch"]) + 1, params.epochs + 1):
+        # An epoch's random numbers follow from its number alone, so a training that goes on needs no generator's state.
+        torch.manual_seed(_seed(params.seed, epoch, 0))
+        order = torch.randperm(len(training.X)).to(training.X.device)
+        torch.manual_seed(_seed(params.seed, epoch, 1 + team.rank))
+        _train_epoch(network, state.moments, Rows(training.X[order], training.y[order]), params, team)
+        measured = [*evaluate(state.network, training, team), *evaluate(state.network, validation, team)]
+        if not all(map(math.isfinite, measured)):
+            raise InputError(
+                f"params.yaml: training.lr is {params.lr}: the loss is no number any more after epoch {epoch}; "
+                f"try a smaller one, such as {params.lr / 10:g}"
+            )
+        for column, value in zip(state.history.values(), [epoch, *measured], strict=True):
+            column.append(value)
+        if best_epoch(state.history) == epoch:
+            state.best_weights = {name: weight.clone() for name, weight in state.network.state_dict().items()}
+        yield state
+
+
+def best_epoch(history: History) -> int:
+    """The epoch with the lowest validation loss, the earliest of equals."""
+    losses = history["validation_loss"]
+    return int(history["epoch"][losses.index(min(losses))])
+
+
+@torch.inference_mode()
+def evaluate(network: nn.Module, rows: Rows, team: Team) -> tuple[float, float]:
+    """Mean cross entropy in nats, and accuracy, over all rows; the team shares the work."""
+    network.eval()
+    sums = torch.zeros(2, dtype=torch.float64, device=rows.X.device)
+    own = (torch.split(part.tensor_split(team.size)[team.rank], SLICE_ROWS) for part in rows)
+    for x, y in zip(*own, strict=True):
+        logits = network(x).double()
+        sums += torch.stack([cross_entropy(logits, y, reduction="sum"), (logits.argmax(dim=1) == y).sum()])
+    loss, accuracy = (sum_over(team, sums) / len(rows.X)).tolist()
+    return loss, accuracy
+
+
+def _train_epoch(network: nn.Module, moments: Moments, rows: Rows, params: Training, team: Team) -> None:
+    """One step of Adam for each batch of `rows`, in their order; each rank takes its part of every batch."""
+    network.train()
+    weights: list[Tensor] = list(network.parameters())
+    for x, y in zip(*(torch.split(part, params.batch_size) for part in rows), strict=True):
+        logits = network(x[team.rank :: team.size])
+        # The mean over the whole batch, even from uneven parts: the ranks' gradients are averaged after this.
+        loss = cross_entropy(logits, y[team.rank :: team.size], reduction="sum") * (team.size / len(x))
+        for weight in weights:
+            weight.grad = None
+        torch.autograd.backward(loss)
+        with torch.no_grad():
+            # The function behind torch.optim.Adam, whose class would first import torch's compiler, for a second.
+            adam(
+                weights,
+                [weight.grad for weight in weights if weight.grad is not None],
+                moments.means,
+                moments.squares,
+                [],
+                moments.steps,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=params.lr,
+                weight_decay=params.weight_decay,
+                eps=1e-8,
+                maximize=False,
+                fused=True,
+            )
+
+
+def _seed(seed: int, epoch: int, stream: int) -> int:
+    """A seed of its own for each use of random numbers."""
+    return int(np.random.SeedSequence([seed, epoch, stream]).generate_state(1, np.uint64)[0])

@@ -1,0 +1,121 @@
+"""Train the dense network, on CUDA where there is a device.
+
+    dvc repro train_dnn_pytorch                      when something that it depends on changed
+    python -m lab.run_process train_dnn_pytorch      now
+
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node=2 -m lab.processes.train_dnn_pytorch.main      on two devices or cores
+
+Keeps the weights of the best validation epoch; writes them with the history of all epochs, the validation metrics and
+the confusion matrix. After a kill the next run goes on from the last checkpoint, and ends with the same bytes.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+from sklearn.metrics import confusion_matrix
+
+from lab.params import read_params
+from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
+from lab.processes.train_dnn_pytorch.densenet import History, Rows, State, best_epoch, initial_state, train
+from lab.processes.train_dnn_pytorch.params import Params
+from lab.processes.train_dnn_pytorch.progress import show_progress
+from lab.processes.train_dnn_pytorch.team import from_leader, join_team
+from lib.data_splits import TensorSplits, load_data_splits, load_dataset
+from lib.files import replacing, write_json
+from lib.metrics import classification_metrics
+from lib.pytorch import make_deterministic, pick_device, predict_probabilities, save_network
+from lib.tracking import Run, run_process
+from lib.viz import plot_confusion_matrix, plot_training_history
+
+OUTPUT = Path("artifacts/dnn_pytorch")
+CHECKPOINT_SECONDS = 30.0  # a kill costs this much work at most, and the epoch that it falls into
+
+
+def main(run: Run) -> None:
+    """Read the splits, train, and write the result."""
+    params = read_params(Params)
+    make_deterministic()
+    with join_team() as team:
+        if team.rank == 0:
+            run.log_params(params.model_dump())
+        splits = load_data_splits(as_type="tensor")
+        classes = load_dataset().classes
+        device = pick_device()
+        training = Rows(splits.X_train.to(device), splits.y_train.to(device))
+        validation = Rows(splits.X_val.to(device), splits.y_val.to(device))
+        state = initial_state(training.X.shape[1], len(classes), params.training, device)
+        checkpoint = checkpoint_path(params.training, training, validation, len(classes), team.size)
+        found = from_leader(read_checkpoint(checkpoint) if team.rank == 0 else None, team)
+        if found is not None:
+            state = resume(state, found)
+        trained = train(state, training, validation, params.training, team)
+        if team.rank > 0:
+            deque(trained, maxlen=0)  # it only trains: rank 0 writes files, logs and prints
+            return
+        watch(run, trained, state.history, params.training.epochs, len(training.X), checkpoint)
+    write_results(run, state, splits, classes)
+    checkpoint.unlink(missing_ok=True)
+
+
+def watch(
+    run: Run, trained: Iterator[State], history: History, epochs: int, training_rows: int, checkpoint: Path
+) -> None:
+    """Let the training run; after each epoch log it, show it, and write a checkpoint when it is time for one."""
+    if history["epoch"]:
+        print(f"going on after epoch {history['epoch'][-1]} of a run that was killed", flush=True)
+    for row in range(len(history["epoch"])):
+        log_epoch(run, history, row)
+    with show_progress(epochs) as show:
+        started = written = monotonic()
+        for state in trained:
+            now = monotonic()
+            log_epoch(run, state.history, -1)
+            run.log_metrics({"samples_per_second": training_rows / (now - started)}, step=int(history["epoch"][-1]))
+            show(state.history)
+            if now - written >= CHECKPOINT_SECONDS:
+                write_checkpoint(checkpoint, state)
+                written = now
+            started = monotonic()
+
+
+def log_epoch(run: Run, history: History, row: int) -> None:
+    """Log one row of the history, at its epoch."""
+    metrics = {name: column[row] for name, column in history.items()}
+    run.log_metrics(metrics, step=int(metrics.pop("epoch")))
+
+
+def write_results(run: Run, state: State, splits: TensorSplits, classes: list[str]) -> None:
+    """Write the best epoch's network, its validation metrics and plots, and the history of all epochs."""
+    network, history = state.network, state.history
+    network.load_state_dict(state.best_weights)
+    y_val = splits.y_val.numpy()
+    probabilities = predict_probabilities(network, splits.X_val.numpy())
+    metrics = classification_metrics(y_val, probabilities)
+    counts = confusion_matrix(y_val, probabilities.argmax(axis=1), labels=range(len(classes)))
+
+    save_network(network, OUTPUT / "densenet.pt")
+    write_history(history, OUTPUT / "training_history.csv")
+    write_json(OUTPUT / "metrics" / "densenet.json", {**metrics, "training_rows": len(splits.y_train)})
+    plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))
+    plot_confusion_matrix(counts, classes, OUTPUT / "confusion_matrix.png", "Dense network, validation rows")
+
+    # One step after the last epoch, where the best epoch's weights are back: a run shows its latest values.
+    run.log_metrics({f"validation_{name}": value for name, value in metrics.items()}, len(history["epoch"]) + 1)
+    for name in ("densenet.pt", "training_history.csv", "training_history.png", "confusion_matrix.png"):
+        run.log_artifact(OUTPUT / name)
+    print(f"best epoch {best_epoch(history)}: validation accuracy {metrics['accuracy']:.3f}")
+
+
+def write_history(history: History, path: Path) -> None:
+    """Write one line for each epoch, its numbers to the last digit."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(history)
+        table.writerows(zip(*history.values(), strict=True))
+
+
+if __name__ == "__main__":
+    run_process(main)

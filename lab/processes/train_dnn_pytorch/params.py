@@ -1,0 +1,25 @@
+"""What this process reads of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lab.params import Strict
+
+
+class Training(Strict):
+    """How the dense network is trained."""
+
+    seed: int = Field(ge=0)
+    hidden_layers: list[Annotated[int, Field(gt=0)]]
+    dropout: float = Field(ge=0, lt=1)
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+
+
+class Params(Strict):
+    """The sections that this process reads."""
+
+    training: Training
