@@ -1,6 +1,6 @@
 """The tables that end `make run`: every model's metrics, the one selected, and the goals.
 
-    python -m lab.summary lab/docs/run.svg      writes them as the README's picture
+python -m lab.summary lab/docs/run.svg      writes them as the README's picture
 """
 
 import csv
@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +17,7 @@ from lib.files import read_json
 from lib.goals import Verdict, judge, read_goals
 
 RESULTS = Path("artifacts/best_model")
+LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
 
 
 def print_summary(console: Console) -> None:
@@ -29,11 +31,11 @@ def print_summary(console: Console) -> None:
 def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
     """Validation metrics of the models, best first, and below them the test metrics of the selected one."""
     names = [name for name in comparison[0] if name not in ("model", "training_rows")]
-    table = Table(title="Models, by their validation rows", title_justify="left", show_footer=True)
-    table.add_column("model", footer="its test rows")
+    table = Table(title="Models, by their validation rows", show_footer=True, **LOOK)
+    table.add_column("model", footer="★ on its test rows", no_wrap=True)
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right", footer=f"{metrics['test'][name]:.3f}")
-    table.add_column("training rows", justify="right")
+        table.add_column(name.replace("_", "\n"), justify="right", footer=f"{metrics['test'][name]:.3f}")
+    table.add_column("training\nrows", justify="right")
     for row in comparison:
         selected = row["model"] == metrics["selected"]
         values = [f"{float(row[name]):.3f}" for name in names]
@@ -44,10 +46,10 @@ def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> T
 
 def goals_table(verdicts: list[Verdict]) -> Table:
     """Each goal, what was reached, what was wanted."""
-    table = Table(title="Goals, by the selected model", title_justify="left")
+    table = Table(title="Goals of the selected model", **LOOK)
     table.add_column("")
     table.add_column("goal")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     table.add_column("reached", justify="right")
     table.add_column("wanted", justify="right", no_wrap=True)
     for goal, value, met in verdicts:
@@ -58,7 +60,7 @@ def goals_table(verdicts: list[Verdict]) -> Table:
 
 def main() -> None:
     """Write the tables as an SVG file."""
-    console = Console(record=True, width=112, file=StringIO())
+    console = Console(record=True, width=80, file=StringIO())
     print_summary(console)
     Path(sys.argv[1]).write_text(console.export_svg(title="make run", unique_id="run"), encoding="utf-8")
 

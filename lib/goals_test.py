@@ -11,11 +11,13 @@ from lib.goals import Goal, judge, read_goals
 pytestmark = pytest.mark.unittest
 
 
-@pytest.mark.parametrize(("limit", "met"), [({"at_least": 0.9}, True), ({"at_least": 0.91}, False),
-                                            ({"at_most": 0.9}, True), ({"at_most": 0.89}, False)])
+@pytest.mark.parametrize(
+    ("limit", "met"),
+    [({"at_least": 0.9}, True), ({"at_least": 0.91}, False), ({"at_most": 0.9}, True), ({"at_most": 0.89}, False)],
+)
 def test_a_threshold_includes_its_own_value(tmp_path: Path, limit: dict[str, float], met: bool) -> None:
     write_json(tmp_path / "metrics.json", {"test": {"accuracy": 0.9}})
-    verdict = judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", **limit), tmp_path)
+    verdict = judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", **limit), tmp_path)  # type: ignore[arg-type]
     assert (verdict.value, verdict.met) == (0.9, met)
 
 

@@ -27,7 +27,9 @@ CLASSES = ["no", "perhaps", "yes"]
 def rows() -> pd.DataFrame:
     """(60, 3) raw rows: far from scaled, one column of whole numbers."""
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"size": rng.normal(50, 9, 60), "age": rng.integers(1, 90, 60), "dose": rng.normal(0, 1e-3, 60)})
+    return pd.DataFrame(
+        {"size": rng.normal(50, 9, 60), "age": rng.integers(1, 90, 60), "dose": rng.normal(0, 1e-3, 60)}
+    )
 
 
 @pytest.fixture
