@@ -344,6 +344,6 @@ def test_the_experiment_is_named_in_params_unless_the_environment_names_it(monke
 
 def test_reasons_tell_no_password() -> None:
     assert (
-        explain(OSError("https://me:secret@mlflow.example/api is gone"))
+        explain(OSError("https://me:secret@mlflow.example/api is gone"))  # pragma: allowlist secret
         == "OSError: https://mlflow.example/api is gone"
     )
