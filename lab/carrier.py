@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import mlflow
 import requests
+import yaml
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
@@ -32,7 +33,6 @@ from lab.journal import (
     save_progress,
     set_aside,
 )
-from lab.params import CommonParams, read_params
 from lib.errors import InputError
 from lib.tracking import ROOT_RUN, md5_of
 
@@ -60,7 +60,9 @@ def connect() -> Store:
     Raises InputError when it was deleted, and what MLflow raises when it can't be reached.
     """
     client = mlflow.MlflowClient()
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or read_params(CommonParams, ROOT / "params.yaml").project.name
+    # Read without a check of the rest: a mistake made there since must not hold up a run that is over.
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or params["project"]["name"]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         return Store(client, client.create_experiment(name, _artifact_location(client.tracking_uri)))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +91,8 @@ def main() -> None:
                 return
             left = carry_all(JOURNALS)
             shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)
+    if left:
+        sys.exit(f"{len(left)} journals are not in MLflow; the next run tries again, or `python -m lab.tracker`")
 
 
 def carry_all(folder: Path) -> set[Path]:
@@ -114,10 +117,10 @@ def carry_all(folder: Path) -> set[Path]:
                 retry_at.pop(journal, None)
                 give_up_at = time.monotonic() + PATIENCE_SECONDS
             except Exception as error:
-                for failed in [journal] if store else pending:
-                    note_failure(failed, carrier.explain(error))
-                    carriers.pop(failed, None)
-                    retry_at[failed] = time.monotonic() + RETRY_SECONDS
+                failed = [journal] if store else journals(folder)
+                note_failure(failed, carrier.explain(error))
+                carriers = {journal: going for journal, going in carriers.items() if journal not in failed}
+                retry_at |= dict.fromkeys(failed, time.monotonic() + RETRY_SECONDS)
                 if store is None:
                     break
                 store = None  # the next journal may fare better, if MLflow answers at all
@@ -132,13 +135,14 @@ def configure() -> None:
         os.environ[name] = os.environ.get(name) or value
 
 
-def note_failure(journal: Path, reason: str) -> None:
-    """Keep the reason beside the journal, and in the log when it is a new one."""
-    progress = load_progress(journal)
-    if progress.failure != reason:
-        logging.warning("%s: %s", journal.name, reason)
-        progress.failure = reason
-        save_progress(journal, progress)
+def note_failure(failed: list[Path], reason: str) -> None:
+    """Keep the reason beside the journals, and in the log when it is a new one."""
+    before = {journal: load_progress(journal) for journal in failed}
+    news = {journal: progress for journal, progress in before.items() if progress.failure != reason}
+    for journal, progress in news.items():
+        save_progress(journal, replace(progress, failure=reason))
+    if news:
+        logging.warning("%s: %s", ", ".join(journal.stem for journal in news), reason)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The tracker beside real processes, with MLflow servers that die, hang and come back."""
 
+import math
 import os
 import shutil
 import signal
@@ -200,6 +201,7 @@ def main(run):
     with open(os.environ["LAB_JOURNALS"] + "/../plot.svg", "w") as plot:
         plot.write("<svg/>")
     run.log_artifact(plot.name)
+    run.log_metrics({"nothing": float("nan")})
 
 run_process(main)
 """
@@ -210,6 +212,7 @@ def check_fifty_steps_and_a_plot() -> None:
     runs = {run.info.run_name: run for run in found_runs()}
     assert (set(runs), len(found_runs())) == ({"train", "child"}, 2)
     assert steps_of(runs["train"]) == list(range(50))
+    assert math.isnan(runs["train"].data.metrics["nothing"])
     assert runs["child"].data.params == {"depth": "5"}
     assert runs["train"].info.status == runs["child"].info.status == "FINISHED"
     assert [file.path for file in mlflow.MlflowClient().list_artifacts(runs["train"].info.run_id)] == ["plot.svg"]
