@@ -23,4 +23,5 @@ setup: .venv/made
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet "$(UV)"
 	@.venv/bin/python -m lab.environments --root
+	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
 	@touch $@

@@ -18,6 +18,15 @@ def run() -> None:
 
 
 @app.command()
+def track(seconds: float = 60.0) -> None:
+    """Send MLflow the runs that it has not got yet, for SECONDS at most."""
+    from lab.tracker import deliver
+
+    if pending := deliver(seconds):
+        sys.exit("\n".join(f"not in MLflow: {journal.stem}: {reason}" for journal, reason in pending))
+
+
+@app.command()
 def new_process(name: str) -> None:
     """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
     from lab.new_process import new_process as write
@@ -29,7 +38,7 @@ def main() -> None:
     """Run a verb; a mistake that can be mended is one line and exit code 1."""
     try:
         app(prog_name="python -m lab")
-    except InputError as error:
+    except (InputError, RuntimeError) as error:
         sys.exit(f"error: {error}")
 
 
