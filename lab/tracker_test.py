@@ -139,6 +139,16 @@ class Server:
             self.popen.wait()
             self.popen = None
 
+    def freeze(self) -> None:
+        """Let it accept requests and not answer them."""
+        assert self.popen
+        os.killpg(self.popen.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again, and first those who no longer listen."""
+        assert self.popen
+        os.killpg(self.popen.pid, signal.SIGCONT)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -176,8 +186,10 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 
 def found_runs() -> list[Run]:
-    """The runs in MLflow."""
-    return mlflow.search_runs(search_all_experiments=True, output_format="list")
+    """The test's runs in MLflow; none while it hasn't got the experiment."""
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
+    return list(client.search_runs([experiment.experiment_id])) if experiment else []
 
 
 def steps_of(run: Run) -> list[int]:
@@ -193,9 +205,9 @@ def main(run):
     input()
     for step in range(25):
         run.log_metrics({"loss": step}, step=step)
+    input()
     with run.nested("child") as child:
         child.log_params({"depth": 5})
-    input()
     for step in range(25, 50):
         run.log_metrics({"loss": step}, step=step)
     with open(os.environ["LAB_JOURNALS"] + "/../plot.svg", "w") as plot:
@@ -236,20 +248,22 @@ def test_a_run_is_seen_while_it_runs_and_its_journal_goes_when_it_is_done(
     assert runs_of_chain("chain", folder)[0].run_id in {run.info.run_id for run in found_runs()}
 
 
-def test_a_server_that_dies_midway_and_comes_back_has_everything_once(
-    folder: Path, process: Start, track: Track, server: Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("end", "begin"), [("kill", "start"), ("freeze", "thaw")])
+def test_a_server_that_dies_or_hangs_midway_and_comes_back_has_everything_once(
+    folder: Path, process: Start, track: Track, server: Server, monkeypatch: pytest.MonkeyPatch, end: str, begin: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", end)
     training = process(FIFTY_STEPS_AND_A_PLOT)
     wait_until(lambda: journals(folder))
     tracking = track()
     training.go()
     wait_until(lambda: any(run.data.metrics for run in found_runs()))
-    server.kill()
+    getattr(server, end)()
     training.go()
-    assert training.end() == 0, "the process ended while the server was dead"
+    assert training.end() == 0, "the process ended while the server was away"
     wait_until(lambda: "does not answer" in log_file(folder))
-    server.start()
+    getattr(server, begin)()
     tracking.wait(WAIT_SECONDS)  # it may have given up before the server was back
     assert deliver(WAIT_SECONDS, folder) == []
     check_fifty_steps_and_a_plot()
