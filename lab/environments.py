@@ -112,11 +112,9 @@ def requirements(lock: Path, groups: tuple[str, ...]) -> str:
 def where_to_find() -> list[str]:
     """The user's pip settings, of files and PIP_* variables, as uv's options: uv reads none of pip's.
 
-    Raises RuntimeError when there is no pip to ask.
+    Where there is no pip, as in an environment that uv made, uv's own settings are all there is.
     """
     answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
-    if answer.returncode:
-        raise RuntimeError(f"pip cannot say where packages are to be found: {answer.stderr.strip()}")
     settings: dict[str, str] = {}
     for section in ("global.", "install.", ":env:."):  # as pip does: the later goes before the earlier
         lines = [line.removeprefix(section) for line in answer.stdout.splitlines() if line.startswith(section)]
