@@ -41,7 +41,9 @@ def test_another_folder_hash_seed_thread_count_and_time_give_the_same_bytes(
 
 
 def test_results_hold_no_trace_of_where_they_were_made(finished_lab: Path) -> None:
-    written = [p for folder in ("data/processed", "artifacts") for p in (finished_lab / folder).rglob("*") if p.is_file()]
+    written = [
+        p for folder in ("data/processed", "artifacts") for p in (finished_lab / folder).rglob("*") if p.is_file()
+    ]
     assert written
     assert not [file for file in written if str(finished_lab).encode() in file.read_bytes()]
 
@@ -56,8 +58,11 @@ def test_nothing_changed_means_that_nothing_runs_and_the_results_are_shown(lab: 
 def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: Path, shell: Shell) -> None:
     edit(lab / "params.yaml", "n_estimators: 100           # more only", "n_estimators: 3             # more only")
     said = shell("dvc repro", lab).stdout
-    assert [name for name in ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
-            if f"Running stage '{name}'" in said] == ["train_standard_classifiers", "select_best_model"]
+    assert [
+        name
+        for name in ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
+        if f"Running stage '{name}'" in said
+    ] == ["train_standard_classifiers", "select_best_model"]
 
     params = json.loads(shell("dvc params diff --json", lab).stdout)
     assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
