@@ -94,27 +94,24 @@ class Carrier:
 
     def carry(self, running: bool) -> None:
         """Send what was written since the last time; unless its process is `running`, end the runs and the journal."""
-        reason = SILENT_END
-        try:
+        whole = False
+        with self._noting_refusal(ROOT_RUN, "the rest of the journal"):
             for events, offset in read_events(self.journal, self.progress.offset):
                 self._send(events)
                 self.progress.offset = offset
                 save_progress(self.journal, self.progress)
-        except (json.JSONDecodeError, MlflowException) as error:
-            if not is_refusal(error):
-                raise
-            reason = f"not tracked after byte {self.progress.offset} of the journal: {explain(error)}"
-            self.progress.refused, running = True, False
-        if running:
+            whole = True
+        if running and whole:
             return
         last_word = int(self.journal.stat().st_mtime * 1000)
+        reason = SILENT_END if whole else "tracking broke off"
         self._end({"run": ROOT_RUN, "time": last_word, "status": "FAILED", "reason": reason})
         self._runs_in_mlflow()
         if run := self.progress.runs.get(ROOT_RUN):
             tags = self.progress.tags
             remember(self.journal.parent, TrackedRun(tags["lab.stage"], tags["lab.chain"], run, self._page(run)))
         if self.progress.refused:
-            set_aside(self.journal, json.dumps({"reason": reason, **self.progress.incomplete}))
+            set_aside(self.journal, self.progress.incomplete)
         else:
             remove(self.journal)
 
@@ -238,7 +235,7 @@ class Carrier:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether trying again at another time is of no use."""
+    """Whether it is of no use to try again at another time."""
     if isinstance(error, MlflowException):
         return error.error_code in REFUSALS
     if isinstance(error, requests.HTTPError):

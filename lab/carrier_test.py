@@ -265,7 +265,7 @@ def test_a_damaged_journal_is_set_aside_and_its_run_says_so(record: Record) -> N
         file.write("{]\n")
     carry(journal)
     assert journal.with_suffix(".refused").exists()
-    assert "not tracked after byte" in found_runs()["train"].data.tags["lab.failure"]
+    assert "the rest of the journal: JSONDecodeError" in found_runs()["train"].data.tags["lab.incomplete"]
 
 
 def test_a_run_that_a_person_deleted_is_not_made_again(record: Record) -> None:

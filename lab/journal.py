@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,10 +77,10 @@ def remove(journal: Path) -> None:
     journal.unlink()
 
 
-def set_aside(journal: Path, reason: str) -> None:
-    """Keep a journal as `.refused`, with the reason as its last line, and never try it again."""
+def set_aside(journal: Path, refused: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep a journal as `.refused`, with what was refused and why as its last line, and never try it again."""
     with journal.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"event": "refused", "reason": reason}) + "\n")
+        file.write(json.dumps({"event": "refused", "runs": refused}) + "\n")
     _progress_file(journal).unlink(missing_ok=True)
     journal.rename(journal.with_suffix(".refused"))
 

@@ -76,13 +76,13 @@ def test_unreadable_progress_is_none(journal: Path, content: str) -> None:
     assert load_progress(journal) == Progress()
 
 
-def test_a_journal_set_aside_keeps_its_events_and_the_reason_and_is_not_tried_again(journal: Path) -> None:
+def test_a_journal_set_aside_keeps_its_events_and_the_reasons_and_is_not_tried_again(journal: Path) -> None:
     before = journal.read_text()
-    set_aside(journal, "a name that MLflow refuses")
+    set_aside(journal, {"0": {"f1@5": "a name that MLflow refuses"}})
     assert journals(journal.parent) == []
     kept = journal.with_suffix(".refused").read_text()
     assert kept.startswith(before)
-    assert json.loads(kept.splitlines()[-1])["reason"] == "a name that MLflow refuses"
+    assert json.loads(kept.splitlines()[-1])["runs"] == {"0": {"f1@5": "a name that MLflow refuses"}}
 
 
 def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 15.0  # with an MLflow that fails, after the last process has
 
 SETTINGS = {
     "MLFLOW_TRACKING_URI": f"sqlite:///{ROOT / 'mlflow.db'}",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # more for a server that is slow to store large artifacts
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # tried again below: MLflow's own way can make a run twice
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
