@@ -17,7 +17,9 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a person who has set nothing: no tracking server, no identity but a test's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "LAB_", "GIT_", "PYTHON", "PYTEST"))}
-    identity = {f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    identity = {
+        f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+    }
     return kept | identity | {"DVC_NO_ANALYTICS": "1"}
 
 
@@ -67,3 +69,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
+
+
+@pytest.fixture(scope="session")
+def finished_lab(new_lab: Callable[[], Path], shell: Shell) -> Path:
+    """A copy in which the pipeline has run once, committed with its results. To change anything, copy it first."""
+    lab = new_lab()
+    shell("python -m lab run", lab)
+    shell("git add --all && git commit --quiet --no-verify --allow-empty -m results", lab)
+    return lab
