@@ -277,7 +277,8 @@ def test_a_server_that_never_answers_holds_up_nothing_and_its_runs_go_to_the_nex
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     database = os.environ["MLFLOW_TRACKING_URI"]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{deaf_server[0].getsockname()[1]}")
+    port = deaf_server[0].getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")  # pragma: allowlist secret
     training = process(FIFTY_STEPS_AND_A_PLOT)
     wait_until(lambda: journals(folder))
     tracking = track()
