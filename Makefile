@@ -12,7 +12,7 @@ test: setup   ## everything that can be checked here
 	@PYTHONPATH=lab pytest
 
 ui: setup     ## every run in MLflow, in the browser
-	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 lock: setup   ## lock every Pipfile again
 	@python -m lab.lock

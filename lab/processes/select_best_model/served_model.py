@@ -29,7 +29,7 @@ def load_classifier(file: Path) -> Classifier:
     return lambda rows: predict_probabilities(network, rows)
 
 
-class ServedModel(PythonModel):  # type: ignore[misc]
+class ServedModel(PythonModel):
     """Preprocessing, classifier and class names, as one."""
 
     def load_context(self, context: PythonModelContext) -> None:
