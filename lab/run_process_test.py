@@ -66,6 +66,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     with (folder / "tracker.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+        for journal in journals(folder):  # else a tracker that is only just starting would carry them
+            journal.unlink()
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def main() -> None:
             left = carry_all(JOURNALS)
             shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)
     if left:
-        sys.exit(f"{len(left)} journals are not in MLflow; the next run tries again, or `python -m lab.tracker`")
+        sys.exit(f"{len(left)} journals are not in MLflow; the next run tries again, or `python -m lab track`")
 
 
 def carry_all(folder: Path) -> set[Path]:
