@@ -1,0 +1,49 @@
+"""The README's tree is the repository's, and its picture is what `make run` shows."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.conftest import ROOT, Shell
+
+
+def tree_paths(readme: str) -> list[str]:
+    """The paths of the README's directory tree, folders with a slash at the end."""
+    folders: list[str] = []
+    paths = []
+    for line in readme.splitlines():
+        if found := re.match(r"^((?:│   |    )*)(?:├── |└── )(\S+)", line):
+            depth, name = len(found[1]) // 4, found[2]
+            paths.append("".join(folders[:depth]) + name)
+            folders[depth:] = [name]
+    return paths
+
+
+def tracked() -> set[str]:
+    """Every file that Git knows, and every folder of theirs with a slash at the end."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {f"{folder}/" for file in listed for folder in Path(file).parents if str(folder) != "."}
+    return folders | set(listed)
+
+
+@pytest.mark.unittest
+def test_the_tree_names_what_exists() -> None:
+    paths = tree_paths((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(paths) > 20
+    assert [path for path in paths if path not in tracked()] == []
+
+
+@pytest.mark.unittest
+def test_the_tree_names_every_folder_at_the_top_and_every_process() -> None:
+    paths = set(tree_paths((ROOT / "README.md").read_text(encoding="utf-8")))
+    wanted = {p for p in tracked() if p.count("/") == 1 and p.endswith("/")} - {".dvc/"}
+    wanted |= {p for p in tracked() if re.fullmatch(r"lab/processes/\w+/", p)}
+    assert wanted - paths == set()
+
+
+@pytest.mark.integration
+def test_the_picture_shows_the_committed_results(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
+    shell(f"python -m lab.summary {tmp_path / 'run.svg'}", finished_lab)
+    assert (tmp_path / "run.svg").read_text() == (ROOT / "lab/docs/run.svg").read_text()
