@@ -66,7 +66,7 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
 
     params = json.loads(shell("dvc params diff --json", lab).stdout)
     assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
-    metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)["diff"]
+    metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
     assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
     assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
     shell("dvc plots diff HEAD --out plots", lab)
