@@ -69,10 +69,10 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
     metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
     assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
     assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
-    shell("dvc plots diff HEAD --out plots", lab)
-    page = (lab / "plots" / "index.html").read_text()
-    for plot in ("training_history.csv", "comparison.csv", "test_predictions.csv"):
-        assert plot in page
+    plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
+    for drawn in ("dnn_pytorch/training_history.csv", "best_model/comparison.csv", "best_model/test_predictions.csv"):
+        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}"][0]["content"]["data"]["values"]}
+        assert revisions == {"HEAD", "workspace"}
 
 
 def test_a_changed_lock_reruns_its_stage_alone(lab: Path, shell: Shell) -> None:
