@@ -1,13 +1,20 @@
 """The pipeline as a whole, run by `dvc repro` in copies of this repository."""
 
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from lab.conftest import ROOT, Shell
 
@@ -130,6 +137,34 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     families = [run for run in runs if run.data.tags.get("mlflow.parentRunId")]
     assert len(families) == 7
     assert all("fit_seconds" in run.data.metrics for run in families)
+
+
+def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Without its set-up, which would make this copy an environment of its own.
+    command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
+    log = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, cwd=finished_lab, env=environment, stdout=log, stderr=log, start_new_session=True
+    ) as ui:
+        try:
+            page = requests.Session()
+            page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
+            assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
+            client = mlflow.MlflowClient(f"http://127.0.0.1:{port}")
+            experiment = client.get_experiment_by_name("lab")
+            assert experiment is not None
+            (network,) = client.search_runs([experiment.experiment_id], "tags.`lab.stage` = 'train_dnn_pytorch'")
+            plot = page.get(
+                f"http://127.0.0.1:{port}/get-artifact",
+                {"path": "training_history.png", "run_uuid": network.info.run_id},
+                timeout=10,
+            )
+            assert plot.content == (finished_lab / "artifacts/dnn_pytorch/training_history.png").read_bytes()
+        finally:
+            os.killpg(ui.pid, signal.SIGTERM)
 
 
 def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> None:
