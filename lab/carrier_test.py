@@ -21,8 +21,7 @@ from lab.params import CommonParams, read_params
 from lib.errors import InputError
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
 
-# MLflow's own use of SQLAlchemy.
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:The ..noload.. loader:DeprecationWarning")]
+pytestmark = pytest.mark.integration
 
 Record = Callable[[Callable[[Run], object]], Path]
 

@@ -139,6 +139,19 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     assert all("fit_seconds" in run.data.metrics for run in families)
 
 
+def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab: Path, shell: Shell) -> None:
+    edit(lab / "params.yaml", "metric: log_loss", "metric: f1")
+    with socket.socket() as nobody:  # bound, and never listening
+        nobody.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        said = shell("python -m lab run", lab, MLFLOW_TRACKING_URI=server, COLUMNS="200").stdout
+    assert "not in MLflow yet: 1 of these runs" in said
+    assert f"{server} does not answer" in said
+    assert "Goals of the selected model" in said
+    shell("python -m lab track", lab)
+    assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
+
+
 def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

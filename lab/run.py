@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from lab import environments
 from lab.params import CommonParams, read_params
@@ -40,8 +41,10 @@ def run_pipeline() -> int:
     if ran:
         with console.status("handing the runs to MLflow"):
             pending = deliver(DELIVERY_SECONDS)
-        for journal, reason in pending:
-            console.print(f"[yellow]not in MLflow yet[/] (it is sent with the next run): {journal.stem}: {reason}")
+        if pending:
+            reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
+            console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
+            console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
     if repro.returncode:
         return repro.returncode
     print_summary(console)

@@ -23,8 +23,7 @@ from lab.environments import ROOT
 from lab.journal import is_running, journals, load_progress, runs_of_chain
 from lab.tracker import carry_all, deliver
 
-# MLflow's own use of SQLAlchemy.
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:The ..noload.. loader:DeprecationWarning")]
+pytestmark = pytest.mark.integration
 
 Start = Callable[[str], "Process"]
 Track = Callable[[], "subprocess.Popen[bytes]"]
