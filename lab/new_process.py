@@ -16,12 +16,14 @@ import yaml
 from lab.dependencies import own_files, reached
 from lab.environments import PROCESSES, ROOT
 from lab.lock import lock_process, read_pipfile, versions
+from lab.params import Strict
 from lib.errors import InputError
 from lib.files import replacing
 
 DVC_YAML = ROOT / "dvc.yaml"
 PARAMS_YAML = ROOT / "params.yaml"
 TEMPLATE = Path(__file__).parent / "process_template"
+LONGEST_NAME = 60
 PACKAGES = ("numpy", "pydantic", "pyyaml")
 
 
@@ -53,7 +55,9 @@ def check_name(name: str) -> None:
     """Raise InputError unless `name` can name a folder, a module, a section and a stage, all of them new."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise InputError(f"{name!r} is no name for a process; use lower-case letters, digits and _, as in clean_data")
-    if name in {"main", "params"} or name.endswith("_test"):
+    if yaml.safe_load(name) != name or hasattr(Strict, name) or len(name) > LONGEST_NAME:
+        raise InputError(f"{name!r:.60} means something else to YAML or pydantic, or is too long; take another name")
+    if name in {"main", "params", "lab"} or name.endswith("_test"):
         raise InputError(f"{name!r} is what another file of a process is called; take another name")
     taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
     taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")

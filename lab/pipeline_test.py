@@ -58,7 +58,7 @@ def test_results_hold_no_trace_of_where_they_were_made(finished_lab: Path) -> No
 def test_nothing_changed_means_that_nothing_runs_and_the_results_are_shown(lab: Path, shell: Shell) -> None:
     said = shell("python -m lab run", lab).stdout
     assert "Running stage" not in said
-    assert "Nothing changed" in said
+    assert "Nothing had to run" in said
     assert "densenet" in said
 
 

@@ -12,6 +12,7 @@ from lab.params import CommonParams, read_params
 from lab.run_process import CHAIN_VARIABLE, chain_id, processes_of
 from lab.summary import print_summary
 from lab.tracker import deliver
+from lib.goals import read_goals
 
 # How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.
 DELIVERY_SECONDS = 15.0
@@ -20,7 +21,7 @@ NEXT_STEPS = """\
 [bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
 [bold]dvc plots show[/]     the plots as one page
 [bold]params.yaml[/]        change a parameter, and run again
-[bold]git add dvc.lock[/]   and commit: the results belong to the commit that made them"""
+[bold]git add -u[/]         and commit: the results belong to the commit that made them"""
 
 
 def run_pipeline() -> int:
@@ -30,14 +31,15 @@ def run_pipeline() -> int:
     """
     console = Console()
     read_params(CommonParams)
+    read_goals()
     with console.status("making the environments of the processes"):
         environments.make_all()
     chain = chain_id()
-    try:
-        repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], env={**os.environ, CHAIN_VARIABLE: chain})
-    except KeyboardInterrupt:
-        return 130
+    exit_code = repro(chain)
     ran = processes_of(chain)
+    if exit_code == 0:
+        print_summary(console)
+        console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
     if ran:
         with console.status("handing the runs to MLflow"):
             pending = deliver(DELIVERY_SECONDS)
@@ -45,9 +47,16 @@ def run_pipeline() -> int:
             reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
             console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
             console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
-    if repro.returncode:
-        return repro.returncode
-    print_summary(console)
-    console.print(f"Ran {', '.join(ran)}." if ran else "Nothing changed: these are the results of the last run.")
-    console.print(NEXT_STEPS)
-    return 0
+    if exit_code == 0:
+        console.print(NEXT_STEPS)
+    return exit_code
+
+
+def repro(chain: str) -> int:
+    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env={**os.environ, CHAIN_VARIABLE: chain}) as dvc:
+        while True:
+            try:
+                return dvc.wait()
+            except KeyboardInterrupt:
+                continue

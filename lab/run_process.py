@@ -107,7 +107,8 @@ def main() -> None:
     if missing := [package for package in ("mlflow", "psutil") if find_spec(package) is None]:
         sys.exit(
             f"error: {sys.executable} is not the lab's Python: it lacks {' and '.join(missing)}\n"
-            "Run `make setup` and `source .venv/bin/activate`; or `pipenv sync --dev` and then `pipenv run dvc repro`."
+            "Run `rm -rf .venv && make setup` and `source .venv/bin/activate`; "
+            "or `pipenv sync --dev` and then `pipenv run dvc repro`."
         )
     process, *arguments = sys.argv[1:] or [""]
     if not (PROCESSES / process / "main.py").is_file():

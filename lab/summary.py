@@ -13,8 +13,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from lib.errors import InputError
 from lib.files import read_json
-from lib.goals import Verdict, judge, read_goals
+from lib.goals import GOALS_FILE, Verdict, judge, read_goals
 
 RESULTS = Path("artifacts/best_model")
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
@@ -25,7 +26,10 @@ def print_summary(console: Console) -> None:
     with (RESULTS / "comparison.csv").open(encoding="utf-8", newline="") as file:
         comparison = list(csv.DictReader(file))
     console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
-    console.print(goals_table([judge(goal) for goal in read_goals()]))
+    try:
+        console.print(goals_table([judge(goal) for goal in read_goals()]))
+    except FileNotFoundError as error:
+        raise InputError(f"{GOALS_FILE}: no stage has written {error.filename}; correct `file`") from None
 
 
 def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:

@@ -78,6 +78,16 @@ def test_raw_rows_give_the_answers_of_the_trained_model(
     assert list(answer["label"]) == [CLASSES[i] for i in expected.argmax(axis=1)]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_value_that_no_model_can_read_is_refused_with_its_column(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, value: float
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    rows.loc[3, "size"] = value
+    with pytest.raises(ValueError, match="values in size"):
+        mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows)
+
+
 def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, processed: Path, classifier: Path) -> None:
     def contents(folder: Path) -> dict[str, bytes]:
         save_served_model(folder / "model", classifier, processed)

@@ -41,8 +41,14 @@ class ServedModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """One row out for each row in: `label`, and `probability_<class>` for each class."""
-        rows = np.asarray(self._preprocessing.transform(model_input), dtype=np.float32)
+        """One row out for each row in: `label`, and `probability_<class>` for each class.
+
+        Raises ValueError naming the columns with values that no training row could have had.
+        """
+        raw = model_input[self._preprocessing.feature_names_in_].astype(np.float64)
+        if broken := [str(name) for name in raw if not (raw[name].abs() <= np.finfo(np.float32).max).all()]:
+            raise ValueError(f"missing, infinite or far too large values in {', '.join(broken)}; mend these rows")
+        rows = np.asarray(self._preprocessing.transform(raw), dtype=np.float32)
         probabilities = self._classifier(rows).astype(np.float64)
         answer = pd.DataFrame(
             probabilities, columns=[f"probability_{name}" for name in self._classes], index=model_input.index
