@@ -146,3 +146,12 @@ def test_data_follows_its_commit(with_hooks: Path, do: InClone, tmp_path: Path) 
     assert table.read_text(encoding="utf-8") == "one"
     do("git push --quiet origin one")
     assert [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()] == ["one"]
+
+
+def test_a_new_branch_leaves_data_that_nobody_committed(with_hooks: Path, do: InClone) -> None:
+    table = with_hooks / "data" / "kept.csv"
+    table.write_text("old", encoding="utf-8")
+    do(f".venv/bin/dvc add --quiet {table} && git add data && git commit --quiet --message kept")
+    table.write_text("new", encoding="utf-8")
+    do(f".venv/bin/dvc add --quiet {table} && git switch --quiet --create elsewhere")
+    assert table.read_text(encoding="utf-8") == "new"
