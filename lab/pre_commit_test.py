@@ -49,6 +49,8 @@ BAD_FILES = [
     ("params", "params.yaml", "project: {name: 3}\n"),
     ("workflows", ".github/workflows/new.yml", "on: push\njobs: {a: {}}\n"),
     ("workflows-security", ".github/workflows/new.yml", WORKFLOW),
+    ("workflows-run", ".github/workflows/new.yml", WORKFLOW.replace("github.ref_name", "secretz.a")),
+    ("dependabot", ".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n"),
 ]
 DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push", "dvc-post-checkout"}
 
