@@ -24,4 +24,5 @@ setup: .venv/made
 	@.venv/bin/python -m pip install --quiet "$(UV)"
 	@.venv/bin/python -m lab.environments --root
 	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
+	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/python -m lab.experiments.merge_driver --install
 	@touch $@

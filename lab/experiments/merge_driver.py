@@ -1,0 +1,57 @@
+"""Merge dvc.lock by stage whenever Git merges, rebases or cherry-picks, so that nobody merges it by hand.
+
+    python -m lab.experiments.merge_driver --install     what `make setup` calls
+    python -m lab.experiments.merge_driver %O %A %B      what Git calls: the base, ours, theirs; the answer goes to ours
+
+Where it is not installed, .gitattributes makes Git refuse to merge dvc.lock rather than merge it by lines: the line
+that names the driver is in the clone's own attributes, since Git takes lines for a driver that it does not know.
+"""
+
+import sys
+from pathlib import Path
+
+from lab.experiments.git import git
+from lab.experiments.records import DVC_LOCK, merge_records, read_records, write_records
+from lib.errors import InputError
+from lib.files import replacing
+
+ATTRIBUTE = f"{DVC_LOCK} merge=dvc-lock"
+SETTINGS = {
+    "merge.dvc-lock.name": "dvc.lock by stage",
+    "merge.dvc-lock.driver": ".venv/bin/python -m lab.experiments.merge_driver %O %A %B",
+}
+
+
+def install() -> None:
+    """Make the driver known to this clone; a second time changes nothing. Raises GitError outside of a repository."""
+    for name, value in SETTINGS.items():
+        git("config", name, value)
+    attributes = Path(git("rev-parse", "--git-path", "info/attributes"))
+    lines = attributes.read_text(encoding="utf-8").splitlines() if attributes.exists() else []
+    if ATTRIBUTE not in lines:
+        attributes.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(attributes) as beside:
+            beside.write_text("\n".join([*lines, ATTRIBUTE, ""]), encoding="utf-8")
+
+
+def merge_files(base: Path, ours: Path, theirs: Path) -> None:
+    """Merge three dvc.locks into the file `ours`. Raises InputError when one of them is none."""
+    records = [read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs)]
+    merged = write_records(merge_records(*records))
+    ours.write_text(merged, encoding="utf-8")
+
+
+def main() -> None:
+    """Install the driver, or be it."""
+    try:
+        if sys.argv[1:] == ["--install"]:
+            install()
+        else:
+            base, ours, theirs = map(Path, sys.argv[1:])
+            merge_files(base, ours, theirs)
+    except (InputError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
