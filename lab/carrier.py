@@ -25,13 +25,13 @@ from mlflow.exceptions import MlflowException
 from lab.environments import ROOT
 from lab.journal import (
     Progress,
-    TrackedRun,
     load_progress,
     read_events,
     remember,
     remove,
     save_progress,
     set_aside,
+    told_run,
 )
 from lib.errors import InputError
 from lib.tracking import ROOT_RUN, md5_of
@@ -108,8 +108,7 @@ class Carrier:
         self._end({"run": ROOT_RUN, "time": last_word, "status": "FAILED", "reason": reason})
         self._runs_in_mlflow()
         if run := self.progress.runs.get(ROOT_RUN):
-            tags = self.progress.tags
-            remember(self.journal.parent, TrackedRun(tags["lab.stage"], tags["lab.chain"], run, self._page(run)))
+            remember(self.journal.parent, told_run(self.journal)._replace(run_id=run, url=self._page(run)))
         if self.progress.refused:
             set_aside(self.journal, self.progress.incomplete)
         else:

@@ -16,7 +16,7 @@ from mlflow.entities import ViewType
 from lab import tracker
 from lab.carrier import JOURNAL_TAG, RUN_TAG, SILENT_END, Carrier, connect, explain
 from lab.environments import ROOT
-from lab.journal import journals
+from lab.journal import journals, runs_of_chain
 from lab.params import CommonParams, read_params
 from lib.errors import InputError
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
@@ -98,6 +98,9 @@ def test_all_that_a_process_told_arrives_and_the_journal_goes(record: Record, tm
     assert run.info.status == "FINISHED"
     assert run.info.start_time <= run.info.end_time == pytest.approx(ended, abs=1000)
     assert [path.name for path in journal.parent.glob("*train*")] == []
+    (carried,) = runs_of_chain("c1", journal.parent)
+    assert (carried.stage, carried.status, carried.run_id) == ("train", "FINISHED", run.info.run_id)
+    assert carried.seconds == pytest.approx((run.info.end_time - run.info.start_time) / 1000, abs=0.1)
 
 
 def test_nested_runs_stand_below_their_parent_with_its_tags(record: Record) -> None:

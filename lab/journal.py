@@ -3,7 +3,9 @@
 import fcntl
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,12 +88,14 @@ def set_aside(journal: Path, refused: Mapping[str, Mapping[str, str]]) -> None:
 
 
 class TrackedRun(NamedTuple):
-    """A process's run in MLflow."""
+    """A process's run. Where it is in MLflow to its end, its id and page there are known."""
 
     stage: str
     chain: str
-    run_id: str
-    url: str
+    run_id: str = ""
+    url: str = ""
+    status: str = ""  # MLflow's word: RUNNING, FINISHED, FAILED or KILLED; unknown of runs that an older lab carried
+    seconds: float | None = None  # from the process's start to its end
 
 
 def remember(folder: Path, run: TrackedRun) -> None:
@@ -102,13 +106,61 @@ def remember(folder: Path, run: TrackedRun) -> None:
 
 def runs_of_chain(chain: str, folder: Path = JOURNALS) -> list[TrackedRun]:
     """The runs of one pipeline execution, as far as they are in MLflow to their end."""
+    runs = [run for run in _carried(folder) if run.chain == chain]
+    # By id: a tracker that was killed after it noted a run has noted it twice.
+    return list({run.run_id: run for run in runs}.values())
+
+
+def all_runs(folder: Path = JOURNALS) -> list[TrackedRun]:
+    """Every run that this machine knows of, in MLflow or not yet, in the order of their ends, then of their starts."""
+    waiting = []
+    for journal in journals(folder):  # before those carried: what is carried meanwhile is then among both, not in none
+        with suppress(FileNotFoundError, ValueError, KeyError):  # carried since it was listed, or damaged
+            waiting.append(told_run(journal))
+    return _carried(folder) + waiting
+
+
+def told_run(journal: Path) -> TrackedRun:
+    """A process's run as its journal tells it.
+
+    Raises FileNotFoundError, and ValueError or KeyError for a journal with a damaged beginning.
+    """
+    running = is_running(journal)  # asked first: what isn't running is then read to its end
+    with journal.open("rb") as file:
+        start = json.loads(file.readline())
+        last_line = b"".join(deque(file, maxlen=1))
+    tags = start["tags"]
+    run = TrackedRun(tags["lab.stage"], tags["lab.chain"], status="RUNNING")
+    if running:
+        return run
+    try:
+        last = json.loads(last_line)
+    except ValueError:
+        last = {}
+    if last.get("event") == "end" and last["run"] == start["run"]:
+        status, end = last["status"], last["time"]
+    else:  # without a word
+        status, end = "FAILED", journal.stat().st_mtime * 1000
+    return run._replace(status=status, seconds=round((end - start["time"]) / 1000, 1))
+
+
+def last_seconds(folder: Path = JOURNALS) -> dict[str, float]:
+    """How long each process took when it last ran to a good end on this machine."""
+    runs = all_runs(folder)
+    return {run.stage: run.seconds for run in runs if run.status == "FINISHED" and run.seconds is not None}
+
+
+def _carried(folder: Path) -> list[TrackedRun]:
     try:
         lines = (folder / "carried.jsonl").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
-    runs = [TrackedRun(**json.loads(line)) for line in lines]
-    # By id: a tracker that was killed after it noted a run has noted it twice.
-    return list({run.run_id: run for run in runs if run.chain == chain}.values())
+    runs = []
+    for line in lines:
+        with suppress(ValueError):  # half a line, from a full disk
+            known = json.loads(line)  # the folder may be shared with a lab of another commit
+            runs.append(TrackedRun(**{name: value for name, value in known.items() if name in TrackedRun._fields}))
+    return runs
 
 
 def _progress_file(journal: Path) -> Path:

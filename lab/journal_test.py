@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ from lab import journal as journals_on_disk
 from lab.journal import (
     Progress,
     TrackedRun,
+    all_runs,
     is_running,
     journals,
+    last_seconds,
     load_progress,
     read_events,
     remember,
     runs_of_chain,
     save_progress,
     set_aside,
+    told_run,
 )
 
 pytestmark = pytest.mark.unittest
@@ -28,6 +32,19 @@ def journal(tmp_path: Path) -> Path:
     path = tmp_path / "100-train.jsonl"
     path.write_text('{"event": "start"}\n{"event": "end"}\n')
     return path
+
+
+def write_journal(folder: Path, name: str, *events: dict[str, object], chain: str = "c1") -> Path:
+    """A journal that starts at second 1000 and goes on with `events`."""
+    tags = {"lab.stage": name.partition("-")[2], "lab.chain": chain}
+    start = {"event": "start", "run": "0", "time": 1_000_000, "name": tags["lab.stage"], "tags": tags}
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(event) + "\n" for event in (start, *events)))
+    return path
+
+
+def end(status: str, time: int, run: str = "0") -> dict[str, object]:
+    return {"event": "end", "run": run, "time": time, "status": status}
 
 
 def test_journals_come_oldest_first_and_nothing_else_is_one(tmp_path: Path) -> None:
@@ -94,3 +111,48 @@ def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> 
 
 def test_a_chain_that_was_never_carried_has_no_runs(tmp_path: Path) -> None:
     assert runs_of_chain("c1", tmp_path) == []
+
+
+def test_a_journal_tells_how_its_process_ended_and_how_long_it_took(tmp_path: Path) -> None:
+    journal = write_journal(tmp_path, "100-train", end("FINISHED", 1_005_000, run="0.0"), end("FINISHED", 1_840_000))
+    assert told_run(journal) == TrackedRun("train", "c1", status="FINISHED", seconds=840.0)
+    assert told_run(write_journal(tmp_path, "101-train", end("KILLED", 1_002_500))).status == "KILLED"
+
+
+@pytest.mark.parametrize(
+    "tail", ["", '{"event": "end", "run": "0.0", "time": 1002000, "status": "FINISHED"}\n', '{"ev']
+)
+def test_a_process_that_ended_without_a_word_failed_at_its_last_one(tmp_path: Path, tail: str) -> None:
+    journal = write_journal(tmp_path, "100-train")
+    with journal.open("a") as file:
+        file.write(tail)
+    os.utime(journal, (1003, 1003))
+    assert told_run(journal) == TrackedRun("train", "c1", status="FAILED", seconds=3.0)
+
+
+def test_a_running_process_has_taken_no_time_yet(tmp_path: Path) -> None:
+    journal = write_journal(tmp_path, "100-train", end("FINISHED", 1_005_000, run="0.0"))
+    with journal.open("a") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        assert told_run(journal) == TrackedRun("train", "c1", status="RUNNING")
+
+
+def test_last_time_is_the_last_good_end_whether_carried_or_not(tmp_path: Path) -> None:
+    assert last_seconds(tmp_path) == {}
+    remember(tmp_path, TrackedRun("train", "c1", "r1", "u1", "FINISHED", 840.0))
+    remember(tmp_path, TrackedRun("train", "c2", "r2", "u2", "FAILED", 7.0))
+    remember(tmp_path, TrackedRun("select", "c2", "r3", "u3", "FINISHED", 2.0))
+    write_journal(tmp_path, "100-select", end("FINISHED", 1_003_000))
+    write_journal(tmp_path, "101-select", end("FAILED", 1_001_000))
+    assert last_seconds(tmp_path) == {"train": 840.0, "select": 3.0}
+
+
+def test_runs_are_read_from_a_folder_shared_with_older_and_newer_labs_and_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "carried.jsonl").write_text(
+        '{"stage": "train", "chain": "c1", "run_id": "r1", "url": "u1"}\n'
+        '{"stage": "train", "chain": "c1", "run_id": "r2", "url": "u2", "of_a_newer_lab": 1}\n'
+        '{"stage": "train", "cha\n'
+    )
+    (tmp_path / "99-train.jsonl").write_text('{"event": "sta')
+    assert all_runs(tmp_path) == [TrackedRun("train", "c1", "r1", "u1"), TrackedRun("train", "c1", "r2", "u2")]
+    assert last_seconds(tmp_path) == {}

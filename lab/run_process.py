@@ -7,18 +7,16 @@ and then becomes the process: from there on nothing of the lab stands between th
 """
 
 import fcntl
-import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from lab.environments import PROCESSES, ROOT, process_python
-from lab.journal import JOURNALS, journals, runs_of_chain
+from lab.journal import JOURNALS, all_runs
 from lab.tracker import start_tracker
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
 
@@ -52,12 +50,7 @@ def chain_id() -> str:
 
 def processes_of(chain: str) -> list[str]:
     """The processes that have run in one pipeline execution, whether MLflow has them already or not."""
-    begun = []
-    for journal in journals(JOURNALS):
-        with suppress(FileNotFoundError):  # carried since it was listed, so it is found below
-            start = json.loads(journal.read_text(encoding="utf-8").split("\n", 1)[0])
-            begun += [start["name"]] if start["tags"]["lab.chain"] == chain else []
-    return list(dict.fromkeys([run.stage for run in runs_of_chain(chain)] + begun))
+    return list(dict.fromkeys(run.stage for run in all_runs() if run.chain == chain))
 
 
 def git_state() -> dict[str, str]:
