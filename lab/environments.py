@@ -46,20 +46,25 @@ def process_python(process: str) -> Path:
 
     Raises FileNotFoundError when the process has no Pipfile.lock, RuntimeError when installing failed.
     """
-    lock = PROCESSES / process / "Pipfile.lock"
-    # A home may be shared by machines whose Pythons differ or lie elsewhere.
-    machine = f"{sys.version} {sys.base_prefix} {sysconfig.get_platform()}"
-    identity = hashlib.sha256(lock.read_bytes() + machine.encode()).hexdigest()
-    environment = ENVIRONMENTS / f"{process}-{identity[:12]}"
+    environment = process_environment(process)
     if not (environment / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         with environment.with_suffix(".lock").open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)  # two runs may want it at the same moment
             if not (environment / "complete").exists():
                 run_uv("venv", "--clear", "--python", sys.executable, str(environment))
-                install(lock, environment / "bin" / "python", groups=("default",))
+                install(PROCESSES / process / "Pipfile.lock", environment / "bin" / "python", groups=("default",))
                 (environment / "complete").touch()
     return environment / "bin" / "python"
+
+
+def process_environment(process: str) -> Path:
+    """Where a process's environment is, made or not. Raises FileNotFoundError when it has no Pipfile.lock."""
+    lock = PROCESSES / process / "Pipfile.lock"
+    # A home may be shared by machines whose Pythons differ or lie elsewhere.
+    machine = f"{sys.version} {sys.base_prefix} {sysconfig.get_platform()}"
+    identity = hashlib.sha256(lock.read_bytes() + machine.encode()).hexdigest()
+    return ENVIRONMENTS / f"{process}-{identity[:12]}"
 
 
 def install(lock: Path, python: Path, groups: tuple[str, ...]) -> None:

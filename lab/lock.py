@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,18 @@ def versions(package: str | dict[str, Any]) -> SpecifierSet:
     return SpecifierSet("" if allowed == "*" else allowed)
 
 
-def pipfile_hash(pipfile: Path) -> str:
-    """What pipenv knows a current lock by. A machine's pip settings go into it: this is the hash without any."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    environment = plain | {"PIP_CONFIG_FILE": os.devnull, "PIPENV_PIPFILE": str(pipfile.resolve())}
-    program = "from pipenv.project import Project; print(Project().pipfile.calculate_hash())"
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+def pipfile_hashes(pipfiles: Sequence[Path]) -> list[str]:
+    """What pipenv knows current locks by. A machine's pip settings go into it: these are the hashes without any."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PIPENV_"))}
+    program = (
+        "import os, sys\n"
+        "from pipenv.project import Project\n"
+        "for os.environ['PIPENV_PIPFILE'] in sys.argv[1:]:\n"
+        "    print(Project().pipfile.calculate_hash())"
+    )
+    command = [sys.executable, "-c", program, *(str(pipfile.resolve()) for pipfile in pipfiles)]
+    environment = plain | {"PIP_CONFIG_FILE": os.devnull}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 
 
 def _serves(locked: dict[str, Any], name: str, package: str | dict[str, Any]) -> bool:
@@ -103,7 +109,7 @@ def _needed(wanted: dict[Any, Any]) -> list[str]:
 
 def _write_lock(folder: Path, default: dict[str, Any], develop: dict[str, Any]) -> None:
     meta = {
-        "hash": {"sha256": pipfile_hash(folder / "Pipfile")},
+        "hash": {"sha256": pipfile_hashes([folder / "Pipfile"])[0]},
         "pipfile-spec": 6,
         "requires": read_pipfile(folder).get("requires", {}),
         "sources": [],
