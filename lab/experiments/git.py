@@ -10,9 +10,8 @@ class GitError(RuntimeError):
 
 def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
-    done = subprocess.run(
-        ["git", *arguments], input=given, capture_output=True, text=True, env={**os.environ, **variables}
-    )
+    command = ["git", "-c", "core.quotePath=false", *arguments]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, env={**os.environ, **variables})
     if done.returncode:
         raise GitError(f"git {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.removesuffix("\n")
