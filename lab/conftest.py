@@ -1,12 +1,13 @@
 """Fixtures for tests of the whole repository."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from lab.example_lab import copy_lab
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,17 +22,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
     }
     return kept | identity | {"DVC_NO_ANALYTICS": "1"}
-
-
-def copy_of_this_repository(target: Path) -> Path:
-    """A Git repository of one commit: the files here that Git tracks or would track, as they are now."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, listed):
-        if (ROOT / name).exists():  # not those deleted but not yet committed so
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    return target
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +41,10 @@ def shell(environment: dict[str, str]) -> Shell:
 
 @pytest.fixture(scope="session")
 def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[[], Path]:
-    """Make a fresh copy of this repository, committed."""
+    """Make a copy of this repository with the example in it (lab/example_lab.py), committed, with no results yet."""
 
     def make() -> Path:
-        lab = copy_of_this_repository(tmp_path_factory.mktemp("lab"))
+        lab = copy_lab(ROOT, tmp_path_factory.mktemp("lab"))
         shell("git init --quiet --initial-branch main && git add --all && git commit --quiet --no-verify -m lab", lab)
         return lab
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from sklearn.datasets import load_wine
 
 from lab.environments import ROOT, process_python
+from lab.example_lab import example_params, write_yaml
 from lib.data_splits import load_data_splits, load_dataset
 from lib.tracking import JOURNAL_VARIABLE
 
@@ -21,10 +21,10 @@ KEY, SECRET = "keyfortests", "secretfortests"  # pragma: allowlist secret
 
 
 def run_main(folder: Path, source: str, query: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the process in its own environment, in a folder whose params.yaml differs from the lab's only in its data."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    """Run the process in its own environment, where params.yaml is the example's but for its data."""
+    params = example_params(ROOT)
     params["data"] = {"source": source, "target": "target", "query": query}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    write_yaml(folder / "params.yaml", params)
     return subprocess.run(
         [process_python("prepare_data"), "-m", "lab.processes.prepare_data.main"],
         cwd=folder,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+from lab.example_lab import example_params, write_yaml
 from lab.params import PARAMS_FILE
 from lab.processes.train_dnn_pytorch.checkpoint import CHECKPOINTS
 from lab.processes.train_dnn_pytorch.main import OUTPUT
@@ -35,7 +35,7 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0
 
 def make_workspace(folder: Path, n_train: int, **training: Any) -> Path:
     """A folder with all that main reads: overlapping clouds of three classes, and TRAINING changed by `training`."""
-    params = yaml.safe_load((ROOT / PARAMS_FILE).read_text(encoding="utf-8"))
+    params = example_params(ROOT)
     params["training"] = TRAINING | training
     random = np.random.default_rng(0)
     y = [random.integers(0, 3, n) for n in (n_train, 60, 60)]
@@ -43,7 +43,7 @@ def make_workspace(folder: Path, n_train: int, **training: Any) -> Path:
     save_data_splits(ArraySplits(X[0], X[1], X[2], y[0], y[1], y[2]), folder / DIR_PROCESSED)
     dataset = {"target": "kind", "features": ["a", "b", "c", "d"], "classes": ["x", "y", "z"]}
     write_json(folder / DIR_PROCESSED / "dataset.json", dataset)
-    (folder / PARAMS_FILE).write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_yaml(folder / PARAMS_FILE, params)
     (folder / JOURNAL).touch()
     return folder
 

@@ -9,9 +9,9 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import yaml
 
 from lab.environments import ROOT, process_python
+from lab.example_lab import example_params, write_yaml
 from lab.params import PARAMS_FILE
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
@@ -40,7 +40,7 @@ def workspace(temp_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A folder where the process has run once, on the default data."""
     folder = tmp_path_factory.mktemp("workspace")
     shutil.copytree(temp_data_dir, folder / DIR_PROCESSED)
-    shutil.copy(ROOT / PARAMS_FILE, folder)
+    write_yaml(folder / PARAMS_FILE, example_params(ROOT))
     (folder / "journal").touch()
     run_main(folder, **{JOURNAL_VARIABLE: str(folder / "journal")})
     return folder
@@ -51,7 +51,7 @@ def output_bytes(folder: Path) -> dict[str, bytes]:
 
 
 def families() -> list[str]:
-    sections = yaml.safe_load((ROOT / PARAMS_FILE).read_text(encoding="utf-8"))["classifiers"]
+    sections = example_params(ROOT)["classifiers"]
     return [name for name, section in sections.items() if isinstance(section, dict)]
 
 
@@ -112,13 +112,13 @@ def test_another_hash_seed_on_one_core_writes_the_same_bytes_and_clears_what_is_
 def test_rows_beyond_the_limit_are_kept_from_the_quadratic_families_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = yaml.safe_load((ROOT / PARAMS_FILE).read_text(encoding="utf-8"))
+    params = example_params(ROOT)
     params["classifiers"]["max_rows_quadratic"] = 100
     random = np.random.default_rng(0)
     y = random.integers(0, 3, 150)
     X = (random.normal(size=(150, 2)) + y[:, None]).astype(np.float32)
     monkeypatch.chdir(tmp_path)
-    PARAMS_FILE.write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_yaml(PARAMS_FILE, params)
     save_data_splits(ArraySplits(X, X, X, y, y, y), DIR_PROCESSED)
     write_json(DIR_PROCESSED / "dataset.json", {"target": "t", "features": ["a", "b"], "classes": ["x", "y", "z"]})
 

@@ -1,0 +1,105 @@
+"""Copies of this repository for the tests: the project's code, with the example in the place of what the project asks.
+
+A test of the code must not fail because somebody changed a parameter, a goal, the data or where they are kept. So a
+copy takes the parameters, goals and DVC settings of lab/example, no data of the project's own, no results, and of the
+pipeline the stages of the example with whatever they need.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.dependencies import declared_sections
+from lab.params import read_yaml
+
+STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
+STAND_INS = {
+    "goals.yaml": "goals/goals.yaml",
+    "dvc.config": ".dvc/config",
+}  # file of the example -> whose place it takes
+
+
+def copy_lab(root: Path, target: Path) -> Path:
+    """Copy what Git tracks or would track in `root`, as it is now, with the example in it; return `target`."""
+    stages = needed_stages(read_yaml(root / "dvc.yaml")["stages"])
+    kept = {dep for stage in stages.values() for dep in inputs(stage) if dep.startswith("lab/processes/")}
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, listed):
+        # Those deleted, but not yet committed so, are listed too.
+        if (root / name).exists() and belongs_to_code(name) and not is_in_other_process(name, kept):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, target / name)
+    (target / "data" / "raw").mkdir(parents=True, exist_ok=True)
+    for stand_in, place in STAND_INS.items():
+        shutil.copy(root / "lab" / "example" / stand_in, target / place)
+    write_yaml(target / "dvc.yaml", {"stages": stages})
+    write_yaml(target / "params.yaml", example_params(root, kept))
+    return target
+
+
+def example_params(root: Path, processes: set[str] | None = None) -> dict[str, Any]:
+    """The project's parameters with the values of the example; those that the example does not know stay.
+
+    Without the sections of processes other than `processes`, which are paths of folders; None stands for all.
+    """
+    example = read_yaml(root / "lab" / "example" / "params.yaml")
+    params = overlay(read_yaml(root / "params.yaml"), example)
+    folders = {f"lab/processes/{path.parent.name}" for path in root.glob("lab/processes/*/params.py")}
+    declared = {folder: declared_sections(root / folder / "params.py") for folder in folders}
+    wanted = folders if processes is None else processes
+    left_out = {section for folder in folders - wanted for section in declared[folder]}
+    left_out -= {section for folder in folders & wanted for section in declared[folder]}
+    return {section: values for section, values in params.items() if section not in left_out}
+
+
+def overlay(own: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """The keys of `own`, with the values of `example` where that has them."""
+    return {
+        key: overlay(value, example[key])
+        if isinstance(value, dict) and isinstance(example.get(key), dict)
+        else example.get(key, value)
+        for key, value in own.items()
+    }
+
+
+def needed_stages(stages: dict[str, Any]) -> dict[str, Any]:
+    """The stages of the example, and those that make what they read."""
+    made_by = {out: name for name, stage in stages.items() for out in outputs(stage)}
+    needed = [name for name in STAGES if name in stages]
+    for name in needed:  # which grows meanwhile
+        for dep in map(Path, inputs(stages[name])):
+            makers = [maker for out, maker in made_by.items() if dep.is_relative_to(out) or out.is_relative_to(dep)]
+            needed += [maker for maker in dict.fromkeys(makers) if maker not in needed]
+    return {name: stage for name, stage in stages.items() if name in needed}
+
+
+def inputs(stage: dict[str, Any]) -> list[str]:
+    """The paths that a stage reads."""
+    return [*map(str, stage.get("deps") or [])]
+
+
+def outputs(stage: dict[str, Any]) -> list[Path]:
+    """The paths that a stage writes: each stands alone, or as the key of its options."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    return [Path(*entry) if isinstance(entry, dict) else Path(entry) for entry in entries]
+
+
+def belongs_to_code(name: str) -> bool:
+    """Whether a file is neither data of the project nor a record of them or of results."""
+    is_data = name.startswith("data/raw/") and name != "data/raw/README.md"
+    return not (is_data or name.endswith(".dvc") or name == "dvc.lock")
+
+
+def is_in_other_process(name: str, kept: set[str]) -> bool:
+    """Whether a file is in the folder of a process that is not in `kept`."""
+    parts = name.split("/")
+    return parts[:2] == ["lab", "processes"] and len(parts) > 3 and "/".join(parts[:3]) not in kept
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Write YAML in the order of its keys."""
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
