@@ -1,6 +1,7 @@
 """The lab's command line: `python -m lab --help`."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,6 +25,30 @@ def track(seconds: float = 60.0) -> None:
 
     if pending := deliver(seconds):
         sys.exit("\n".join(f"not in MLflow: {journal.stem}: {reason}" for journal, reason in pending))
+
+
+@app.command()
+def doctor() -> None:
+    """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
+    from lab.doctor.run import examine
+
+    sys.exit(examine())
+
+
+@app.command()
+def publish(tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")]) -> None:
+    """Publish the results of TAG, which is checked out: data, MLflow's runs, a results commit on the tag's branch."""
+    from lab.experiments.publish import publish as publish_results
+
+    publish_results(tag)
+
+
+@app.command()
+def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
+    """Show the results commits of REVISION as a table of experiments, newest first."""
+    from lab.experiments.history import print_experiments
+
+    print_experiments(revision)
 
 
 @app.command()

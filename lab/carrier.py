@@ -6,7 +6,6 @@ point, parameter, tag or file that it already has for the same one. Importing th
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from lab.journal import (
     set_aside,
     told_run,
 )
+from lab.urls import without_credentials
 from lib.errors import InputError
 from lib.tracking import ROOT_RUN, md5_of
 
@@ -249,11 +249,6 @@ def explain(error: Exception) -> str:
         return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     inner = getattr(cause.args[0], "reason", cause) if cause.args else cause  # what urllib3 says below its retries
     return f"{without_credentials(mlflow.get_tracking_uri())} does not answer: {str(inner).rpartition(': ')[2]}"
-
-
-def without_credentials(text: str) -> str:
-    """The text with user names and passwords taken out of its URLs."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def copy_version(file: Path, md5: str, copy: Path) -> bool:

@@ -1,0 +1,72 @@
+"""`python -m lab doctor`: run all checks, say what each found, and what mends it."""
+
+from collections.abc import Callable, Iterator
+from multiprocessing import TimeoutError, get_context
+
+from rich.console import Console
+from rich.markup import escape
+
+from lab.doctor import clone, results, services
+from lab.doctor.check import Check, on_runner, problem
+
+# A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs.
+OF_A_PERSON = {
+    "git identity": clone.check_identity,
+    "git hooks": clone.check_hooks,
+    "git remote": services.check_origin,
+}
+OF_EVERYONE = {
+    "settings": clone.check_settings,
+    "locks": clone.check_locks,
+    "environment": clone.check_environment,
+    "process environments": clone.check_process_environments,
+    "dvc.lock": results.check_lock_file,
+    "raw data": results.check_raw_data,
+    "DVC remote": services.check_remote,
+    "MLflow": services.check_mlflow,
+    "disk": clone.check_disk,
+    "GPU": clone.check_gpu,
+}
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+# Each check of a service has its own, shorter limits; this is for what hangs nevertheless.
+SECONDS = 60.0
+
+
+def examine() -> int:
+    """Print every check as it is done; return 1 when one of them found a problem, else 0."""
+    console = Console(soft_wrap=True)
+    states = set()
+    for check in checks(OF_EVERYONE if on_runner() else OF_A_PERSON | OF_EVERYONE):
+        console.print(f"[{COLOURS[check.state]}]{check.state:8}[/]{escape(f'{check.subject}: {check.found}')}")
+        if check.state != "ok" and check.mend:
+            console.print(f"{'':8}{escape(f'mend: {check.mend}')}")
+        if check.state == "problem" and on_runner():
+            print(annotation(check), flush=True)
+        states.add(check.state)
+    return 1 if "problem" in states else 0
+
+
+def checks(named: dict[str, Callable[[], Check]], seconds: float = SECONDS) -> Iterator[Check]:
+    """Do all checks at once, each in a process of its own: what takes long is imports, and threads share one core."""
+    with get_context("fork").Pool(len(named)) as pool:  # left by ending its processes, also those that hang
+        answers = {name: pool.apply_async(_guarded, (name, check)) for name, check in named.items()}
+        for name, answer in answers.items():
+            try:
+                yield answer.get(seconds)
+            except TimeoutError:
+                yield problem(name, f"this check was not done within {seconds:.0f} s", "")
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Exception as error:  # the other checks are still of use
+        return problem(name, f"{type(error).__name__}: {error}", "")
+
+
+def annotation(check: Check) -> str:
+    """The problem as the line that GitHub shows at the top of the run."""
+    text = "\n".join(filter(None, [check.found, check.mend and f"mend: {check.mend}"]))
+    for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(character, code)
+    return f"::error title={check.subject}::{text}"
