@@ -1,4 +1,4 @@
-"""What the workflow files promise and no run on this machine could show: act ignores triggers, limits and permissions."""
+"""What the workflow files promise where no run here can show it: act ignores triggers, limits and permissions."""
 
 import re
 from pathlib import Path
