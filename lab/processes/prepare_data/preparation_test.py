@@ -90,7 +90,7 @@ def test_preprocessing_takes_raw_rows_by_name(table: pd.DataFrame) -> None:
 def test_whole_numbers_and_booleans_are_features(table: pd.DataFrame) -> None:
     table = table.assign(length=range(60), width=[True, False] * 30)
     prepared = prepare(table, DATA, SPLIT)
-    # The examples keep their types: the served model's signature comes from them, and must take the raw table.
+    # The examples keep their types: they show what the raw table looks like.
     assert [str(dtype) for dtype in prepared.example_rows.dtypes] == ["int64", "bool", "float64"]
     assert np.isfinite(prepared.splits.X_train).all()
 

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import mlflow.pyfunc
 import pandas as pd
 from mlflow.models import Model, infer_signature
+from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from lab.processes.select_best_model import served_model
 
@@ -34,10 +34,10 @@ def save_served_model(target: Path, classifier: Path, dir_processed: Path) -> No
         "preprocessing": dir_processed / "preprocessing.joblib",
     }
     example = pd.read_csv(dir_processed / "example_rows.csv")
-    with warnings.catch_warnings():
-        # Whole numbers can't be missing, says MLflow; prepare_data refuses missing values anyway.
-        warnings.filterwarnings("ignore", message="(?s).*integer column")
-        signature = infer_signature(example, _predict(artifacts, example))
+    signature = infer_signature(model_output=_predict(artifacts, example))
+    # By name alone: a table of whole numbers is an int64 column here and a float64 column there, of which MLflow would
+    # refuse one. The model itself reads every column as a number, or says which it can't.
+    signature.inputs = Schema([ColSpec(AnyType(), name) for name in example])
     model = Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         saved = Path(scratch) / "model"

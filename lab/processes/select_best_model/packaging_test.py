@@ -1,5 +1,6 @@
 """The packaged model: raw rows in, label and probabilities out, the same bytes each time and anywhere."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc.scoring_server import invocations
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -76,6 +79,62 @@ def test_raw_rows_give_the_answers_of_the_trained_model(
     assert list(answer) == ["label", "probability_no", "probability_perhaps", "probability_yes"]
     np.testing.assert_array_equal(answer.drop(columns="label").to_numpy(), expected)
     assert list(answer["label"]) == [CLASSES[i] for i in expected.argmax(axis=1)]
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "float32", "Int64", "object", "str"])
+def test_whole_numbers_may_come_as_any_type(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, kind: str
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    whole = rows.round()
+    pd.testing.assert_frame_equal(model.predict(whole.astype("int64").astype(kind)), model.predict(whole))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("many", "no numbers in size: could not convert string to float: 'many'"),
+        ([1], "no numbers in size"),
+        (pd.Timestamp("2026-01-01"), "no numbers in size"),
+        (10**400, "no numbers in size: int too large"),
+        (None, "missing, infinite or far too large values in size"),
+        (pd.NA, "missing, infinite or far too large values in size"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_its_column(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, value: object, told: str
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    spoilt = rows.assign(size=pd.Series([value, *rows["size"][1:]], dtype=object))
+    with pytest.raises(ValueError, match=told):
+        mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(spoilt)
+
+
+def test_dates_an_absent_column_and_no_rows_are_refused(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    with pytest.raises(ValueError, match="no numbers in age"):
+        model.predict(rows.assign(age=pd.Timestamp("2026-01-01")))
+    with pytest.raises(ValueError, match="no rows; give at least one"):
+        model.predict(rows.iloc[:0])
+    with pytest.raises(MlflowException, match=r"missing inputs \['age'\]"):
+        model.predict(rows.drop(columns="age"))
+
+
+@pytest.mark.parametrize("column", [{"age": [30, 40]}, {"age": [30.5, 40]}, {"age": [True, "40"]}])
+def test_a_server_takes_numbers_of_any_type(
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, column: dict[str, list[object]]
+) -> None:
+    save_served_model(tmp_path / "model", classifier, processed)
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    asked = json.dumps({"dataframe_split": rows.head(2).assign(**column).to_dict(orient="split")})
+    answer = invocations(asked, "application/json", model, model.metadata.get_input_schema())
+    assert [set(row) for row in json.loads(answer.response)["predictions"]] == [
+        {"label", *(f"probability_{name}" for name in CLASSES)}
+    ] * 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])

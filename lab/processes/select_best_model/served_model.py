@@ -29,6 +29,17 @@ def load_classifier(file: Path) -> Classifier:
     return lambda rows: predict_probabilities(network, rows)
 
 
+def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[float]":
+    """The column as floats; what is missing is NaN. Raises ValueError for a value that is no number."""
+    present = column.notna()
+    numbers = np.full(len(column), np.nan)
+    try:
+        numbers[present] = column[present].astype(np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"values that are no numbers in {column.name}: {error}; mend these rows") from None
+    return pd.Series(numbers, column.index)
+
+
 class ServedModel(PythonModel):
     """Preprocessing, classifier and class names, as one."""
 
@@ -45,7 +56,9 @@ class ServedModel(PythonModel):
 
         Raises ValueError naming the columns with values that no training row could have had.
         """
-        raw = model_input[self._preprocessing.feature_names_in_].astype(np.float64)
+        if model_input.empty:
+            raise ValueError("no rows; give at least one")
+        raw = model_input[self._preprocessing.feature_names_in_].apply(_as_numbers)
         if broken := [str(name) for name in raw if not (raw[name].abs() <= np.finfo(np.float32).max).all()]:
             raise ValueError(f"missing, infinite or far too large values in {', '.join(broken)}; mend these rows")
         rows = np.asarray(self._preprocessing.transform(raw), dtype=np.float32)
