@@ -28,6 +28,21 @@ def track(seconds: float = 60.0) -> None:
 
 
 @app.command()
+def setup(
+    name: str | None = None,
+    s3_endpoint: str | None = None,
+    bucket: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    mlflow_url: str | None = None,
+) -> None:
+    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given."""
+    from lab.setup import Answers, set_up
+
+    set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))
+
+
+@app.command()
 def doctor() -> None:
     """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
     from lab.doctor.run import examine
@@ -49,6 +64,23 @@ def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
     from lab.experiments.history import print_experiments
 
     print_experiments(revision)
+
+
+@app.command()
+def status() -> None:
+    """Say which stages `dvc repro` would run, why, and how long they took last time. Runs nothing."""
+    from lab.status import print_status
+
+    print_status()
+
+
+@app.command()
+def report(chain: Annotated[str, typer.Argument(envvar="LAB_CHAIN_ID")] = "") -> None:
+    """Print what the pipeline execution CHAIN, the last one here, has done, against the results of HEAD: as Markdown."""
+    from lab.experiments.job_summary import job_summary
+    from lab.experiments.report import newest_chain
+
+    print(job_summary(chain or newest_chain()))
 
 
 @app.command()

@@ -1,0 +1,304 @@
+"""The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
+
+    python -m lab report [CHAIN]
+
+Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
+"""
+
+import csv
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from dvc.render.match import match_defs_renderers
+from dvc.repo import Repo
+from dvc_render import ImageRenderer
+
+from lab.experiments.git import GitError, git
+from lab.experiments.markdown import Plot, code, draw, link, plain, table
+from lab.experiments.records import read_records
+from lab.experiments.report import StageReport, stage_reports
+from lab.experiments.results_commit import records_of
+from lab.stages import duration, in_order, project, upstream_of
+from lab.summary import RESULTS
+from lib.errors import InputError
+from lib.goals import GOALS_FILE, Goal, judge, read_goals
+
+MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
+DONE = ("ran", "from cache")
+METRICS_FILE = (RESULTS / "metrics.json").as_posix()
+
+Numbers = dict[str, float]
+
+
+class Row(NamedTuple):
+    """Where numbers stand: a metrics file, and the part of it that holds them."""
+
+    file: str
+    part: str
+
+
+def job_summary(chain: str, rev: str = "HEAD") -> str:
+    """The results that are here, as those of the pipeline execution `chain`, beside those that `rev` recorded.
+
+    Raises InputError when dvc.yaml is wrong.
+    """
+    stages = stage_reports(chain)
+    with project() as repo:
+        outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
+        missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
+        here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
+        first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
+        plots, images = read_plots(repo, missing)
+    goals = read_goals() if GOALS_FILE.exists() else []
+    sections = [
+        f"## {plain(os.environ.get('GITHUB_REF_NAME') or 'Results')}",
+        verdict(stages, here, before, goals, missing),
+        metrics_section(here, before, rev, changed_inputs(rev, first)),
+        goals_section(goals, missing),
+        *(draw(plot) for plot in plots),
+        images_section(images, outs, stages),
+        stages_section(stages),
+        links_section(),
+    ]
+    return shortened([section for section in sections if section], MOST_BYTES)
+
+
+def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict[Row, dict[str, Any]]:
+    """The metrics of a revision, without those files that are not here or belong to `missing`.
+
+    A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
+    """
+    try:
+        files = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {}).get("data", {})
+    except Exception:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
+        return {}
+    found: dict[Row, dict[str, Any]] = {}
+    for file, read in files.items():
+        # DVC reads from its cache what the workspace lacks.
+        if missing is not None and (not Path(file).exists() or is_below(file, missing)):
+            continue
+        for part, metrics in _parts(read.get("data"), ""):
+            found[Row(file, part)] = metrics
+    return found
+
+
+def read_plots(repo: Repo, missing: list[str]) -> tuple[list[Plot], list[str]]:
+    """The plots of dvc.yaml whose files are here and not `missing`: those with rows, a series each; and the images."""
+    plots, images = [], []
+    for renderer, _, _ in match_defs_renderers(repo.plots.show()):
+        series: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in renderer.datapoints:
+            if Path(row["filename"]).exists() and not is_below(row["filename"], missing):
+                series.setdefault((row["filename"], row.get("field", "")), []).append(row)
+        if isinstance(renderer, ImageRenderer):
+            images += [file for file, _ in series]
+            continue
+        drawn = renderer.properties
+        for (_, field), rows in series.items():
+            title = drawn["title"] if len(series) == 1 else f"{drawn['title']}: {field}"
+            y = field if field in rows[0] else drawn["y"]
+            plots.append(Plot(title, drawn.get("template") or "linear", drawn["x"], y, rows))
+    return plots, images
+
+
+def verdict(
+    stages: list[StageReport],
+    here: dict[Row, dict[str, Any]],
+    before: dict[Row, dict[str, Any]],
+    goals: list[Goal],
+    missing: list[str],
+) -> str:
+    """What came of it in one line."""
+    undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
+    said = [f"**Incomplete**: {', '.join(undone)}" if undone else "**Complete**"]
+    if selected := here.get(Row(METRICS_FILE, ""), {}).get("selected"):
+        old = before.get(Row(METRICS_FILE, ""), {}).get("selected", selected)
+        said.append(f"{code(str(selected))} selected" + (f" (before: {code(str(old))})" if old != selected else ""))
+    metric = main_metric()
+    test = Row(METRICS_FILE, "test")
+    if metric in here.get(test, {}):
+        said.append(f"{code(metric)} on its test rows {change(here[test], before.get(test, {}), metric)}")
+    verdicts = [_judged(goal, missing)[1] for goal in goals]
+    if goals:
+        said.append(f"goals met: {sum(met is True for met in verdicts)} of {len(verdicts)}")
+    return "; ".join(said) + "."
+
+
+def main_metric() -> str:
+    """The metric that models are selected by; none where params.yaml names none."""
+    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):
+        return str(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["selection"]["metric"])
+    return ""
+
+
+def metrics_section(
+    here: dict[Row, dict[str, Any]], before: dict[Row, dict[str, Any]], rev: str, inputs: list[str]
+) -> str:
+    """Every model's metrics with their signed changes, new and removed models told; the best first."""
+    now, old = ({row: numbers for row, all_ in some.items() if (numbers := _numbers(all_))} for some in (here, before))
+    if not now:
+        return ""
+    commit = _short(rev)
+    names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
+    rank = {model: place for place, model in enumerate(_comparison())}
+    rows = sorted([*now, *(row for row in old if row not in now)], key=lambda row: rank.get(Path(row.file).stem, -1))
+    selected = here.get(Row(METRICS_FILE, ""), {}).get("selected")
+    lines = []
+    for row in rows:
+        note = "" if not old or (row in now and row in old) else " (new)" if row in now else " (removed)"
+        numbers = now.get(row) or old[row]
+        cells = [change(numbers, old.get(row, {}) if row in now else {}, name) for name in names]
+        lines.append([_named(row, selected) + note, *cells])
+    said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
+    if old and now == old:
+        said = f"All are as in {commit}."
+    if inputs and old:
+        said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
+    return f"### Metrics\n\n{said}\n\n" + table(["model", *map(code, names)], lines)
+
+
+def change(now: dict[str, Any], before: dict[str, Any], name: str) -> str:
+    """A value, and how it differs from the value before, where there was one."""
+    if not isinstance(value := now.get(name), int | float):
+        return ""
+    shown = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, int) else f"{value:.4f}"
+    if not isinstance(old := before.get(name), int | float):
+        return shown
+    difference = value - old
+    if difference == 0 or (math.isnan(value) and math.isnan(old)):
+        return f"{shown} (=)"
+    return f"{shown} ({difference:+.4f})" if abs(difference) >= 0.0001 else f"{shown} ({difference:+.1e})"
+
+
+def changed_inputs(rev: str, first: list[str]) -> list[str]:
+    """What the first stages made otherwise than in `rev`: all models were trained or tested on it."""
+    try:
+        old = read_records(records_of(rev))
+        now = read_records(Path("dvc.lock").read_text(encoding="utf-8"))
+    except (GitError, InputError, FileNotFoundError):
+        return []
+    return [
+        out["path"]
+        for stage in first
+        if stage in old and stage in now
+        for out in now[stage].get("outs", [])
+        if out not in old[stage].get("outs", [])
+    ]
+
+
+def goals_section(goals: list[Goal], missing: list[str]) -> str:
+    """Each goal, what was reached, what was wanted."""
+    lines = []
+    for goal in goals:
+        reached, met = _judged(goal, missing)
+        word = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "**missed**"
+        lines.append([plain(goal.goal), word, reached, plain(goal.threshold), code(goal.metric)])
+    return "### Goals\n\n" + table(["goal", "", "reached", "wanted", "metric"], lines) if lines else ""
+
+
+def images_section(images: list[str], outs: dict[str, list[str]], stages: list[StageReport]) -> str:
+    """Where to see the plots that are images, which a summary can't show."""
+    lines = []
+    for stage in stages:
+        if shown := [out for out in outs[stage.stage] if any(is_below(image, [out]) for image in images)]:
+            where = link("its run in MLflow", stage.url) if stage.url else "the stage's last run in MLflow"
+            lines.append(f"- {code(stage.stage)}: {', '.join(map(code, shown))}, in {where}")
+    return "### Images\n\n" + "\n".join(lines) if lines else ""
+
+
+def stages_section(stages: list[StageReport]) -> str:
+    """What ran, how long it took, and its run in MLflow."""
+    lines = [
+        [
+            code(stage.stage),
+            stage.outcome if stage.outcome in DONE else f"**{stage.outcome}**",
+            "" if stage.seconds is None else duration(stage.seconds),
+            link("run in MLflow", stage.url) if stage.url else "",
+        ]
+        for stage in stages
+    ]
+    return "### Stages\n\n" + table(["stage", "", "took", ""], lines) if lines else ""
+
+
+def links_section() -> str:
+    """The commit and the run on GitHub, where this is one."""
+    if "GITHUB_RUN_ID" not in os.environ:
+        return ""
+    repository = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
+    commit = os.environ.get("GITHUB_SHA", "")
+    links = [link("this run", f"{repository}/actions/runs/{os.environ['GITHUB_RUN_ID']}")]
+    links += [link(f"its commit {commit[:7]}", f"{repository}/commit/{commit}")] if commit else []
+    return f"On GitHub: {', '.join(links)}"
+
+
+def shortened(sections: list[str], most: int) -> str:
+    """The sections as one text of at most `most` bytes; the longest are left out first, and that is said."""
+    kept = list(sections)
+    while len(text := "\n\n".join(kept) + "\n") and len(text.encode()) > most:
+        longest = max(range(len(kept)), key=lambda number: len(kept[number].encode()))
+        title = kept[longest].splitlines()[0].lstrip("# ")[:100]
+        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many for a job summary."
+    return text
+
+
+def is_below(file: str, outs: list[str]) -> bool:
+    """Whether a file is one of the outs or lies in one."""
+    return any(Path(file).is_relative_to(out) for out in outs)
+
+
+def _judged(goal: Goal, missing: list[str]) -> tuple[str, bool | None]:
+    """What was reached, or why that is not known; and whether the goal is met."""
+    if is_below(goal.file, missing):
+        return f"{code(goal.file)} was not made", None
+    try:
+        _, value, met = judge(goal)
+    except FileNotFoundError:
+        return f"{code(goal.file)} is not here", None
+    except (InputError, OSError, ValueError) as error:
+        return plain(str(error)), None
+    return f"{value:.4f}", met
+
+
+def _parts(metrics: Any, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mappings of a metrics file by their dotted names, each with its own values."""
+    if not isinstance(metrics, dict):
+        if metrics is not None:
+            yield part, {"value": metrics}
+        return
+    if own := {str(name): value for name, value in metrics.items() if not isinstance(value, dict)}:
+        yield part, own
+    for name, inner in metrics.items():
+        if isinstance(inner, dict):
+            yield from _parts(inner, f"{part}.{name}" if part else str(name))
+
+
+def _numbers(metrics: dict[str, Any]) -> Numbers:
+    return {
+        name: value for name, value in metrics.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _named(row: Row, selected: Any) -> str:
+    if row == Row(METRICS_FILE, "test") and selected:
+        return f"★ {code(str(selected))} on its test rows"
+    name = Path(row.file).stem
+    return ("★ " if name == selected else "") + code(f"{name}: {row.part}" if row.part else name)
+
+
+def _comparison() -> list[str]:
+    """The models, best first."""
+    with suppress(OSError, KeyError, csv.Error), (RESULTS / "comparison.csv").open(encoding="utf-8") as file:
+        return [row["model"] for row in csv.DictReader(file)]
+    return []
+
+
+def _short(rev: str) -> str:
+    try:
+        return code(git("rev-parse", "--short", rev))
+    except GitError:
+        return code(rev)

@@ -1,0 +1,58 @@
+"""What one execution of the pipeline did with each stage."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from dvc.stage import PipelineStage
+
+from lab.journal import JOURNALS, TrackedRun, all_runs
+from lab.stages import in_order, process_of, project, upstream_of
+
+Outcome = Literal["ran", "from cache", "failed", "not run"]
+
+
+class StageReport(NamedTuple):
+    """A stage, what became of it, how long its process took, and its run's page in MLflow, as far as there is one."""
+
+    stage: str
+    outcome: Outcome
+    seconds: float | None
+    url: str
+
+
+def stage_reports(chain: str, folder: Path = JOURNALS) -> list[StageReport]:
+    """Report each stage, in the order of the pipeline. No data is pulled.
+
+    Raises InputError when dvc.yaml is wrong.
+    """
+    begun = {run.stage: run for run in sorted(_runs(chain, folder), key=lambda run: run.status in ("", "FINISHED"))}
+    reports = []
+    with project() as repo:
+        current: set[PipelineStage] = set()
+        for stage in in_order(repo):
+            if is_current(stage) and current.issuperset(upstream_of(repo, stage)):
+                current.add(stage)
+            run = begun.get(process_of(stage))
+            reports.append(_report(stage.addressing, run, stage in current))
+    return reports
+
+
+def is_current(stage: PipelineStage) -> bool:
+    """Whether dvc.lock and the workspace agree on the stage, all its outs being here."""
+    files = stage.outs if stage.frozen else [*stage.deps, *stage.outs]
+    return not stage.changed_stage() and not any(file.status() for file in files)
+
+
+def newest_chain(folder: Path = JOURNALS) -> str:
+    """The last pipeline execution that this machine knows of; none where it knows of none."""
+    return next((run.chain for run in reversed(all_runs(folder))), "")
+
+
+def _runs(chain: str, folder: Path) -> list[TrackedRun]:
+    return [run for run in all_runs(folder) if run.chain == chain]
+
+
+def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:
+    if run is None:
+        return StageReport(stage, "from cache" if current else "not run", None, "")
+    return StageReport(stage, "ran" if current else "failed", run.seconds, run.url)
