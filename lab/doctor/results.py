@@ -45,13 +45,13 @@ def _with_missing_data(repo: Repo, folder: Output) -> Any:
     """The hash that a folder would have, if what the .dvc files in it name were here; None when that is unknown."""
     from dvc_data.hashfile.build import build
 
-    missing = [out for out in _raw_data(repo) if out.fs.path.isin(out.fs_path, folder.fs_path) and not out.exists]
+    missing = [out for out in _raw_data(repo) if out.fs.isin(out.fs_path, folder.fs_path) and not out.exists]
     if not missing or any(out.hash_info.isdir for out in missing):
         return folder.hash_info if missing else None
     tree: Any
     _, _, tree = build(folder.cache, folder.fs_path, folder.fs, "md5", ignore=repo.dvcignore, dry_run=True)
     for out in missing:
-        tree.add(out.fs.path.relparts(out.fs_path, folder.fs_path), out.meta, out.hash_info)
+        tree.add(out.fs.relparts(out.fs_path, folder.fs_path), out.meta, out.hash_info)
     tree.digest()
     return tree.hash_info
 
@@ -68,15 +68,18 @@ def check_raw_data() -> Check:
             return ok(subject, "no .dvc file names any")
         if not lacking:
             return ok(subject, f"what {len(outs)} .dvc files name is in the cache")
+        names = ", ".join(sorted(map(str, lacking)))
+        if "remote" not in repo.config["core"]:
+            return problem(subject, f"not in the cache, and there is no remote: {names}", "`dvc commit` where it is")
         try:
             remote = repo.cloud.get_remote_odb()
             gone = sorted(str(out) for out in lacking if _not_in(out, remote))
         except Exception as error:  # why, the check of the remote tells
-            names = ", ".join(sorted(map(str, lacking)))
-            found = f"not in the cache, and the remote can't be asked: {names} ({type(error).__name__})"
+            found = f"not in the cache, and the remote can't be asked ({type(error).__name__}): {names}"
             return warning(subject, found, "see the DVC remote")
     if gone:
-        return problem(subject, f"neither in the cache nor in the remote: {', '.join(gone)}", "`dvc push` where it is")
+        found = f"neither in the cache nor in the remote: {', '.join(gone)}"
+        return problem(subject, found, "`dvc commit && dvc push` where it is")
     return ok(subject, f"what {len(outs)} .dvc files name is in the cache or the remote; `dvc pull` brings it")
 
 

@@ -34,7 +34,7 @@ SECONDS = 60.0
 
 def examine() -> int:
     """Print every check as it is done; return 1 when one of them found a problem, else 0."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, emoji=False)
     states = set()
     for check in checks(OF_EVERYONE if on_runner() else OF_A_PERSON | OF_EVERYONE):
         console.print(f"[{COLOURS[check.state]}]{check.state:8}[/]{escape(f'{check.subject}: {check.found}')}")
