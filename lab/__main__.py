@@ -76,7 +76,7 @@ def status() -> None:
 
 @app.command()
 def report(chain: Annotated[str, typer.Argument(envvar="LAB_CHAIN_ID")] = "") -> None:
-    """Print what the pipeline execution CHAIN, the last one here, has done, against the results of HEAD: as Markdown."""
+    """Print what the pipeline execution CHAIN, or the last one, has done, against the results of HEAD: as Markdown."""
     from lab.experiments.job_summary import job_summary
     from lab.experiments.report import newest_chain
 
