@@ -1,6 +1,6 @@
 """Turn a table into what the models take: checked, split, scaled, and described."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,9 +43,11 @@ def prepare(table: pd.DataFrame, data: Data, split: Split) -> Prepared:
     train, validation, test = split_by_class(y, split)
     raw_train = features.iloc[train]
     scaler = StandardScaler().fit(raw_train)
-    X_train, X_val, X_test = (
-        scaler.transform(features.iloc[rows]).astype(np.float32) for rows in (train, validation, test)
-    )
+    with np.errstate(over="ignore"):  # it is infinite then, and refused
+        X_train, X_val, X_test = (
+            scaler.transform(features.iloc[rows]).astype(np.float32) for rows in (train, validation, test)
+        )
+    _check_scaled((X_train, X_val, X_test), features.columns, data)
     return Prepared(
         splits=ArraySplits(X_train, X_val, X_test, y[train], y[validation], y[test]),
         preprocessing=scaler,
@@ -103,13 +105,43 @@ def _check_columns(table: pd.DataFrame, data: Data) -> None:
 def _check_values(table: pd.DataFrame, data: Data) -> None:
     if table.empty:
         raise InputError(f"{data.source}: no rows; a table to learn from is needed")
-    if missing := [name for name in table if table[name].isna().any()]:
-        raise InputError(f"{data.source}: missing values in {_some(missing)}; fill them in or drop the rows")
-    features = [name for name in table if name != data.target]
-    if words := [name for name in features if not is_numeric_dtype(table[name])]:
-        raise InputError(f"{data.source}: values that are no numbers in {_some(words)}; encode or drop the columns")
-    if infinite := [name for name in features if np.isinf(table[name]).any()]:
-        raise InputError(f"{data.source}: infinite values in {_some(infinite)}; correct them or drop the rows")
+    features = table.drop(columns=data.target)
+    checks: tuple[tuple[pd.DataFrame, Callable[[pd.Series[Any]], pd.Series[bool]], str, str], ...] = (
+        (table, pd.Series.isna, "missing values", "fill them in or drop the rows"),
+        (features, _no_numbers, "values that are no numbers", "encode or drop the columns"),
+        (features, _beyond_float32, "infinite or far too large values", "correct them or drop the rows"),
+    )
+    for columns, find, problem, remedy in checks:
+        wrong = {name: found for name in columns if (found := find(columns[name])).any()}
+        if wrong:
+            name, found = next(iter(wrong.items()))
+            row = int(found.to_numpy().argmax())
+            value = columns[name].iloc[row]
+            example = f"{name} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
+            raise InputError(f"{data.source}: {problem} in {_some([*wrong])} ({example}); {remedy}")
+
+
+def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Where the values can't be read as numbers; everywhere if they all can, but are of another type, such as dates."""
+    if is_numeric_dtype(column):
+        return pd.Series(False, column.index)
+    words = pd.to_numeric(column, errors="coerce").isna()
+    return words if words.any() else ~words
+
+
+def _beyond_float32(column: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Where the values are more than what the models compute with can hold."""
+    return column.abs() > np.finfo(np.float32).max
+
+
+def _check_scaled(parts: Sequence[NDArray[np.float32]], features: pd.Index, data: Data) -> None:
+    """A value of a held-out row may be far beyond all that the scaler has seen."""
+    finite = np.all([np.isfinite(part).all(axis=0) for part in parts], axis=0)
+    if not finite.all():
+        raise InputError(
+            f"{data.source}: values in {_some(features[~finite])} that differ too much to be scaled to numbers of "
+            "32 bits; correct them, drop the rows or the columns"
+        )
 
 
 def _check_classes(y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> None:

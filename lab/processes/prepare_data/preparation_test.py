@@ -110,10 +110,27 @@ def test_a_constant_column_is_scaled_to_zero(table: pd.DataFrame) -> None:
         (lambda t: t.drop(columns="species"), "no column 'species'; set data.target .* length, width, height"),
         (lambda t: t[["species"]], "no column beside 'species' .*; add the features"),
         (lambda t: t.iloc[:0], "no rows"),
-        (lambda t: t.assign(width="wide"), "no numbers in width; encode"),
-        (lambda t: t.assign(width=t["width"].where(t.index > 0)), "missing values in width; fill"),
-        (lambda t: t.assign(species=t["species"].where(t.index > 0)), "missing values in species; fill"),
-        (lambda t: t.assign(width=t["width"].where(t.index > 0, -np.inf)), "infinite values in width; correct"),
+        (lambda t: t.assign(width="wide"), r"no numbers in width \(width is 'wide' in data row 1\); encode"),
+        (
+            lambda t: t.assign(width=t["width"].where(t.index != 7)),
+            r"missing values in width \(width is nan in data row 8\); fill",
+        ),
+        (
+            lambda t: t.assign(species=t["species"].where(t.index > 0)),
+            r"missing values in species \(species is nan in data row 1\); fill",
+        ),
+        (
+            lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "1,5")),
+            r"no numbers in height \(height is '1,5' in data row 3\); encode",
+        ),
+        (
+            lambda t: t.assign(width=pd.Timestamp("2026-01-01")),
+            r"no numbers in width \(width is 2026-01-01 00:00:00 in data row 1\); encode",
+        ),
+        (
+            lambda t: t.assign(width=t["width"].where(t.index > 0, -np.inf), height=1e308),
+            r"infinite or far too large values in width, height \(width is -inf in data row 1\); correct",
+        ),
         (lambda t: t.set_axis(["length", "length", "height", "species"], axis=1), "than one column is called length"),
         (lambda t: t.set_axis(["", "width", "height", "species"], axis=1), "a column has no name; name it"),
         (lambda t: t[t["species"] == "rose"], "'species' is 'rose' in all rows; add rows of another class"),
@@ -127,9 +144,23 @@ def test_what_cannot_be_learned_from_is_refused(
         prepare(spoil(table), DATA, SPLIT)
 
 
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_held_out_row_that_cannot_be_scaled_is_refused(table: pd.DataFrame, part: int) -> None:
+    row = split_by_class(encode_labels(table["species"])[0], SPLIT)[part][0]
+    table["width"] = np.where(np.arange(len(table)) == row, 1e38, 1e-30 * table["width"])
+    with pytest.raises(InputError, match=r"^flowers\.csv: values in width that differ too much to be scaled"):
+        prepare(table, DATA, SPLIT)
+
+
+def test_the_largest_values_of_the_models_numbers_are_taken(table: pd.DataFrame) -> None:
+    largest = float(np.finfo(np.float32).max)
+    splits = prepare(table.assign(width=table.index % 2 * largest), DATA, SPLIT).splits
+    assert np.isfinite(np.concatenate(splits[:3])).all()
+
+
 def test_a_long_list_of_columns_is_cut() -> None:
     wide = pd.DataFrame({f"f{number}": ["word"] for number in range(40)}).assign(species="rose")
-    with pytest.raises(InputError, match="in f0, f1, f2, f3, f4 and 35 more; encode"):
+    with pytest.raises(InputError, match=r"in f0, f1, f2, f3, f4 and 35 more .*; encode"):
         prepare(wide, DATA, SPLIT)
 
 

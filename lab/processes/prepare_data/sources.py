@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DIR_RAW = Path("data/raw")
 BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
+OTHER_SEPARATORS = ";\t|"
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 
 
@@ -98,6 +99,10 @@ def _open(source: str, kind: str) -> IO[bytes]:
 def _read_csv(file: IO[bytes]) -> pd.DataFrame:
     # pandas would rename repeated columns, and hide them so.
     header = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    if len(header) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in header[0]), None)):
+        raise ValueError(
+            f"its fields are separated by {other!r}; write it with ',' between them and points in decimals"
+        )
     file.seek(0)
     # The whole file, since a column guessed at by parts may be numbers here and words there.
     table = pd.read_csv(file, low_memory=False)

@@ -104,6 +104,8 @@ def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
         ("data/raw/empty.csv", None, "data/raw/empty.csv is empty; put a table"),
         ("data/raw/uneven.csv", None, "uneven.csv is no table in csv format: .*line 3, saw 3; mend"),
         ("data/raw/headless.csv", None, "its rows have more fields than its header; mend"),
+        ("data/raw/semicolons.csv", None, "its fields are separated by ';'; write it with ',' between them"),
+        ("data/raw/tabs.csv", None, r"its fields are separated by '\\t'; write it with ',' between them"),
         ("data/raw/latin.csv", None, "latin.csv is no table in csv format: UnicodeDecodeError.*; mend"),
         ("data/raw/words.parquet", None, "words.parquet is no table in parquet format: .*; mend"),
         ("data/raw/words.xlsx", None, "data.source data/raw/words.xlsx is neither .csv nor .parquet; convert it"),
@@ -126,6 +128,8 @@ def test_what_cannot_be_loaded_is_refused_with_a_remedy(
     (raw / "empty.csv").touch()
     (raw / "uneven.csv").write_text("a,target\n1,x\n1,2,x\n")
     (raw / "headless.csv").write_text("a,target\n1,2,x\n1,2,y\n")
+    (raw / "semicolons.csv").write_text("a;b;target\n1,5;2;x\n1,5;2;y\n")
+    (raw / "tabs.csv").write_text("a\ttarget\n1\tx\n")
     (raw / "latin.csv").write_text("a,target\n1,café\n", encoding="latin-1")
     (raw / "words.parquet").write_text("not parquet")
     (raw / "words.xlsx").touch()

@@ -37,7 +37,7 @@ def save_served_model(target: Path, classifier: Path, dir_processed: Path) -> No
     signature = infer_signature(model_output=_predict(artifacts, example))
     # By name alone: a table of whole numbers is an int64 column here and a float64 column there, of which MLflow would
     # refuse one. The model itself reads every column as a number, or says which it can't.
-    signature.inputs = Schema([ColSpec(AnyType(), name) for name in example])
+    signature.inputs = Schema([ColSpec(AnyType(), str(name)) for name in example])
     model = Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         saved = Path(scratch) / "model"

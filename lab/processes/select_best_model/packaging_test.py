@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import joblib
 import mlflow.pyfunc
@@ -83,7 +84,7 @@ def test_raw_rows_give_the_answers_of_the_trained_model(
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "float32", "Int64", "object", "str"])
 def test_whole_numbers_may_come_as_any_type(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, kind: str
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, kind: Any
 ) -> None:
     save_served_model(tmp_path / "model", classifier, processed)
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
@@ -126,7 +127,7 @@ def test_dates_an_absent_column_and_no_rows_are_refused(
 
 @pytest.mark.parametrize("column", [{"age": [30, 40]}, {"age": [30.5, 40]}, {"age": [True, "40"]}])
 def test_a_server_takes_numbers_of_any_type(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, column: dict[str, list[object]]
+    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, column: dict[str, Any]
 ) -> None:
     save_served_model(tmp_path / "model", classifier, processed)
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
