@@ -10,10 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from lab.dependencies import declared_sections
-from lab.params import read_yaml
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
 STAND_INS = {
@@ -24,8 +23,12 @@ STAND_INS = {
 
 def copy_lab(root: Path, target: Path) -> Path:
     """Copy what Git tracks or would track in `root`, as it is now, with the example in it; return `target`."""
-    stages = needed_stages(read_yaml(root / "dvc.yaml")["stages"])
-    kept = {dep for stage in stages.values() for dep in inputs(stage) if dep.startswith("lab/processes/")}
+    pipeline = read_yaml(root / "dvc.yaml")
+    for key in pipeline.keys() - {"stages", "vars"}:  # plots of what other stages write, say
+        del pipeline[key]
+    for name in pipeline["stages"].keys() - needed_stages(pipeline["stages"]):
+        del pipeline["stages"][name]
+    kept = {dep for stage in pipeline["stages"].values() for dep in inputs(stage) if dep.startswith("lab/processes/")}
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, listed):
@@ -36,45 +39,49 @@ def copy_lab(root: Path, target: Path) -> Path:
     (target / "data" / "raw").mkdir(parents=True, exist_ok=True)
     for stand_in, place in STAND_INS.items():
         shutil.copy(root / "lab" / "example" / stand_in, target / place)
-    write_yaml(target / "dvc.yaml", {"stages": stages})
+    write_yaml(target / "dvc.yaml", pipeline)
     write_yaml(target / "params.yaml", example_params(root, kept))
     return target
 
 
 def example_params(root: Path, processes: set[str] | None = None) -> dict[str, Any]:
-    """The project's parameters with the values of the example; those that the example does not know stay.
+    """The parameters of the example, and those of the project that the example does not know.
 
     Without the sections of processes other than `processes`, which are paths of folders; None stands for all.
     """
-    example = read_yaml(root / "lab" / "example" / "params.yaml")
-    params = overlay(read_yaml(root / "params.yaml"), example)
+    params: dict[str, Any] = read_yaml(root / "lab" / "example" / "params.yaml")
+    adapt(params, read_yaml(root / "params.yaml"))
     folders = {f"lab/processes/{path.parent.name}" for path in root.glob("lab/processes/*/params.py")}
     declared = {folder: declared_sections(root / folder / "params.py") for folder in folders}
     wanted = folders if processes is None else processes
     left_out = {section for folder in folders - wanted for section in declared[folder]}
     left_out -= {section for folder in folders & wanted for section in declared[folder]}
-    return {section: values for section, values in params.items() if section not in left_out}
+    for section in left_out & params.keys():
+        del params[section]
+    return params
 
 
-def overlay(own: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
-    """The keys of `own`, with the values of `example` where that has them."""
-    return {
-        key: overlay(value, example[key])
-        if isinstance(value, dict) and isinstance(example.get(key), dict)
-        else example.get(key, value)
-        for key, value in own.items()
-    }
+def adapt(example: Any, own: Any) -> None:
+    """Give `example` the keys that only `own` has, with their comments, and take from it those that `own` lacks."""
+    for key in example.keys() - own.keys():
+        del example[key]
+    for key, value in own.items():
+        if key not in example:
+            example[key] = value
+            example.ca.items[key] = own.ca.items.get(key)
+        elif isinstance(value, dict) and isinstance(example[key], dict):
+            adapt(example[key], value)
 
 
-def needed_stages(stages: dict[str, Any]) -> dict[str, Any]:
-    """The stages of the example, and those that make what they read."""
+def needed_stages(stages: dict[str, Any]) -> list[str]:
+    """The names of the example's stages, and of those that make what they read."""
     made_by = {out: name for name, stage in stages.items() for out in outputs(stage)}
     needed = [name for name in STAGES if name in stages]
     for name in needed:  # which grows meanwhile
         for dep in map(Path, inputs(stages[name])):
             makers = [maker for out, maker in made_by.items() if dep.is_relative_to(out) or out.is_relative_to(dep)]
             needed += [maker for maker in dict.fromkeys(makers) if maker not in needed]
-    return {name: stage for name, stage in stages.items() if name in needed}
+    return needed
 
 
 def inputs(stage: dict[str, Any]) -> list[str]:
@@ -100,6 +107,21 @@ def is_in_other_process(name: str, kept: set[str]) -> bool:
     return parts[:2] == ["lab", "processes"] and len(parts) > 3 and "/".join(parts[:3]) not in kept
 
 
+def read_yaml(path: Path) -> Any:
+    """Read YAML with its comments and its look."""
+    return _yaml().load(path)
+
+
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
-    """Write YAML in the order of its keys."""
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    """Write YAML; what was read with its comments and its look keeps them."""
+    _yaml().dump(content, path)
+
+
+def _yaml() -> YAML:
+    style = YAML()
+    style.indent(mapping=2, sequence=4, offset=2)
+    style.width = 1000
+    style.representer.add_representer(
+        type(None), lambda dump, _: dump.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return style

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.conftest import Shell
-from lab.example_lab import STAGES, copy_lab, example_params, needed_stages, overlay, write_yaml
-from lab.params import read_yaml
+from lab.conftest import ROOT, Shell
+from lab.example_lab import STAGES, adapt, copy_lab, example_params, needed_stages, read_yaml, write_yaml
 
 
 def process(lab: Path, name: str, deps: list[str], outs: list[str], **more: Any) -> None:
@@ -21,7 +20,7 @@ def process(lab: Path, name: str, deps: list[str], outs: list[str], **more: Any)
     pipeline, params = read_yaml(lab / "dvc.yaml"), read_yaml(lab / "params.yaml")
     command = f"python -m lab.run_process {name}"
     pipeline["stages"][name] = {"cmd": command, "deps": [f"lab/processes/{name}", *deps], "outs": outs} | more
-    write_yaml(lab / "dvc.yaml", pipeline)
+    write_yaml(lab / "dvc.yaml", pipeline | {"plots": outs})
     write_yaml(lab / "params.yaml", params | {name: 1})
 
 
@@ -82,14 +81,23 @@ def test_where_the_whole_project_is_tested_its_own_sections_stay(project: Path) 
 
 
 @pytest.mark.unittest
-def test_a_key_that_a_project_added_stays_and_one_that_it_removed_is_gone() -> None:
-    own = {"a": {"x": 1, "new": 2, "list": [1, 2]}, "mine": {"y": 1}, "was": 3}
-    example = {"a": {"x": 9, "list": [3], "gone": 4}, "b": {"z": 1}, "was": {"section": 1}}
-    assert overlay(own, example) == {
-        "a": {"x": 9, "new": 2, "list": [3]},
-        "mine": {"y": 1},
-        "was": {"section": 1},
-    }
+def test_a_key_that_a_project_added_stays_with_its_reason_and_one_that_it_removed_is_gone(tmp_path: Path) -> None:
+    def read(text: str) -> Any:
+        (tmp_path / "text.yaml").write_text(text, encoding="utf-8")
+        return read_yaml(tmp_path / "text.yaml")
+
+    example = read("a:\n  x: 9 # why\n  list: [3] # list\n  gone: 4\n\nb: {z: 1}\n")
+    adapt(example, read("a:\n  x: 1 # other\n  new: 2 # new\n  list: [1, 2]\nmine:\n  y: null # mine\n"))
+    write_yaml(tmp_path / "text.yaml", example)
+    text = (tmp_path / "text.yaml").read_text(encoding="utf-8")
+    assert text == "a:\n  x: 9 # why\n  list: [3] # list\n  new: 2 # new\nmine:\n  y: null # mine\n"
+
+
+@pytest.mark.unittest
+def test_a_copy_keeps_comments_and_look(tmp_path: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        write_yaml(tmp_path / name, read_yaml(ROOT / name))
+        assert (tmp_path / name).read_text(encoding="utf-8") == (ROOT / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.unittest
@@ -100,4 +108,4 @@ def test_a_stage_is_needed_when_one_of_the_example_reads_from_it_however_far() -
         "prepare_data": {"cmd": "", "deps": ["data/clean/table.csv"], "outs": ["data/processed"]},
         "report": {"cmd": "", "deps": ["data/processed"], "plots": ["report.png"]},
     }
-    assert list(needed_stages(stages)) == ["fetch", "clean", "prepare_data"]
+    assert set(needed_stages(stages)) == {"fetch", "clean", "prepare_data"}

@@ -19,8 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from lab.conftest import Shell
-from lab.example_lab import STAGES, write_yaml
-from lab.params import read_yaml
+from lab.example_lab import STAGES, read_yaml, write_yaml
 
 pytestmark = pytest.mark.integration
 
