@@ -41,7 +41,7 @@ def upstream_of(repo: Repo, stage: Stage) -> list[PipelineStage]:
 def process_of(stage: PipelineStage) -> str:
     """The process that the stage runs; none where its command is another."""
     commands = stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or [])
-    found = re.search(r"\blab\.run_process\s+(\S+)", commands)
+    found = re.search(r"\blab\.run_process\s+([\w-]+)", commands)
     return found[1] if found else ""
 
 

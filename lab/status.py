@@ -31,7 +31,7 @@ from lab.stages import duration, in_order, process_of, project, upstream_of
 MOST_NAMES = 5  # of changed files, packages: more are counted
 LONGEST_VALUE = 60
 
-Verdict = Literal["runs", "may run", "restored", "not here", "current"]
+Verdict = Literal["runs", "may run", "cached", "restored", "not here", "current"]
 Files = dict[str, str]  # md5 by path
 
 
@@ -106,22 +106,22 @@ def judge(
     look_up: LookUp,
 ) -> tuple[Verdict, list[str]]:
     """What would be done with a stage, and why, when that is known of those before it."""
-    made = {out.fs_path: other for other in upstream for out in other.outs}
     inputs = [] if stage.frozen else stage.deps
+    made = {dep: out for dep in inputs for other in upstream for out in other.outs if _overlap(dep, out)}
     doubtful = []
-    for other in upstream:
-        read = [str(dep) for dep in inputs if made.get(dep.fs_path) is other]
-        if read and upstream[other].verdict in ("runs", "may run"):
-            read = [f"input {read[0]} comes"] if len(read) == 1 else [f"inputs {_some(read)} come"]
-            doubtful.append(f"its {read[0]} from {upstream[other].stage}")
+    for other, before in upstream.items():
+        read = [str(dep) for dep, out in made.items() if out.stage is other]
+        if read and before.verdict in ("runs", "may run", "cached"):
+            clause = f"input {read[0]} comes" if len(read) == 1 else f"inputs {_some(read)} come"
+            doubtful.append(f"its {clause} from {before.stage}")
     if not any(file.hash_info for file in (*stage.deps, *stage.outs)):
         return "runs", ["never ran"]
     reasons = ["its command changed"] if stage.changed_stage() else []
     if stage.always_changed or stage.is_callback:
         reasons.append("runs each time (always_changed)")
     for dep in inputs:
-        if dep.fs_path in made:
-            reasons += _other_version(dep, made[dep.fs_path]) if made[dep.fs_path] in upstream else []
+        if dep in made:
+            reasons += _other_version(dep, made[dep])
         else:
             reasons += dep_changes(repo, dep, look_up)
     reasons += [f"new output {out}" for out in stage.outs if not out.hash_info]
@@ -129,7 +129,7 @@ def judge(
     reasons += [f"its output {out} changed, and DVC keeps no copy" for out in lost]
     if reasons:
         if not doubtful and not lost and in_run_cache(repo, stage):
-            return "restored", [*reasons, "this state ran before: restored from the cache"]
+            return "cached", [*reasons, "this state ran before: restored from the cache"]
         return "runs", reasons
     if doubtful:
         return "may run", [f"may run again: {', '.join(doubtful)}"]
@@ -148,10 +148,19 @@ def _outs_here(stage: PipelineStage) -> tuple[Verdict, list[str]]:
     return "current", []
 
 
-def _other_version(dep: Output, maker: PipelineStage) -> list[str]:
-    """Whether the stage has seen what the stage before it recorded."""
-    out = next(out for out in maker.outs if out.fs_path == dep.fs_path)
-    return [] if dep.hash_info == out.hash_info else [f"its input {dep} is another than it has seen"]
+def _overlap(dep: Output, out: Output) -> bool:
+    """Whether one is the other, or lies in it."""
+    one, other = Path(dep.fs_path), Path(out.fs_path)
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _other_version(dep: Output, out: Output) -> list[str]:
+    """Whether dvc.lock's record is of another input than the stage before it recorded as its output."""
+    if not dep.hash_info:
+        return [f"new dependency {dep}"]
+    whole = dep.fs_path == out.fs_path  # else a part of an output, or a folder that holds one: known where it is here
+    differs = dep.hash_info != out.hash_info if whole else dep.exists and dep.changed_checksum()
+    return [f"its input {dep} is another than it has seen"] if differs else []
 
 
 def dep_changes(repo: Repo, dep: Output, look_up: LookUp) -> list[str]:

@@ -65,7 +65,7 @@ def draw(plot: Plot) -> str:
 def _confusion(plot: Plot) -> str:
     counts = Counter((str(row.get(plot.y)), str(row.get(plot.x))) for row in plot.rows)
     labels = sorted({label for pair in counts for label in pair})[:MOST_POINTS]
-    head = [f"{plain(plot.y)} \\ {plain(plot.x)}", *map(code, labels)]
+    head = [f"{plain(plot.y)} \\\\ {plain(plot.x)}", *map(code, labels)]
     return f"{plain(plot.title)}\n\n" + table(
         head, ([code(actual), *(str(counts[actual, predicted]) for predicted in labels)] for actual in labels)
     )
@@ -77,7 +77,7 @@ def _bars(plot: Plot) -> str:
         bars.sort(key=lambda bar: -bar[1])
     if not bars:
         return _nothing(plot)
-    note = _left_out(len(bars), "the first")
+    note = _left_out(len(bars), f"the first {MOST_POINTS} of")
     bars = bars[:MOST_POINTS]
     values = [value for _, value in bars]
     low, high = min(0.0, *values), max(0.0, *values)  # a bar begins at nought
