@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-.PHONY: run test ui lock setup
+.PHONY: run test ui lock setup sandbox sandbox-down
 
 run: setup    ## train, compare and judge every model
 	@python -m lab run
@@ -13,6 +13,12 @@ test: setup   ## everything that can be checked here
 
 ui: setup     ## every run in MLflow, in the browser
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+
+sandbox: setup  ## S3, MLflow, a Git origin and a runner, here (S3_PORT=, MLFLOW_PORT=)
+	@python -m runtimes.sandbox up
+
+sandbox-down: setup  ## end them
+	@python -m runtimes.sandbox down
 
 lock: setup   ## lock every Pipfile again
 	@python -m lab.lock

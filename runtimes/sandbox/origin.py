@@ -1,0 +1,90 @@
+"""The Git side of a sandbox: a bare origin that stands for GitHub, and a clone to work in."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from lib.errors import InputError
+from runtimes.sandbox.state import BUCKET, Sandbox
+
+# GitHub tells a runner of each push; here the origin writes them down, in their order: old commit, new commit, ref.
+POST_RECEIVE = "#!/bin/sh\nexec cat >> pushes\n"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run a Git command in a folder and return what it prints. Raises RuntimeError with Git's own words."""
+    return command(folder, "git", *arguments)
+
+
+def command(folder: Path, *words: str | Path) -> str:
+    """Run a command in a folder and return what it prints. Raises RuntimeError with the command's own words."""
+    done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        named = " ".join(Path(word).name for word in words[:3])
+        raise RuntimeError(f"{named} failed in {folder}:\n{(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def uncommitted(source: Path) -> list[str]:
+    """What of a repository is not in its last commit, as `git status` lists it.
+
+    Raises InputError when it is no Git repository or has no commit.
+    """
+    try:
+        git(source, "rev-parse", "HEAD")
+    except RuntimeError:
+        raise InputError(f"{source} has no Git commit to begin with: `git init && git add -A && git commit`") from None
+    return git(source, "status", "--porcelain").splitlines()
+
+
+def make_origin(sandbox: Sandbox, source: Path) -> None:
+    """Make the origin from the last commit of `source`, with its history, on the same branch, without tags."""
+    branch = git(source, "branch", "--show-current") or "main"  # none where a commit is checked out
+    command(sandbox.folder, "git", "init", "--quiet", "--bare", "--initial-branch", branch, sandbox.origin)
+    git(sandbox.origin, "fetch", "--quiet", "--no-tags", "--update-shallow", str(source), f"HEAD:refs/heads/{branch}")
+    hook = sandbox.origin / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)  # Git's templates may have none
+    hook.write_text(POST_RECEIVE)
+    hook.chmod(0o755)
+    (sandbox.origin / "pushes").touch()
+
+
+def make_clone(sandbox: Sandbox, source: Path) -> None:
+    """Clone the origin and connect the clone to the sandbox's servers, as a person does; push that and the data."""
+    clone = sandbox.clone
+    command(sandbox.folder, "git", "clone", "--quiet", sandbox.origin, clone)
+    for setting, instead in (("user.name", "Sandbox"), ("user.email", "sandbox@localhost.example")):
+        git(clone, "config", setting, command(source, "sh", "-c", f"git config {setting} || echo {instead}"))
+    (clone / ".venv").symlink_to(sys.prefix)
+    with (clone / ".git" / "info" / "exclude").open("a") as exclude:
+        exclude.write("/.venv\n")
+    command(clone, sys.executable, *connection(sandbox))
+    # DVC remembers which files a remote has, in a place of its own: another sandbox's memory would be wrong here.
+    dvc(clone, "config", "--local", "core.site_cache_dir", str(sandbox.folder / "home" / "dvc"))
+    if git(clone, "status", "--porcelain"):
+        git(clone, "commit", "--quiet", "--all", "--no-verify", "-m", "Connect the lab to its sandbox")
+    push_data(clone, source)
+    command(clone, ".venv/bin/pre-commit", "install")
+    git(clone, "push", "--quiet", "origin", "HEAD")
+    dvc(clone, "pull", "--quiet", "--allow-missing")
+
+
+def connection(sandbox: Sandbox) -> tuple[str, ...]:
+    """The lab's own setup, for this sandbox."""
+    return (
+        *("-m", "lab", "setup", "--s3-endpoint", sandbox.s3_url, "--bucket", BUCKET),
+        *("--access-key-id", sandbox.access_key, "--secret-access-key", sandbox.secret_key),
+        *("--mlflow-url", sandbox.mlflow_url),
+    )
+
+
+def push_data(clone: Path, source: Path) -> None:
+    """Bring the data and results of the clone's commit, as far as `source` has them, to the new bucket."""
+    dvc(clone, "config", "--local", "cache.dir", dvc(source, "cache", "dir"))
+    dvc(clone, "push", "--quiet")
+    dvc(clone, "config", "--local", "--unset", "cache.dir")
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    """Run a DVC command in a folder and return what it prints. Raises RuntimeError with DVC's own words."""
+    return command(folder, sys.executable, "-m", "dvc", *arguments)

@@ -1,0 +1,256 @@
+"""Runs of the workflow: what a pushed tag starts on GitHub, act does here with the same file.
+
+A run has a number, and each attempt at it a folder: run.json, log, and summary.md where a step wrote one.
+"""
+
+import fcntl
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from lib.errors import InputError
+from lib.files import read_json, write_json
+from runtimes.sandbox.environment import environment, tool
+from runtimes.sandbox.origin import command, git
+from runtimes.sandbox.processes import end
+from runtimes.sandbox.state import REPOSITORY, Sandbox
+
+WORKFLOW = ".github/workflows/experiments.yml"
+FAILED = 1
+
+Report = Callable[[str], None]
+
+
+class Step(BaseModel):
+    """A step that has ended."""
+
+    name: str
+    outcome: str
+    seconds: float
+
+
+class Run(BaseModel):
+    """An attempt at a run. Without an exit code it is running, or was killed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+    attempt: int
+    tag: str
+    sha: str
+    exit_code: int | None = None
+    steps: list[Step] = []
+
+
+def folder_of(sandbox: Sandbox, run: Run) -> Path:
+    """The folder of an attempt."""
+    return sandbox.runs / str(run.number) / "attempts" / str(run.attempt)
+
+
+def runs(sandbox: Sandbox) -> list[Run]:
+    """All attempts at all runs, in their order."""
+    found = [Run.model_validate(read_json(file)) for file in sandbox.runs.glob("*/attempts/*/run.json")]
+    return sorted(found, key=lambda run: (run.number, run.attempt))
+
+
+def run_tag(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int:
+    """Run the workflow for a tag as if it had just been pushed, in the foreground; return the exit code.
+
+    Each line of its log goes to `report`. Raises InputError when the origin has no such tag.
+    """
+    with only_run(sandbox):
+        return execute(sandbox, new_run(sandbox, tag), report)
+
+
+def rerun(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int:
+    """Try a tag's newest run again, as "Re-run jobs" does: the same run, the same commit, the next attempt.
+
+    Raises InputError when the tag has had no run.
+    """
+    with only_run(sandbox):
+        earlier = [run for run in runs(sandbox) if run.tag == tag]
+        if not earlier:
+            raise InputError(f"{tag} has had no run; there are: {', '.join({run.tag for run in runs(sandbox)}) or '-'}")
+        last = earlier[-1]
+        return execute(sandbox, Run(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
+
+
+def new_run(sandbox: Sandbox, tag: str) -> Run:
+    """The first attempt at a new run. Raises InputError when the origin has no such tag."""
+    try:
+        sha = git(sandbox.origin, "rev-parse", f"refs/tags/{tag}^{{commit}}")
+    except RuntimeError:
+        raise InputError(f"the origin has no tag {tag}; `git push origin {tag}`") from None
+    return Run(number=max((run.number for run in runs(sandbox)), default=0) + 1, attempt=1, tag=tag, sha=sha)
+
+
+def starts_a_run(sandbox: Sandbox, tag: str) -> bool:
+    """Whether the workflow file of a tagged commit wants to run for that tag."""
+    try:
+        workflow = yaml.safe_load(git(sandbox.origin, "show", f"refs/tags/{tag}:{WORKFLOW}"))
+        triggers = workflow.get("on", workflow.get(True))  # YAML 1.1 takes a bare `on` for true
+        patterns = triggers["push"]["tags"]
+    except (RuntimeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return False
+    # Absolute, so that a pattern is held to the whole name, and its * to what lies between two slashes, as GitHub's.
+    return any(PurePosixPath(f"/{tag}").match(f"/{pattern}") for pattern in patterns)
+
+
+@contextmanager
+def only_run(sandbox: Sandbox) -> Iterator[None]:
+    """Wait for the run that is at work, and keep others waiting. The kernel lets go if this process is killed."""
+    sandbox.runs.mkdir(parents=True, exist_ok=True)
+    with (sandbox.runs / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def at_work(sandbox: Sandbox) -> bool:
+    """Whether a run is at work."""
+    sandbox.runs.mkdir(parents=True, exist_ok=True)
+    with (sandbox.runs / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def kill_run(sandbox: Sandbox) -> None:
+    """Kill every process of the run that is at work, at once, as a power cut would; and what one has left behind."""
+    end(sandbox.folder, "run", patience=0)
+
+
+def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> int:
+    """Run the workflow and record it; return the exit code. It is called within `only_run`."""
+    kill_run(sandbox)  # of a runner that was killed
+    folder = folder_of(sandbox, run)
+    folder.mkdir(parents=True)
+    save(sandbox, run)
+    with (folder / "log").open("w", encoding="utf-8") as log:
+
+        def write(line: str) -> None:
+            print(line, file=log, flush=True)
+            report(line)
+
+        write(f"{run.tag}: run {run.number}, attempt {run.attempt}, commit {run.sha[:7]}")
+        try:
+            check_out(sandbox, run, folder / "checkout")
+            run.exit_code = act(sandbox, run, folder, write)
+        except (OSError, RuntimeError) as error:
+            write(f"error: {error}")
+            run.exit_code = FAILED
+        finally:
+            kill_run(sandbox)  # as GitHub's runner ends what a job leaves behind
+            shutil.rmtree(folder / "checkout", ignore_errors=True)
+        write(f"exit code {run.exit_code}")
+    save(sandbox, run)
+    return run.exit_code
+
+
+def save(sandbox: Sandbox, run: Run) -> None:
+    """Write down how far a run is."""
+    write_json(folder_of(sandbox, run) / "run.json", run.model_dump())
+
+
+def check_out(sandbox: Sandbox, run: Run, folder: Path) -> None:
+    """What actions/checkout leaves with `fetch-depth: 0`: every branch and tag of the origin, and a detached HEAD.
+
+    act takes the folder as it is in the place of that action.
+    """
+    command(sandbox.folder, "git", "init", "--quiet", folder)
+    git(folder, "remote", "add", "origin", str(sandbox.origin))
+    refs = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+    git(folder, "fetch", "--quiet", "--no-tags", "--update-shallow", "origin", *refs)
+    git(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", run.sha)
+
+
+def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
+    """Run act in the checkout; return its exit code."""
+    work = sandbox.folder / "runner"
+    keep_only(work, "tool_cache")
+    with subprocess.Popen(
+        act_command(sandbox, run, work),
+        cwd=folder / "checkout",
+        env=environment(sandbox, "run"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                read_line(sandbox, run, folder, line, write)
+        finally:
+            process.kill()
+    return process.returncode
+
+
+def keep_only(folder: Path, *names: str) -> None:
+    """Make a folder, or empty it but for `names`: act leaves the workspace of a run that failed or was killed."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in names:
+            shutil.rmtree(path)
+
+
+def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
+    """The command line of act, and the files that it reads."""
+    settings = sandbox.folder / "github"
+    settings.mkdir(mode=0o700, exist_ok=True)
+    event = {"ref": f"refs/tags/{run.tag}", "after": run.sha, "created": True, "repository": {"full_name": REPOSITORY}}
+    (settings / "event.json").write_text(json.dumps(event))
+    (settings / "variables").write_text(
+        f"AWS_ENDPOINT_URL={sandbox.s3_url}\nMLFLOW_TRACKING_URI={sandbox.mlflow_url}\n"
+    )
+    (settings / "secrets").write_text(
+        f"MINIO_ACCESS_KEY_ID={sandbox.access_key}\nMINIO_SECRET_ACCESS_KEY={sandbox.secret_key}\n"
+        "GITHUB_TOKEN=a-token-for-nothing\n"  # else act asks `gh` for the person's own
+    )
+    github = {
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_SERVER_URL": sandbox.server_url,
+        "GITHUB_RUN_ID": str(run.number),
+        "GITHUB_RUN_NUMBER": str(run.number),
+        "GITHUB_RUN_ATTEMPT": str(run.attempt),
+        "GITHUB_REF": f"refs/tags/{run.tag}",  # several tags may name this commit
+        "GITHUB_REF_NAME": run.tag,
+    }
+    return [
+        *(tool("act"), "push", "--json", "--workflows", WORKFLOW, "--eventpath", str(settings / "event.json")),
+        *("--platform", "self-hosted=-self-hosted", "--no-cache-server", "--container-daemon-socket", "-"),
+        *("--action-cache-path", str(work)),  # in which it makes workspaces, and RUNNER_TOOL_CACHE
+        *("--secret-file", str(settings / "secrets"), "--var-file", str(settings / "variables")),
+        *(word for name, value in github.items() for word in ("--env", f"{name}={value}")),
+    ]
+
+
+def read_line(sandbox: Sandbox, run: Run, folder: Path, line: str, write: Report) -> None:
+    """Put a line of act's into the log, the steps or the summary."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except ValueError:
+        write(line.rstrip())
+        return
+    message = entry.get("msg", "").rstrip()
+    if entry.get("command") == "summary":
+        with (folder / "summary.md").open("a", encoding="utf-8") as summary:
+            summary.write(entry["content"])
+    elif entry.get("raw_output"):
+        write(f"  | {message.rpartition(chr(13))[2]}")  # of a progress bar, its last state
+    else:
+        write(message)
+    if "executionTime" in entry:
+        seconds = entry["executionTime"] / 1e9
+        run.steps.append(Step(name=entry["step"], outcome=entry["stepResult"], seconds=seconds))
+        save(sandbox, run)

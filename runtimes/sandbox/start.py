@@ -1,0 +1,106 @@
+"""Start a whole sandbox, and end it: all of it or nothing."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.environments import ROOT
+from lib.errors import InputError
+from runtimes.sandbox import origin, state
+from runtimes.sandbox.environment import TOOLS, tool
+from runtimes.sandbox.processes import end, running
+from runtimes.sandbox.services import SERVICES, need_free_port, start_service, stop_service, wait_until_ready
+from runtimes.sandbox.state import MLFLOW_PORT, S3_PORT, Sandbox
+
+
+def up(folder: Path, s3_port: int | None = None, mlflow_port: int | None = None, source: Path = ROOT) -> Sandbox:
+    """Start the sandbox in `folder`, or what of it is not running; make it first, from `source`, where there is none.
+
+    Raises InputError when a tool is missing or a port is taken, RuntimeError when something does not start. Then,
+    and when it is interrupted, no process is left that it started, and no folder that it made.
+    """
+    for name in TOOLS:
+        tool(name)
+    with only_one(folder):
+        if sandbox := state.load(folder):
+            for given, present in ((s3_port, sandbox.s3_port), (mlflow_port, sandbox.mlflow_port)):
+                if given not in (None, present):
+                    raise InputError(
+                        f"{folder} was made for port {present}, not {given}, and its commits say so; "
+                        f"leave the option out, or `make sandbox-down && rm -rf {folder}` and start anew"
+                    )
+            start_missing(sandbox)
+            return sandbox
+        origin.uncommitted(source)  # raises where there is no commit
+        return make(state.new(folder, s3_port or S3_PORT, mlflow_port or MLFLOW_PORT), source)
+
+
+def down(folder: Path) -> list[str]:
+    """End every process of the sandbox in `folder`; its files stay. Returns the services that were running."""
+    with only_one(folder):
+        were_running = [service for service in SERVICES if running(folder, service)]
+        end(folder, "runner", "run", patience=0)  # first, or it would take the end of a run for its failure
+        end(folder)
+        return were_running
+
+
+def make(sandbox: Sandbox, source: Path) -> Sandbox:
+    """Make a new sandbox and start it."""
+    end(sandbox.folder)
+    need_ports(sandbox, *SERVICES)
+    if sandbox.folder.exists():
+        shutil.rmtree(sandbox.folder)  # of a start that was killed: nobody has worked there
+    try:
+        sandbox.folder.mkdir(parents=True)
+        start_service(sandbox, "s3")
+        start_service(sandbox, "mlflow")  # which takes the longest
+        origin.make_origin(sandbox, source)
+        wait_until_ready(sandbox, "s3")
+        origin.make_clone(sandbox, source)
+        wait_until_ready(sandbox, "mlflow")
+        state.save(sandbox)
+        start_service(sandbox, "runner")
+        wait_until_ready(sandbox, "runner")
+    except BaseException:
+        end(sandbox.folder, patience=1)
+        shutil.rmtree(sandbox.folder, ignore_errors=True)
+        raise
+    return sandbox
+
+
+def start_missing(sandbox: Sandbox) -> None:
+    """Start the services that are not running; end them again when one of them does not start."""
+    missing = [service for service in SERVICES if not running(sandbox.folder, service)]
+    need_ports(sandbox, *missing)
+    try:
+        for service in missing:
+            start_service(sandbox, service)
+        for service in missing:
+            wait_until_ready(sandbox, service)
+    except BaseException:
+        for service in missing:
+            stop_service(sandbox, service)
+        raise
+
+
+def need_ports(sandbox: Sandbox, *services: str) -> None:
+    """Raise InputError when a port that one of the services needs is taken."""
+    if "s3" in services:
+        need_free_port(sandbox.s3_port, "S3", "S3_PORT")
+    if "mlflow" in services:
+        need_free_port(sandbox.mlflow_port, "MLflow", "MLFLOW_PORT")
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep another that starts or ends the same sandbox waiting."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder.parent, os.O_RDONLY)  # the folder itself may come or go
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)

@@ -1,0 +1,46 @@
+"""Look at a run while it is at work."""
+
+import time
+
+from lib.errors import InputError
+from runtimes.sandbox.processes import running
+from runtimes.sandbox.runner import TAGS, waiting
+from runtimes.sandbox.runs import FAILED, Report, Run, at_work, folder_of, runs
+from runtimes.sandbox.state import Sandbox
+
+POLL_SECONDS = 0.2
+
+
+def watch(sandbox: Sandbox, report: Report) -> int:
+    """Report the log of the newest run, until it ends; return its exit code. A tag just pushed is waited for.
+
+    Raises InputError when nothing has run, and nothing will.
+    """
+    while any(TAGS in push for push in waiting(sandbox)):
+        if not running(sandbox.folder, "runner"):
+            raise InputError("a tag waits, and the runner is not there; `make sandbox` starts it")
+        time.sleep(POLL_SECONDS)
+    if not (known := runs(sandbox)):
+        raise InputError("nothing has run yet; `git tag run-example-1 && git push origin run-example-1`")
+    return follow(sandbox, known[-1], report)
+
+
+def follow(sandbox: Sandbox, run: Run, report: Report) -> int:
+    """Report the log of a run until it ends, and return its exit code."""
+    with (folder_of(sandbox, run) / "log").open(encoding="utf-8", errors="replace") as log:
+        ended = False
+        while not ended:
+            ended = not at_work(sandbox) or now(sandbox, run).exit_code is not None
+            for line in log.readlines():
+                report(line.rstrip("\n"))
+            if not ended:
+                time.sleep(POLL_SECONDS)
+    if (exit_code := now(sandbox, run).exit_code) is not None:
+        return exit_code
+    report(f"run {run.number} was killed; `python -m runtimes.sandbox rerun {run.tag}` tries again")
+    return FAILED
+
+
+def now(sandbox: Sandbox, run: Run) -> Run:
+    """The run as it is now."""
+    return next(r for r in runs(sandbox) if (r.number, r.attempt) == (run.number, run.attempt))
