@@ -5,17 +5,16 @@
 Every process checks every section, so a mistake is refused by the first process, not by the last.
 """
 
-import re
 import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from lib.errors import InputError
+from lib.yaml_files import load_yaml
 
 PARAMS_FILE = Path("params.yaml")
 PROCESSES = Path(__file__).parent / "processes"
@@ -83,33 +82,11 @@ def process_params() -> dict[str, type[Strict]]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file of sections. Raises InputError when it is missing, no YAML, or has a key twice."""
-    try:
-        with path.open("rb") as stream:
-            content = yaml.load(stream, _Loader)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    """Read a YAML file of sections. Raises InputError when it is something else, and as `load_yaml`."""
+    content = load_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {content!r}, not sections; restore it with `git checkout {path}`")
     return content
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's loader, which by itself silently takes the last of two equal keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [str(key.value) for key, _ in node.value]
-        for index, (key, _) in enumerate(node.value):
-            if names[index] in names[:index]:
-                problem = f"{names[index]} stands here for the second time; keep one"
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-# 1e-3 is a number to YAML 1.2, to DVC and to people; to PyYAML alone it is text.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 def _explain(schema: type[BaseModel], problem: Any, path: Path) -> str:

@@ -108,27 +108,6 @@ def test_a_file_without_sections_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.unittest
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"params\.yaml is missing; restore it with `git checkout"):
-        read_yaml(tmp_path / "params.yaml")
-
-
-@pytest.mark.unittest
-def test_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes(b"name: caf\xe9\n")
-    with pytest.raises(InputError, match="is no YAML"):
-        read_yaml(tmp_path / "params.yaml")
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(("text", "value"), [("1e-3", 0.001), ("-2E+5", -2e5), ("1.0e-3", 0.001), ("'1e-3'", "1e-3")])
-def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, text: str, value: float | str) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(f"lr: {text}\n", encoding="utf-8")
-    assert read_yaml(path)["lr"] == value
-
-
-@pytest.mark.unittest
 def test_the_whole_file_is_checked_whatever_section_is_read(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8") + "\nnobody: 1\n", encoding="utf-8")

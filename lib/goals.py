@@ -5,11 +5,11 @@ from math import inf, isinf
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from lib.errors import InputError
 from lib.files import read_json
+from lib.yaml_files import load_yaml
 
 GOALS_FILE = Path("goals/goals.yaml")
 
@@ -47,13 +47,10 @@ class Verdict(NamedTuple):
 
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
-    """Read and check the goals. Raises InputError naming each wrong key and its value."""
+    """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""
+    content = load_yaml(path) or []  # nothing but comments: no goals yet
     try:
-        return TypeAdapter(list[Goal]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+        return TypeAdapter(list[Goal]).validate_python(content)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {p['msg']}" for p in error.errors()]
         raise InputError("\n".join(f"{path}: goal {problem}" for problem in problems)) from None

@@ -40,6 +40,7 @@ def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
         ("{goal: g, file: f, metric: m, at_least: high}", "0.at_least is 'high'"),
         ("{goal: g, file: f, metric: m, at_lest: 0.5, at_most: 1.0}", "0.at_lest is 0.5"),
         ("{goal: [", "no YAML"),
+        ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal stands here for the second time; keep one"),
     ],
 )
 def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, told: str) -> None:
@@ -48,3 +49,13 @@ def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, tol
         read_goals(tmp_path / "goals.yaml")
     assert told in str(refused.value)
     assert "goals.yaml" in str(refused.value)
+
+
+def test_a_threshold_is_read_as_in_params_yaml(tmp_path: Path) -> None:
+    (tmp_path / "goals.yaml").write_text("- {goal: g, file: f, metric: m, at_most: 1e-1}\n")
+    assert read_goals(tmp_path / "goals.yaml")[0].at_most == 0.1
+
+
+def test_a_file_of_comments_holds_no_goals(tmp_path: Path) -> None:
+    (tmp_path / "goals.yaml").write_text("# later\n")
+    assert read_goals(tmp_path / "goals.yaml") == []
