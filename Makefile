@@ -26,7 +26,7 @@ lock: setup   ## lock every Pipfile again
 setup: .venv/made
 
 .venv/made: Pipfile.lock
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x .venv/bin/python || $(PYTHON) -m venv "$$(readlink -f .venv)"  # on a runner it is a link
 	@.venv/bin/python -m pip install --quiet "$(UV)"
 	@.venv/bin/python -m lab.environments --root
 	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
