@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from lib.errors import InputError
-from runtimes.sandbox.runs import execute, new_run, only_run, save, starts_a_run
+from runtimes.sandbox.runs import execute, new_run, only_run, record, starts_a_run
 from runtimes.sandbox.services import WATCHING
 from runtimes.sandbox.state import Sandbox, existing
 
@@ -42,7 +42,7 @@ def take(sandbox: Sandbox, push: str) -> None:
         return
     with only_run(sandbox):
         run = new_run(sandbox, tag)
-        save(sandbox, run)
+        record(sandbox, run)
         handled.write_text(str(number + 1))  # now that it is recorded: a runner that starts again must not repeat it
         print(f"{tag}: run {run.number}")
         print(f"{tag}: exit code {execute(sandbox, run)}")

@@ -132,8 +132,7 @@ def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> i
     """Run the workflow and record it; return the exit code. It is called within `only_run`."""
     kill_run(sandbox)  # of a runner that was killed
     folder = folder_of(sandbox, run)
-    folder.mkdir(parents=True)
-    save(sandbox, run)
+    record(sandbox, run)
     with (folder / "log").open("w", encoding="utf-8") as log:
 
         def write(line: str) -> None:
@@ -153,6 +152,14 @@ def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> i
         write(f"exit code {run.exit_code}")
     save(sandbox, run)
     return run.exit_code
+
+
+def record(sandbox: Sandbox, run: Run) -> None:
+    """Write down that there is a run, and give it its folder."""
+    folder = folder_of(sandbox, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log").touch()
+    save(sandbox, run)
 
 
 def save(sandbox: Sandbox, run: Run) -> None:
@@ -243,6 +250,8 @@ def read_line(sandbox: Sandbox, run: Run, folder: Path, line: str, write: Report
         write(line.rstrip())
         return
     message = entry.get("msg", "").rstrip()
+    if "job" not in entry and "docker" in message:  # which nothing here needs
+        return
     if entry.get("command") == "summary":
         with (folder / "summary.md").open("a", encoding="utf-8") as summary:
             summary.write(entry["content"])
