@@ -168,7 +168,8 @@ def test_the_journal_is_locked_as_long_as_the_process_lives(waiting: subprocess.
 
 def test_ctrl_c_at_the_terminal_kills_the_run(waiting: subprocess.Popen[str], folder: Path) -> None:
     os.killpg(waiting.pid, signal.SIGINT)
-    waiting.communicate()
+    _, errors = waiting.communicate()
+    assert errors == "interrupted\n"
     assert [event["status"] for event in events(folder, "end")] == ["KILLED"]
 
 

@@ -84,7 +84,10 @@ class Run:
 
 
 def run_process(main: Callable[[Run], None]) -> None:
-    """Run a process's main with the run that LAB_JOURNAL names; an InputError is one line and exit code 1."""
+    """Run a process's main with the run that LAB_JOURNAL names.
+
+    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it.
+    """
     journal = os.environ.pop(JOURNAL_VARIABLE, None)  # not for processes that this one starts
     run = Run(Path(journal) if journal else None)
     try:
@@ -92,6 +95,9 @@ def run_process(main: Callable[[Run], None]) -> None:
             main(run)
     except InputError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def append(journal: Path, run: str, event: str, **fields: Any) -> None:
