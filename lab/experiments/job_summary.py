@@ -23,6 +23,7 @@ from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, stage_reports
 from lab.experiments.results_commit import records_of
+from lab.journal import JOURNALS
 from lab.stages import duration, in_order, project, upstream_of
 from lab.summary import RESULTS
 from lib.errors import InputError
@@ -42,12 +43,12 @@ class Row(NamedTuple):
     part: str
 
 
-def job_summary(chain: str, rev: str = "HEAD") -> str:
+def job_summary(chain: str, rev: str = "HEAD", journals: Path = JOURNALS) -> str:
     """The results that are here, as those of the pipeline execution `chain`, beside those that `rev` recorded.
 
     Raises InputError when dvc.yaml is wrong.
     """
-    stages = stage_reports(chain)
+    stages = stage_reports(chain, journals)
     with project() as repo:
         outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
         missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
@@ -146,7 +147,11 @@ def metrics_section(
     commit = _short(rev)
     names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
     rank = {model: place for place, model in enumerate(_comparison())}
-    rows = sorted([*now, *(row for row in old if row not in now)], key=lambda row: rank.get(Path(row.file).stem, -1))
+    selection = [row for row in now if row.file == METRICS_FILE]
+    models = sorted(
+        (row for row in now if row not in selection), key=lambda row: rank.get(Path(row.file).stem, len(rank))
+    )
+    rows = [*selection, *models, *(row for row in old if row not in now)]
     selected = here.get(Row(METRICS_FILE, ""), {}).get("selected")
     lines = []
     for row in rows:

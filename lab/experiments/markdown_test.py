@@ -63,7 +63,11 @@ def test_a_constant_series_and_a_single_point_have_a_range() -> None:
 
 
 def test_bars_begin_at_nought_and_numbers_have_no_exponent() -> None:
-    rows = [{"model": "a", "loss": "0.5"}, {"model": "b", "loss": 1e-7}, {"model": "c", "loss": "nan"}]
+    rows: list[dict[str, Any]] = [
+        {"model": "a", "loss": "0.5"},
+        {"model": "b", "loss": 1e-7},
+        {"model": "c", "loss": "nan"},
+    ]
     chart = draw(Plot("Bars", "bar_horizontal", "loss", "model", rows))
     assert "xychart-beta horizontal" in chart
     assert 'y-axis "loss" 0 --> 0.5' in chart
