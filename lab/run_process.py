@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lab.environments import PROCESSES, ROOT, process_python
+from lab.github import github_run
 from lab.journal import JOURNALS, all_runs
 from lab.tracker import start_tracker
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
@@ -84,6 +85,7 @@ def open_journal(process: str) -> Path:
         "mlflow.source.type": "LOCAL",
         "mlflow.user": os.environ.get("USER", "unknown"),
         **git_state(),
+        **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
     JOURNALS.mkdir(parents=True, exist_ok=True)
     journal = JOURNALS / f"{time.time_ns()}-{process}.jsonl"

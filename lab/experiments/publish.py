@@ -1,0 +1,67 @@
+"""Publish what a run has made: its data, its runs in MLflow, its commit, its summary; in this order.
+
+    python -m lab publish run-example-1     after `dvc repro`, in a checkout of that tag
+
+A commit never names data that the remote lacks. Whatever ends this in the middle, run again it goes on from there.
+"""
+
+import os
+from pathlib import Path
+
+from lab.experiments.branches import RESULTS_BRANCHES, push_results
+from lab.experiments.data import push_data
+from lab.experiments.git import git
+from lab.experiments.job_summary import job_summary
+from lab.experiments.message import Execution, message
+from lab.experiments.records import DVC_LOCK, read_records
+from lab.experiments.report import newest_chain, stage_reports
+from lab.experiments.results_commit import commit_results, records_of, refuse_uncommitted
+from lab.github import github_run
+from lab.run_process import CHAIN_VARIABLE
+from lab.tracker import deliver
+
+DELIVERY_SECONDS = 60.0
+
+
+def publish(tag: str) -> None:
+    """Publish the results that are here as those of `tag`, and print where they are.
+
+    Raises InputError or GitError when the DVC remote or the Git remote can't take them.
+    """
+    code = git("rev-parse", "HEAD")
+    refuse_uncommitted(code)
+    chain = os.environ.get(CHAIN_VARIABLE) or newest_chain()
+    try:
+        print(f"Pushed {push_data(new_records(code))} files to the DVC remote.")
+        for journal, reason in deliver(DELIVERY_SECONDS):
+            print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
+        run = execution(tag, code, chain)
+        results = commit_results(code, message(run, stage_reports(chain)))
+        side_branch = f"{RESULTS_BRANCHES}{tag}-{run.name}"
+        print(push_results(results, side_branch) if results else "Nothing new: the commit has these results already.")
+    finally:
+        show(job_summary(chain, code))
+
+
+def new_records(code: str) -> list[str]:
+    """The stages whose records are not those of the commit `code`."""
+    before = read_records(records_of(code))
+    lock = Path(DVC_LOCK)
+    now = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    return [stage for stage, record in now.items() if record != before.get(stage)]
+
+
+def execution(tag: str, code: str, chain: str) -> Execution:
+    """This run, as GitHub names it or, on a laptop, as its processes do."""
+    run = github_run()
+    return Execution(run.name, run.url, tag, code) if run else Execution(chain, chain, tag, code)
+
+
+def show(summary: str) -> None:
+    """Put the summary on the run's page; print it where there is none."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(summary)
+    else:
+        print(summary)
