@@ -3,8 +3,8 @@
 import socket
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 
-import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from lab.environments import ROOT
@@ -16,7 +16,6 @@ from runtimes.sandbox.state import BUCKET, Sandbox
 SERVICES = ("s3", "mlflow", "runner")
 START_SECONDS = 120.0  # MLflow takes 5 s on a quiet machine
 WATCHING = "watching for tags"
-NO_PROXIES = {"http": ""}
 
 
 class NotReadyError(Exception):
@@ -103,11 +102,15 @@ def check(sandbox: Sandbox, service: str) -> None:
     if service == "runner":
         answers = WATCHING in log_end(sandbox, service)
     else:
-        url = sandbox.s3_url if service == "s3" else f"{sandbox.mlflow_url}/health"
+        port, path = (sandbox.s3_port, "/") if service == "s3" else (sandbox.mlflow_port, "/health")
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            answers = requests.get(url, timeout=5, proxies=NO_PROXIES).status_code < 500  # S3 wants a key: that will do
-        except requests.RequestException:
+            connection.request("GET", path)
+            answers = connection.getresponse().status < 500  # S3 asks for a key, which is an answer
+        except (OSError, HTTPException):
             answers = False
+        finally:
+            connection.close()
     if not answers:
         raise NotReadyError(service)
 

@@ -1,0 +1,151 @@
+"""The README's loop, as it stands there: change, commit, tag, push, watch, pull, look; on the real workflow file.
+
+S3, MLflow, the Git remote and DVC are real. GitHub itself is not here: act runs the workflow, on this host.
+"""
+
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from lab.conftest import ROOT, Shell
+from lab.docs.docs_test import blocks
+from lab.experiments.records import read_records
+from runtimes.sandbox.processes import running
+from runtimes.sandbox.runs import folder_of, runs
+from runtimes.sandbox.start import down, up
+from runtimes.sandbox.state import Sandbox
+from runtimes.sandbox.watch import watch
+
+pytestmark = pytest.mark.integration
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+TEST = "runtimes/sandbox/loop_test.py does"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def sandbox(finished_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox of a lab whose results are committed, as a template's are."""
+    folder = tmp_path_factory.mktemp("platform") / "sandbox"
+    try:
+        yield up(folder, free_port(), free_port(), source=finished_lab)
+    finally:
+        down(folder)
+        assert running(folder) == []
+
+
+@pytest.fixture(scope="module")
+def looped(sandbox: Sandbox, shell: Shell) -> dict[str, str]:
+    """The README's two blocks on the runner, run in the sandbox's clone; what each printed, and the run's log."""
+    before, after = [b.text for b in blocks(ROOT / "README.md") if b.reason and b.reason.startswith(TEST)]
+    log: list[str] = []
+    asked = shell(f"bash -euo pipefail -c {shlex.quote(before)}", sandbox.clone).stdout
+    if exit_code := watch(sandbox, log.append):
+        pytest.fail(f"the run exited with {exit_code}:\n" + "\n".join(log))
+    answered = shell(f"bash -euo pipefail -c {shlex.quote(after)}", sandbox.clone).stdout
+    return {"before": asked, "log": "\n".join(log), "after": answered}
+
+
+def in_clone(sandbox: Sandbox, shell: Shell, command: str) -> str:
+    return shell(command, sandbox.clone).stdout.strip()
+
+
+def test_status_told_what_would_run(looped: dict[str, str]) -> None:
+    assert "train_dnn_pytorch: training.epochs 80 -> 60" in looped["before"]
+
+
+def test_the_results_commit_stands_on_the_tags_commit_and_tells_the_run(
+    looped: dict[str, str], sandbox: Sandbox, shell: Shell
+) -> None:
+    assert in_clone(sandbox, shell, "git rev-parse HEAD^") == in_clone(sandbox, shell, "git rev-parse run-example-1")
+    trailers = in_clone(sandbox, shell, "git log -1 --format='%(trailers:unfold)'")
+    keys = [line.split(": ")[0] for line in trailers.splitlines()]
+    assert {"Code-Commit", "Tag", "Run", "Selected-Model", "Metric", "Goals"} <= set(keys)
+    assert "From-Cache: prepare_data" in trailers
+    assert "Ran: train_dnn_pytorch (" in trailers
+    assert "Tag: run-example-1" in trailers
+    assert in_clone(sandbox, shell, "git diff --name-only HEAD^") == "dvc.lock"
+    assert "run-example-1" in looped["after"]  # python -m lab log
+
+
+def test_a_fresh_clone_has_the_results_and_they_are_current(
+    looped: dict[str, str], sandbox: Sandbox, shell: Shell, tmp_path: Path
+) -> None:
+    shell(f"git clone --quiet {sandbox.origin} {tmp_path / 'clone'}", tmp_path)
+    shutil.copy(sandbox.clone / ".dvc/config.local", tmp_path / "clone/.dvc/config.local")
+    shell("dvc pull", tmp_path / "clone")
+    assert "up to date" in shell("dvc status", tmp_path / "clone").stdout
+    assert "up to date" in in_clone(sandbox, shell, "dvc status")
+    shell("git fsck --strict", sandbox.origin)
+
+
+def test_the_run_shows_what_changed_against_the_results_before(looped: dict[str, str], sandbox: Sandbox) -> None:
+    summary = (folder_of(sandbox, runs(sandbox)[-1]) / "summary.md").read_text(encoding="utf-8")
+    densenet = next(line for line in summary.splitlines() if line.startswith(("| `densenet`", "| ★ `densenet`")))
+    assert "(+" in densenet or "(-" in densenet or "(−" in densenet
+    assert "```mermaid" in summary
+    assert "`train_dnn_pytorch` | ran" in summary
+    assert "`prepare_data` | from cache" in summary
+    assert sandbox.mlflow_url in summary
+
+
+def test_mlflow_has_the_run_with_its_tag_and_plots(looped: dict[str, str], sandbox: Sandbox) -> None:
+    api = f"{sandbox.mlflow_url}/api/2.0/mlflow"
+    experiments = requests.post(f"{api}/experiments/search", json={"max_results": 100}, timeout=30).json()
+    ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
+    query = {"experiment_ids": ids, "filter": "tags.`lab.stage` = 'train_dnn_pytorch'"}
+    found: list[Any] = requests.post(f"{api}/runs/search", json=query, timeout=30).json()["runs"]
+    (run,) = found
+    tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    assert tags["lab.tag"] == "run-example-1"
+    assert tags["lab.git.dirty"] == "false"
+    assert tags["lab.ci"].endswith("/actions/runs/1/attempts/1")
+    listed = requests.get(f"{api}/artifacts/list", params={"run_id": run["info"]["run_id"]}, timeout=30).json()
+    assert "training_history.png" in {Path(file["path"]).name for file in listed["files"]}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to look at the page with")
+def test_a_browser_shows_the_run(looped: dict[str, str], sandbox: Sandbox, shell: Shell, tmp_path: Path) -> None:
+    url = in_clone(sandbox, shell, "git log -1 --format='%(trailers:key=MLflow,valueonly)'").splitlines()[0]
+    assert url.startswith(sandbox.mlflow_url)
+    command = [
+        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+        *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=60000", "--dump-dom", url),
+    ]
+    deadline = time.monotonic() + 120
+    page = ""
+    while "best_validation" not in page and "train_" not in page and time.monotonic() < deadline:
+        page = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    assert "train_" in page
+    assert "run-example-1" in page
+
+
+def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
+    looped: dict[str, str], sandbox: Sandbox, shell: Shell
+) -> None:
+    before = in_clone(sandbox, shell, "git ls-remote --heads origin")
+    in_clone(sandbox, shell, "git tag run-example-2 && git push --quiet --no-verify origin run-example-2")
+    log: list[str] = []
+    assert watch(sandbox, log.append) == 0
+    assert any("Nothing new" in line for line in log)
+    assert in_clone(sandbox, shell, "git ls-remote --heads origin") == before
+    records = read_records((sandbox.clone / "dvc.lock").read_text(encoding="utf-8"))
+    params = yaml.safe_load((sandbox.clone / "params.yaml").read_text(encoding="utf-8"))
+    trained = records["train_dnn_pytorch"]["params"]["params.yaml"]["training"]["epochs"]
+    assert trained == params["training"]["epochs"] == 60
