@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.conftest import ROOT, Shell
 from lab.example_lab import STAGES, adapt, copy_lab, example_params, needed_stages, read_yaml, write_yaml
+from lab.fixtures import ROOT, Shell
 
 
 def process(lab: Path, name: str, deps: list[str], outs: list[str], **more: Any) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.conftest import ROOT, Shell
 from lab.dependencies import faults
+from lab.fixtures import ROOT, Shell
 from lab.new_process import check_name, with_stage
 from lib.errors import InputError
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.conftest import ROOT, Shell
+from lab.fixtures import ROOT, Shell
 
 BIN = Path(sys.prefix) / "bin"
 # As an editor's commit button has it: no activated environment.

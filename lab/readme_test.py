@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.conftest import ROOT
 from lab.example_lab import STAGES
+from lab.fixtures import ROOT
 
 
 def tree_paths(readme: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab.conftest import Shell
+from lab.fixtures import Shell
 from lab.journal import is_running, journals
 
 pytestmark = pytest.mark.integration

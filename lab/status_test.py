@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from lab.conftest import Shell
+from lab.fixtures import Shell
 from lab.journal import TrackedRun, remember
 from lab.status import StageStatus, conclusion, line, pipeline_status
 from lib.errors import InputError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.conftest import ROOT, Shell
+from lab.fixtures import ROOT, Shell
 
 
 def read(name: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from lab.conftest import Shell
+from lab.fixtures import Shell
 from lab.params import read_yaml
 from lib.files import read_json
 from lib.metrics import HIGHER_IS_BETTER

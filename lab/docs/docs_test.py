@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.conftest import ROOT, Shell
+from lab.fixtures import ROOT, Shell
 
 DOCS = ROOT / "lab" / "docs"
 HOW_TOS = [DOCS / f"{name}.md" for name in ("comparing-versions", "pipeline", "processes", "testing", "tracking")]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.conftest import Shell
 from lab.experiments.records import Records, write_records
+from lab.fixtures import Shell
 
 # What the seed of this template did after a run, with its two mistakes of spelling put right.
 NAIVE = """

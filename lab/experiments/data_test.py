@@ -7,8 +7,8 @@ import pytest
 from dvc.repo import Repo
 from tenacity import wait_none
 
-from lab.conftest import Shell
 from lab.experiments.data import _push, push_data
+from lab.fixtures import Shell
 from lib.errors import InputError
 
 pytestmark = pytest.mark.integration

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.conftest import Shell
 from lab.experiments.conftest import Place
 from lab.experiments.git import git
 from lab.experiments.history import experiments
 from lab.experiments.message import Execution, message
 from lab.experiments.report import StageReport
 from lab.experiments.results_commit import commit_results
+from lab.fixtures import Shell
 
 RUN = Execution("7.1", "https://github.example/lab/actions/runs/7/attempts/1", "run-example-1", "0123456789" * 4)
 RAN = StageReport("train", "ran", 61.4, "https://mlflow.example/#/experiments/1/runs/a")

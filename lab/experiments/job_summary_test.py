@@ -12,8 +12,8 @@ import pytest
 from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
-from lab.conftest import Shell
 from lab.experiments.job_summary import job_summary, shortened
+from lab.fixtures import Shell
 from lab.journal import TrackedRun, remember
 from lib.files import write_json
 

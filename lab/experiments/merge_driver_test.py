@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.conftest import Shell
+from lab.fixtures import Shell
 
 PIPELINE = """
 stages:

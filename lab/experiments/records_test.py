@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.conftest import ROOT
 from lab.experiments.records import Records, merge_records, read_records, write_records
+from lab.fixtures import ROOT
 from lib.errors import InputError
 
 pytestmark = pytest.mark.unittest

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.conftest import ROOT, Shell
+from lab.fixtures import ROOT, Shell
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 TESTS = WORKFLOWS / "tests.yml"
