@@ -45,6 +45,13 @@ def is_running(journal: Path) -> bool:
         return False
 
 
+def first_event(journal: Path) -> dict[str, Any]:
+    """The start of the journal's process. Raises FileNotFoundError, and ValueError where it is damaged."""
+    with journal.open("rb") as file:
+        event: dict[str, Any] = json.loads(file.readline())
+        return event
+
+
 def read_events(journal: Path, offset: int) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """The events from byte `offset` on, in chunks, each with the offset after it. A half-written line is left.
 

@@ -18,8 +18,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from lab.conftest import Shell
 from lab.example_lab import STAGES, read_yaml, write_yaml
+from lab.fixtures import Shell
 
 pytestmark = pytest.mark.integration
 
@@ -147,7 +147,9 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert "not in MLflow yet: 1 of these runs" in said
     assert f"{server} does not answer" in said
     assert "Goals of the selected model" in said
-    shell("python -m lab track", lab)
+    refused = shell("python -m lab track", lab, check=False)
+    assert f"it was for {server}; set MLFLOW_TRACKING_URI" in refused.stderr
+    shell("python -m lab track", lab, MLFLOW_TRACKING_URI=f"sqlite:///{lab / 'mlflow.db'}")
     assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 

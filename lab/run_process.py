@@ -19,6 +19,7 @@ from lab.environments import PROCESSES, ROOT, process_python
 from lab.github import github_run
 from lab.journal import JOURNALS, all_runs
 from lab.tracker import start_tracker
+from lab.urls import without_credentials
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
 
 CHAIN_VARIABLE = "LAB_CHAIN_ID"
@@ -93,7 +94,9 @@ def open_journal(process: str) -> Path:
     held = os.open(beginning, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     fcntl.flock(held, fcntl.LOCK_EX)
     os.set_inheritable(held, True)
-    append(beginning, ROOT_RUN, "start", name=process, tags=tags)
+    # A tracker that is not told where runs go leaves those alone that were for a server.
+    server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
     return beginning.rename(journal)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.environments import ROOT
-from lab.journal import JOURNALS, is_running, journals, load_progress, save_progress
+from lab.journal import JOURNALS, first_event, is_running, journals, load_progress, save_progress
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 2.0
@@ -45,12 +45,37 @@ class Pending(NamedTuple):
 def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
     """Carry what ended processes have left; wait for it at most `seconds`, and return what is not in MLflow then."""
     deadline = time.monotonic() + seconds
-    if ended_journals(folder):
-        start_tracker(folder)
-    while (left := ended_journals(folder)) and time.monotonic() < deadline:
+    anywhere = is_told_where()
+    start_at = 0.0
+    while (ended := ended_journals(folder)) and time.monotonic() < deadline:
+        if not anywhere and all(map(meant_for_another, ended)):
+            break
+        if time.monotonic() >= start_at:  # again, since the last may have given up; where one works, this one leaves
+            start_tracker(folder)
+            start_at = time.monotonic() + RETRY_SECONDS
         time.sleep(POLL_SECONDS / 4)
-    unknown = f"not tried yet; see {folder / 'tracker.log'}"
-    return [Pending(journal, load_progress(journal).failure or unknown) for journal in left]
+    return [Pending(journal, why_not(journal, anywhere)) for journal in ended]
+
+
+def is_told_where() -> bool:
+    """Whether MLFLOW_TRACKING_URI says where runs go; if so, all go there, wherever they were meant to go."""
+    return bool(os.environ.get("MLFLOW_TRACKING_URI"))
+
+
+def meant_for_another(journal: Path) -> str:
+    """The server that the journal's process was told to use, where that is not the repository's own database."""
+    try:
+        uri = str(first_event(journal).get("uri", ""))
+    except (FileNotFoundError, ValueError):
+        return ""  # carried since it was listed; or damaged, which the carrier tells
+    return "" if uri == SETTINGS["MLFLOW_TRACKING_URI"] else uri
+
+
+def why_not(journal: Path, anywhere: bool) -> str:
+    """Why a journal is not in MLflow."""
+    if not anywhere and (uri := meant_for_another(journal)):
+        return f"it was for {uri}; set MLFLOW_TRACKING_URI to that, or to where it shall go, and `python -m lab track`"
+    return load_progress(journal).failure or f"not tried yet; see {journal.parent / 'tracker.log'}"
 
 
 def ended_journals(folder: Path) -> list[Path]:
@@ -82,6 +107,7 @@ def start_tracker(folder: Path = JOURNALS) -> None:
 def main() -> None:
     """Be the tracker, unless another one is."""
     os.nice(10)  # the cores belong to the training
+    anywhere = is_told_where()  # asked before `configure` tells it
     left: set[Path] = set()
     while set(journals(JOURNALS)) - left:  # asked again without the lock: what began just now found a tracker running
         with (JOURNALS / "tracker.lock").open("w") as lock:
@@ -89,14 +115,17 @@ def main() -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            left = carry_all(JOURNALS)
+            left = carry_all(JOURNALS, anywhere)
             shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)
     if left:
         sys.exit(f"{len(left)} journals are not in MLflow; the next run tries again, or `python -m lab track`")
 
 
-def carry_all(folder: Path) -> set[Path]:
-    """Carry until no journal is left, or until MLflow has failed for too long; return the journals that are left."""
+def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
+    """Carry until no journal is left, or until MLflow has failed for too long; return the journals that are left.
+
+    Unless runs may go `anywhere`, those stay that were meant for a server, which this tracker does not know of.
+    """
     configure()
     from lab import carrier  # MLflow takes a second to import: not before there is something to do
 
@@ -104,7 +133,11 @@ def carry_all(folder: Path) -> set[Path]:
     carriers: dict[Path, carrier.Carrier] = {}
     retry_at: dict[Path, float] = {}
     give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while (pending := journals(folder)) and (set(pending) - retry_at.keys() or time.monotonic() < give_up_at):
+    while True:
+        found = journals(folder)
+        pending = [journal for journal in found if anywhere or not meant_for_another(journal)]
+        if not pending or (not set(pending) - retry_at.keys() and time.monotonic() >= give_up_at):
+            return set(found)
         running = {journal for journal in pending if is_running(journal)}  # what isn't is then read to its end
         if running:
             give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -117,7 +150,7 @@ def carry_all(folder: Path) -> set[Path]:
                 retry_at.pop(journal, None)
                 give_up_at = time.monotonic() + PATIENCE_SECONDS
             except Exception as error:
-                failed = [journal] if store else journals(folder)
+                failed = [journal] if store else pending
                 note_failure(failed, carrier.explain(error))
                 carriers = {journal: going for journal, going in carriers.items() if journal not in failed}
                 retry_at |= dict.fromkeys(failed, time.monotonic() + RETRY_SECONDS)
@@ -125,7 +158,6 @@ def carry_all(folder: Path) -> set[Path]:
                     break
                 store = None  # the next journal may fare better, if MLflow answers at all
         time.sleep(POLL_SECONDS)
-    return set(pending)
 
 
 def configure() -> None:

@@ -1,5 +1,6 @@
 """The tracker beside real processes, with MLflow servers that die, hang and come back."""
 
+import fcntl
 import math
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -295,6 +297,51 @@ def test_a_server_that_never_answers_holds_up_nothing_and_its_runs_go_to_the_nex
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     assert deliver(WAIT_SECONDS, folder) == []
     check_fifty_steps_and_a_plot()
+
+
+def test_what_a_tracker_that_gave_up_has_left_is_taken_up_by_another(folder: Path, process: Start) -> None:
+    process("run_process(lambda run: None)").end()
+    with (folder / "tracker.lock").open("w") as lock, ThreadPoolExecutor() as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        delivery = pool.submit(deliver, WAIT_SECONDS, folder)
+        time.sleep(3)  # the first tracker has seen that another one is at work, and left
+        assert len(journals(folder)) == 1
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert delivery.result() == []
+    assert [run.info.status for run in found_runs()] == ["FINISHED"]
+
+
+def test_a_run_that_was_for_a_server_goes_nowhere_else_until_told_where(
+    folder: Path, process: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = os.environ["MLFLOW_TRACKING_URI"]
+    server = "http://me:secret@127.0.0.1:9"  # pragma: allowlist secret
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    process("run_process(lambda run: None)").end()
+    monkeypatch.setitem(tracker.SETTINGS, "MLFLOW_TRACKING_URI", database)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    (journal,) = journals(folder)
+    assert "secret" not in journal.read_text()
+    assert carry_all(folder, anywhere=False) == {journal}
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # which the tracker has set for itself
+    ((left, reason),) = deliver(WAIT_SECONDS, folder)
+    assert (left, reason.split(";")[0]) == (journal, "it was for http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
+    assert deliver(WAIT_SECONDS, folder) == []
+    assert [run.info.status for run in found_runs()] == ["FINISHED"]
+
+
+def test_a_run_that_was_for_no_server_is_carried_beside_one_that_was(
+    folder: Path, process: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = os.environ["MLFLOW_TRACKING_URI"]
+    for uri in ("http://127.0.0.1:9", ""):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        process("run_process(lambda run: None)").end()
+    for_server, here = journals(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
+    assert carry_all(folder, anywhere=False) == {for_server}
+    assert not here.exists()
 
 
 def test_without_a_server_the_tracker_gives_up_and_leaves_the_journals(
