@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from lab.dependencies import declared_sections
 
@@ -117,11 +118,16 @@ def write_yaml(path: Path, content: dict[str, Any]) -> None:
     _yaml().dump(content, path)
 
 
+class _Representer(RoundTripRepresenter):
+    """Writes null as people do; a class of its own, since DVC uses ruamel's."""
+
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
 def _yaml() -> YAML:
     style = YAML()
+    style.Representer = _Representer
     style.indent(mapping=2, sequence=4, offset=2)
     style.width = 1000
-    style.representer.add_representer(
-        type(None), lambda dump, _: dump.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
     return style
