@@ -5,6 +5,7 @@ A run has a number, and each attempt at it a folder: run.json, log, and summary.
 
 import fcntl
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from runtimes.sandbox.state import REPOSITORY, Sandbox
 
 WORKFLOW = ".github/workflows/experiments.yml"
 FAILED = 1
+TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 Report = Callable[[str], None]
 
@@ -256,7 +258,9 @@ def read_line(sandbox: Sandbox, run: Run, folder: Path, line: str, write: Report
         with (folder / "summary.md").open("a", encoding="utf-8") as summary:
             summary.write(entry["content"])
     elif entry.get("raw_output"):
-        write(f"  | {message.rpartition(chr(13))[2]}")  # of a progress bar, its last state
+        message = TERMINAL_CODES.sub("", message).rpartition("\r")[2]  # of a progress bar, its last state
+        if message.strip():
+            write(f"  | {message}")
     else:
         write(message)
     if "executionTime" in entry:
