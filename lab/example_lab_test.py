@@ -25,13 +25,20 @@ def process(lab: Path, name: str, deps: list[str], outs: list[str], **more: Any)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != ".git"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def template(new_lab: Callable[[], Path]) -> Path:
+    """A copy of this repository."""
+    return new_lab()
 
 
 @pytest.fixture
-def project(new_lab: Callable[[], Path], shell: Shell) -> Path:
+def project(template: Path, tmp_path: Path, shell: Shell) -> Path:
     """A project far from the example: own data in DVC, own remote, parameters, goals and a process on these data."""
-    lab = new_lab()
+    lab = shutil.copytree(template, tmp_path / "project", symlinks=True)
     params = read_yaml(lab / "params.yaml")
     params["project"]["name"] = "wines"
     params["data"] = {"source": "data/raw/wine.csv", "target": "quality", "query": None}
@@ -50,13 +57,11 @@ def project(new_lab: Callable[[], Path], shell: Shell) -> Path:
 @pytest.mark.integration
 @pytest.mark.parametrize("committed", [True, False])
 def test_the_copy_of_a_project_is_the_copy_of_the_template(
-    project: Path, new_lab: Callable[[], Path], tmp_path: Path, shell: Shell, committed: bool
+    project: Path, template: Path, tmp_path: Path, shell: Shell, committed: bool
 ) -> None:
     if committed:
         shell("git add --all && git commit --quiet --no-verify --message wines", project)
-    of_template = new_lab()
-    shutil.rmtree(of_template / ".git")
-    assert contents(copy_lab(project, tmp_path / "copy")) == contents(of_template)
+    assert contents(copy_lab(project, tmp_path / "copy")) == contents(template)
     assert (tmp_path / "copy/data/raw").is_dir()
 
 
