@@ -1,5 +1,6 @@
 """`python -m lab doctor`: run all checks, say what each found, and what mends it."""
 
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing import TimeoutError, get_context
 
@@ -29,7 +30,7 @@ OF_EVERYONE = {
 }
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 # Each check of a service has its own, shorter limits; this is for what hangs nevertheless.
-SECONDS = 60.0
+SECONDS = 30.0
 
 
 def examine() -> int:
@@ -49,10 +50,11 @@ def examine() -> int:
 def checks(named: dict[str, Callable[[], Check]], seconds: float = SECONDS) -> Iterator[Check]:
     """Do all checks at once, each in a process of its own: what takes long is imports, and threads share one core."""
     with get_context("fork").Pool(len(named)) as pool:  # left by ending its processes, also those that hang
+        deadline = time.monotonic() + seconds
         answers = {name: pool.apply_async(_guarded, (name, check)) for name, check in named.items()}
         for name, answer in answers.items():
             try:
-                yield answer.get(seconds)
+                yield answer.get(max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 yield problem(name, f"this check was not done within {seconds:.0f} s", "")
 

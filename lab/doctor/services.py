@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,8 +64,7 @@ def check_remote() -> Check:
             return problem(subject, "none: no result could leave this runner", "`python -m lab setup`, and commit it")
         where = settings["url"]
         if where.startswith("s3://"):
-            settings |= {"connect_timeout": SECONDS_TO_CONNECT, "read_timeout": SECONDS_TO_ANSWER}
-            os.environ["AWS_MAX_ATTEMPTS"] = "1"
+            limit_waiting(repo)
             server = settings.get("endpointurl") or os.environ.get("AWS_ENDPOINT_URL") or "Amazon S3"
             where = f"{where} at {server}"
         try:
@@ -74,11 +74,21 @@ def check_remote() -> Check:
     return ok(subject, f"{where}: wrote, read and removed an object")
 
 
+def limit_waiting(repo: Any) -> None:
+    """Have DVC give up soon on an S3 server that does not answer."""
+    for settings in repo.config["remote"].values():
+        if settings["url"].startswith("s3://"):
+            settings |= {"connect_timeout": SECONDS_TO_CONNECT, "read_timeout": SECONDS_TO_ANSWER}
+    os.environ["AWS_MAX_ATTEMPTS"] = "1"
+
+
 def _probe(remote: Any) -> None:
     fs = remote.fs
     fs.fs.retries = 1  # s3fs's own, beside botocore's
     fs.makedirs(remote.path)  # a folder's; an S3 bucket is never made
     probe = fs.join(remote.path, f".lab-doctor-{uuid4().hex}")
+    with suppress(FileNotFoundError, PermissionError):
+        fs.cat_file(probe)  # for its time limit: aiohttp waits for ever for a silent server's leave to write
     fs.pipe_file(probe, probe.encode())
     try:
         if fs.cat_file(probe) != probe.encode():
@@ -115,6 +125,8 @@ def check_mlflow() -> Check:
             return problem(subject, found, "`gh variable set MLFLOW_TRACKING_URI --body URL`")
         return ok(subject, "MLFLOW_TRACKING_URI is not set: runs go to mlflow.db, and `make ui` shows them")
 
+    from tenacity import Retrying, stop_after_attempt
+
     from lab.tracker import configure
 
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(SECONDS_TO_ANSWER)
@@ -134,7 +146,8 @@ def check_mlflow() -> Check:
             doing, mend = "store an artifact", "see the server's log, and what it says of its artifact store"
             _upload(client, run.info)
         finally:
-            client.delete_run(run.info.run_id)
+            # Twice: an upload that broke off may have broken the connection that the next request is given.
+            Retrying(stop=stop_after_attempt(2), reraise=True)(client.delete_run, run.info.run_id)
     except InputError as error:  # the experiment was deleted
         return problem(subject, f"{where}: {error}", "")
     except Exception as error:
