@@ -17,7 +17,7 @@ ui: setup     ## every run in MLflow, in the browser
 sandbox: setup  ## S3, MLflow, a Git origin and a runner, here (S3_PORT=, MLFLOW_PORT=)
 	@python -m runtimes.sandbox up
 
-sandbox-down: setup  ## end them
+sandbox-down:  ## end them
 	@python -m runtimes.sandbox down
 
 lock: setup   ## lock every Pipfile again
@@ -25,10 +25,12 @@ lock: setup   ## lock every Pipfile again
 
 setup: .venv/made
 
+# A copy of the lock that .venv was made from. On a runner .venv is a link, and what it leads to outlives the checkout;
+# scripts in it name the place they are in, so it is made by that name.
 .venv/made: Pipfile.lock
-	@test -x .venv/bin/python || $(PYTHON) -m venv "$$(readlink -f .venv)"  # on a runner it is a link
-	@.venv/bin/python -m pip install --quiet "$(UV)"
-	@.venv/bin/python -m lab.environments --root
-	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
-	-@! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/python -m lab.experiments.merge_driver --install
-	@touch $@
+	@test -x .venv/bin/python || $(PYTHON) -m venv "$$(readlink -f .venv)"
+	@cmp -s Pipfile.lock $@ || "$$(readlink -f .venv)/bin/python" -m pip install --quiet "$(UV)"
+	@cmp -s Pipfile.lock $@ || .venv/bin/python -m lab.environments --root
+	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
+	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/python -m lab.experiments.merge_driver --install
+	@cp Pipfile.lock $@

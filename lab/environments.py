@@ -147,7 +147,7 @@ def main() -> None:
     """Make the root environment, or those of all processes."""
     try:
         if sys.argv[1:] == ["--root"]:
-            install(ROOT / "Pipfile.lock", ROOT / ".venv" / "bin" / "python", groups=("default", "develop"))
+            install(ROOT / "Pipfile.lock", (ROOT / ".venv").resolve() / "bin" / "python", groups=("default", "develop"))
         else:
             make_all()
     except (RuntimeError, OSError) as error:
