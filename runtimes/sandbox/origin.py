@@ -1,5 +1,6 @@
 """The Git side of a sandbox: a bare origin that stands for GitHub, and a clone to work in."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,7 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
     for setting, instead in (("user.name", "Sandbox"), ("user.email", "sandbox@localhost.example")):
         git(clone, "config", setting, command(source, "sh", "-c", f"git config {setting} || echo {instead}"))
     (clone / ".venv").symlink_to(sys.prefix)
+    os.utime(clone / "Pipfile.lock", (0, 0))  # it is no newer than that environment, whatever `make` would think
     with (clone / ".git" / "info" / "exclude").open("a") as exclude:
         exclude.write("/.venv\n")
     command(clone, sys.executable, *connection(sandbox))

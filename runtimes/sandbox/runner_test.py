@@ -88,7 +88,7 @@ def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Cal
     text = "\n".join(log)
     assert f"sandbox/lab 1.1 refs/tags/small-1 {commit}" in text
     assert "branches: origin/main" in text
-    assert f"key: ***, mine: , home: {sandbox.folder / 'home'}, identity: \n" in text
+    assert f"key: ***, mine: , home: {sandbox.folder / 'home'}, identity:\n" in text
     (run,) = runs(sandbox)
     assert [(step.name, step.outcome) for step in run.steps[1:]] == [("Tell", "success"), ("Work", "failure")]
     assert (folder_of(sandbox, run) / "summary.md").read_text() == "## Small\n"

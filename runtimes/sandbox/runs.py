@@ -24,6 +24,7 @@ from runtimes.sandbox.processes import end
 from runtimes.sandbox.state import REPOSITORY, Sandbox
 
 WORKFLOW = ".github/workflows/experiments.yml"
+TOOL_CACHE = "tool_cache"  # act's name for the folder that runners keep from run to run
 FAILED = 1
 TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -184,7 +185,8 @@ def check_out(sandbox: Sandbox, run: Run, folder: Path) -> None:
 def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
     """Run act in the checkout; return its exit code."""
     work = sandbox.folder / "runner"
-    keep_only(work, "tool_cache")
+    keep_only(work, TOOL_CACHE)
+    (work / TOOL_CACHE).mkdir(exist_ok=True)
     with subprocess.Popen(
         act_command(sandbox, run, work),
         cwd=folder / "checkout",
