@@ -25,8 +25,8 @@ STARTED = """\
 
 Next, for example:
   [bold]cd {clone} && source .venv/bin/activate[/]
-  [bold]sed -i 's/epochs: 80/epochs: 40/' params.yaml[/]
-  [bold]git commit -am "Train for half as long" && git push[/]
+  change a parameter in params.yaml; [bold]python -m lab status[/] says what that would run
+  [bold]git commit --all --message "Learn faster" && git push[/]
   [bold]git tag run-example-1 && git push origin run-example-1[/]
   [bold]python -m runtimes.sandbox watch[/]                      until the run ends
   [bold]git pull && dvc pull[/]                                  its results
