@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lib.errors import InputError
@@ -27,9 +28,13 @@ def print_summary(console: Console) -> None:
         comparison = list(csv.DictReader(file))
     console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
     try:
-        console.print(goals_table([judge(goal) for goal in read_goals()]))
+        verdicts = [judge(goal) for goal in read_goals()]
     except FileNotFoundError as error:
         raise InputError(f"{GOALS_FILE}: no stage has written {error.filename}; correct `file`") from None
+    console.print(goals_table(verdicts))
+    for goal, _, met in verdicts:
+        if met and goal.ambition:
+            console.print(f"Reached: {escape(goal.goal)}. Remove `ambition: true` from {GOALS_FILE}, so that it stays.")
 
 
 def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
@@ -57,7 +62,10 @@ def goals_table(verdicts: list[Verdict]) -> Table:
     table.add_column("reached", justify="right")
     table.add_column("wanted", justify="right", no_wrap=True)
     for goal, value, met in verdicts:
-        word = "[green]met[/]" if met else "[yellow]ambition[/]" if goal.ambition else "[bold red]refused[/]"
+        if goal.ambition:
+            word = "[green]reached[/]" if met else "[yellow]ambition[/]"
+        else:
+            word = "[green]met[/]" if met else "[bold red]refused[/]"
         table.add_row(word, goal.goal, goal.metric, f"{value:.3f}", goal.threshold)
     return table
 
