@@ -3,12 +3,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-.PHONY: run test ui lock setup sandbox sandbox-down
+.PHONY: run test ui lock setup repository FORCE sandbox sandbox-down
 
-run: setup    ## train, compare and judge every model
+run: repository setup    ## train, compare and judge every model
 	@python -m lab run
 
-test: setup   ## everything that can be checked here
+test: repository setup   ## everything that can be checked here
 	@PYTHONPATH=lab pytest
 
 ui: setup     ## every run in MLflow, in the browser
@@ -25,10 +25,15 @@ lock: setup   ## lock every Pipfile again
 
 setup: .venv/made
 
+repository:
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "error: no Git repository, which DVC needs: clone the lab instead of" \
+		"downloading it, or \`git init && git add --all && git commit --message Begin\` here" >&2; exit 1; }
+
 # A copy of the lock that .venv was made from. On a runner .venv is a link, and what it leads to outlives the checkout;
-# scripts in it name the place they are in, so it is made by that name.
-.venv/made: Pipfile.lock
-	@test -x .venv/bin/python || $(PYTHON) -m venv "$$(readlink -f .venv)"
+# scripts in it name the place they are in, so it is made by that name. Made anew, too, when its interpreter is gone.
+.venv/made: Pipfile.lock $(shell test -x .venv/bin/python || echo FORCE)
+	@cmp -s Pipfile.lock $@ || echo "installing into .venv what Pipfile.lock lists; the first time, this takes minutes"
+	@test -x .venv/bin/python || $(PYTHON) -m venv --clear "$$(readlink -f .venv)"
 	@cmp -s Pipfile.lock $@ || "$$(readlink -f .venv)/bin/python" -m pip install --quiet "$(UV)"
 	@cmp -s Pipfile.lock $@ || .venv/bin/python -m lab.environments --root
 	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null

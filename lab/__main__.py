@@ -3,9 +3,14 @@
 import sys
 from typing import Annotated
 
-import typer
+MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
 
-from lib.errors import InputError
+try:
+    import typer
+
+    from lib.errors import InputError
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: {sys.executable} has no {missing.name}; {MEND}")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -97,6 +102,10 @@ def main() -> None:
         app(prog_name="python -m lab")
     except (InputError, RuntimeError) as error:
         sys.exit(f"error: {error}")
+    except ModuleNotFoundError as error:
+        if (error.name or "lab").split(".")[0] in {"lab", "lib", "runtimes"}:  # a mistake in the code
+            raise
+        sys.exit(f"error: {sys.executable} has no {error.name}; {MEND}")
 
 
 if __name__ == "__main__":

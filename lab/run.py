@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from lab import environments
+from lab.environments import ROOT
 from lab.params import CommonParams, read_params
 from lab.run_process import CHAIN_VARIABLE, chain_id, processes_of
 from lab.summary import print_summary
 from lab.tracker import deliver
+from lib.errors import InputError
 from lib.goals import read_goals
 
 # How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.
@@ -27,9 +29,16 @@ NEXT_STEPS = """\
 def run_pipeline() -> int:
     """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
 
-    Raises InputError when params.yaml or goals.yaml is wrong, RuntimeError when an environment can't be made.
+    Raises InputError when params.yaml or goals.yaml is wrong or there is no Git repository, RuntimeError when an
+    environment can't be made.
     """
     console = Console()
+    os.chdir(ROOT)  # from wherever it was called
+    if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True).returncode:
+        raise InputError(
+            f"{ROOT} is no Git repository, which DVC needs: clone the lab instead of downloading it, or "
+            "`git init && git add --all && git commit --message Begin` there"
+        )
     read_params(CommonParams)
     read_goals()
     with console.status("making the environments of the processes"):
