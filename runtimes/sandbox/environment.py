@@ -10,7 +10,7 @@ from lib.errors import InputError
 from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import Sandbox
 
-TOOLS = ("git", "make", "act", "rclone")
+TOOLS = ("git", "make", "bash", "act", "rclone")
 INSTALLING = ("PIP_", "UV_")
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 CONFIG_FILES = {"PIP_CONFIG_FILE": "pip/pip.conf", "UV_CONFIG_FILE": "uv/uv.toml"}
@@ -21,7 +21,7 @@ def tool(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        hint = "install it" if name in ("git", "make") else "run `make setup`"
+        hint = "install it" if name in ("git", "make", "bash") else "run `make setup`"
         raise InputError(f"the sandbox needs {name}, which is not here: {hint}")
     return found
 
@@ -45,8 +45,5 @@ def environment(sandbox: Sandbox, part: str) -> dict[str, str]:
         "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),  # what DVC believes that remotes have
         "PYTHON": str(Path(sys.executable).resolve()),  # what `make setup` makes environments with
-        # act gives each step a terminal, GitHub none.
-        "TERM": "dumb",
-        "GIT_PAGER": "cat",
         "GIT_TERMINAL_PROMPT": "0",
     }

@@ -37,6 +37,7 @@ jobs:
           echo "key: $KEY, mine: $MY_TOKEN, home: $HOME, identity: $(git config user.name)"
           echo "kept: $(cat "$RUNNER_TOOL_CACHE/kept" 2>/dev/null)"
           echo "$GITHUB_RUN_ID" > "$RUNNER_TOOL_CACHE/kept"
+          [ -t 0 ] || [ -t 1 ] || echo "no terminal"
           echo "## Small" >> "$GITHUB_STEP_SUMMARY"
           setsid sleep 1000 > /dev/null 2>&1 &
       - name: Work
@@ -81,7 +82,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Callable[..., None], shell: Shell) -> None:
-    push("exit 3", "small-1", "other-1")
+    push("echo last words; exit 3", "small-1", "other-1")
     log: list[str] = []
     assert watch(sandbox, log.append) == 1
     commit = shell("git rev-parse HEAD", sandbox.clone).stdout.strip()
@@ -89,6 +90,8 @@ def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Cal
     assert f"sandbox/lab 1.1 refs/tags/small-1 {commit}" in text
     assert "branches: origin/main" in text
     assert f"key: ***, mine: , home: {sandbox.folder / 'home'}, identity:\n" in text
+    assert "no terminal" in text
+    assert "last words" in text
     (run,) = runs(sandbox)
     assert [(step.name, step.outcome) for step in run.steps[1:]] == [("Tell", "success"), ("Work", "failure")]
     assert (folder_of(sandbox, run) / "summary.md").read_text() == "## Small\n"

@@ -5,6 +5,7 @@ A run has a number, and each attempt at it a folder: run.json, log, and summary.
 
 import fcntl
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +27,16 @@ from runtimes.sandbox.state import REPOSITORY, Sandbox
 WORKFLOW = ".github/workflows/experiments.yml"
 TOOL_CACHE = "tool_cache"  # act's name for the folder that runners keep from run to run
 FAILED = 1
+# act gives each step a terminal, at which DVC would wait for an answer. GitHub gives none: nor does this, in bash's
+# place. And of a step that fails, act loses what it has not read by then.
+BASH = """\
+#!{bash}
+[ -t 0 ] || exec {bash} "$@"
+{bash} "$@" < /dev/null 2>&1 | cat
+status=${{PIPESTATUS[0]}}
+[ $status = 0 ] || sleep 0.2
+exit $status
+"""
 TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 Report = Callable[[str], None]
@@ -187,10 +198,12 @@ def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
     work = sandbox.folder / "runner"
     keep_only(work, TOOL_CACHE)
     (work / TOOL_CACHE).mkdir(exist_ok=True)
+    variables = environment(sandbox, "run")
+    variables["PATH"] = f"{bash_without_terminal(sandbox)}{os.pathsep}{variables['PATH']}"
     with subprocess.Popen(
         act_command(sandbox, run, work),
         cwd=folder / "checkout",
-        env=environment(sandbox, "run"),
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -205,6 +218,15 @@ def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
         finally:
             process.kill()
     return process.returncode
+
+
+def bash_without_terminal(sandbox: Sandbox) -> Path:
+    """The folder of a bash that steps run in."""
+    folder = sandbox.folder / "bin"
+    folder.mkdir(exist_ok=True)
+    (folder / "bash").write_text(BASH.format(bash=tool("bash")))
+    (folder / "bash").chmod(0o755)
+    return folder
 
 
 def keep_only(folder: Path, *names: str) -> None:

@@ -128,7 +128,7 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(
 def test_a_missing_tool_is_named_with_what_brings_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tools = folder.parent / "tools"
     tools.mkdir()
-    for name in ("git", "make"):
+    for name in ("git", "make", "bash"):
         (tools / name).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tools))
     monkeypatch.setattr(sys, "executable", str(tools / "python"))
