@@ -96,6 +96,14 @@ def new_process(name: str) -> None:
     write(name)
 
 
+@app.command()
+def remove_process(name: str) -> None:
+    """Remove the process NAME: its folder, sections, stages, and what these wrote."""
+    from lab.remove_process import remove_process as remove
+
+    remove(name)
+
+
 def main() -> None:
     """Run a verb; a mistake that can be mended is one line and exit code 1."""
     try:

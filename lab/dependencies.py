@@ -57,6 +57,17 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
         yield from (f"dvc.yaml: stages.{name}.{key}: remove the line `- {item}`: {why}" for item in sorted(idle))
 
 
+def stage_inputs(stage: dict[str, Any]) -> list[str]:
+    """The paths that a stage of dvc.yaml reads."""
+    return [*map(str, stage.get("deps") or [])]
+
+
+def stage_outputs(stage: dict[str, Any]) -> list[Path]:
+    """The paths that a stage of dvc.yaml writes: each stands alone there, or as the key of its options."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    return [Path(*entry) if isinstance(entry, dict) else Path(entry) for entry in entries]
+
+
 def code_faults(root: Path, process: str) -> Iterator[str]:
     """Where the process uses code that it must not, or reads params.yaml by itself."""
     own = f"lab.processes.{process}."

@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from lab.dependencies import declared_sections
+from lab.dependencies import declared_sections, stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
 STAND_INS = {
@@ -29,7 +29,9 @@ def copy_lab(root: Path, target: Path) -> Path:
         del pipeline[key]
     for name in pipeline["stages"].keys() - needed_stages(pipeline["stages"]):
         del pipeline["stages"][name]
-    kept = {dep for stage in pipeline["stages"].values() for dep in inputs(stage) if dep.startswith("lab/processes/")}
+    kept = {
+        dep for stage in pipeline["stages"].values() for dep in stage_inputs(stage) if dep.startswith("lab/processes/")
+    }
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, listed):
@@ -76,24 +78,13 @@ def adapt(example: Any, own: Any) -> None:
 
 def needed_stages(stages: dict[str, Any]) -> list[str]:
     """The names of the example's stages, and of those that make what they read."""
-    made_by = {out: name for name, stage in stages.items() for out in outputs(stage)}
+    made_by = {out: name for name, stage in stages.items() for out in stage_outputs(stage)}
     needed = [name for name in STAGES if name in stages]
     for name in needed:  # which grows meanwhile
-        for dep in map(Path, inputs(stages[name])):
+        for dep in map(Path, stage_inputs(stages[name])):
             makers = [maker for out, maker in made_by.items() if dep.is_relative_to(out) or out.is_relative_to(dep)]
             needed += [maker for maker in dict.fromkeys(makers) if maker not in needed]
     return needed
-
-
-def inputs(stage: dict[str, Any]) -> list[str]:
-    """The paths that a stage reads."""
-    return [*map(str, stage.get("deps") or [])]
-
-
-def outputs(stage: dict[str, Any]) -> list[Path]:
-    """The paths that a stage writes: each stands alone, or as the key of its options."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
-    return [Path(*entry) if isinstance(entry, dict) else Path(entry) for entry in entries]
 
 
 def belongs_to_code(name: str) -> bool:
