@@ -12,7 +12,7 @@ from runtimes.sandbox.state import Sandbox
 
 TOOLS = ("git", "make", "bash", "act", "rclone")
 INSTALLING = ("PIP_", "UV_")
-NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 CONFIG_FILES = {"PIP_CONFIG_FILE": "pip/pip.conf", "UV_CONFIG_FILE": "uv/uv.toml"}
 
 
@@ -33,6 +33,7 @@ def environment(sandbox: Sandbox, part: str) -> dict[str, str]:
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     # This repository's own environment is left out: a runner has what its workflow installs.
     path = [entry for entry in os.environ["PATH"].split(os.pathsep) if not Path(entry).is_relative_to(ROOT)]
+    direct = f"{os.environ.get('no_proxy') or os.environ.get('NO_PROXY', '')},127.0.0.1".lstrip(",")
     return {
         **{variable: str(config / file) for variable, file in CONFIG_FILES.items() if (config / file).exists()},
         **{k: v for k, v in os.environ.items() if k.startswith(INSTALLING) or k.upper() in NETWORK},
@@ -45,5 +46,7 @@ def environment(sandbox: Sandbox, part: str) -> dict[str, str]:
         "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),  # what DVC believes that remotes have
         "PYTHON": str(Path(sys.executable).resolve()),  # what `make setup` makes environments with
+        "NO_PROXY": direct,
+        "no_proxy": direct,
         "GIT_TERMINAL_PROMPT": "0",
     }

@@ -54,7 +54,7 @@ def make(sandbox: Sandbox, source: Path) -> Sandbox:
     if sandbox.folder.exists():
         shutil.rmtree(sandbox.folder)  # of a start that was killed: nobody has worked there
     try:
-        sandbox.folder.mkdir(parents=True)
+        sandbox.folder.mkdir(mode=0o700, parents=True)  # it holds keys
         start_service(sandbox, "s3")
         start_service(sandbox, "mlflow")  # which takes the longest
         origin.make_origin(sandbox, source)
