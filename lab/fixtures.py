@@ -17,7 +17,11 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a person who has set nothing: no tracking server, no identity but a test's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "LAB_", "GIT_", "PYTHON", "PYTEST"))}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("MLFLOW", "LAB_", "GIT_", "GITHUB_", "AWS_", "PYTHON", "PYTEST"))
+    }
     identity = {
         f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
     }

@@ -211,7 +211,7 @@ def test_a_branch_that_moves_while_it_is_pushed_to(place: Place, moves: int, bra
 def test_a_remote_that_is_away_changes_nothing_and_the_next_try_succeeds(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch.retry, "wait", wait_none())  # type: ignore[attr-defined]
+    monkeypatch.setattr(fetch.retry, "wait", wait_none())
     place.tagged()
     place.ran(NEW)
     place.origin.rename(place.origin.with_name("away"))

@@ -25,7 +25,7 @@ def project(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Pa
     (folder / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     shell("dvc repro", folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(_push.retry, "wait", wait_none())  # type: ignore[attr-defined]
+    monkeypatch.setattr(_push.retry, "wait", wait_none())
     return folder
 
 

@@ -7,7 +7,6 @@ Of what a stage should have made and did not, nothing is shown: the files that l
 
 import csv
 import math
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, stage_reports
 from lab.experiments.results_commit import records_of
+from lab.github import github_run
 from lab.journal import JOURNALS
 from lab.stages import duration, in_order, project, upstream_of
 from lab.summary import RESULTS
@@ -57,7 +57,7 @@ def job_summary(chain: str, rev: str = "HEAD", journals: Path = JOURNALS) -> str
         plots, images = read_plots(repo, missing)
     goals = read_goals() if GOALS_FILE.exists() else []
     sections = [
-        f"## {plain(os.environ.get('GITHUB_REF_NAME') or 'Results')}",
+        f"## {plain(run.tag if (run := github_run()) else 'Results')}",
         verdict(stages, here, before, goals, missing),
         metrics_section(here, before, rev, changed_inputs(rev, first)),
         goals_section(goals, missing),
@@ -231,14 +231,12 @@ def stages_section(stages: list[StageReport]) -> str:
 
 
 def links_section() -> str:
-    """The commit and the run on GitHub, where this is one."""
-    if "GITHUB_RUN_ID" not in os.environ:
+    """The run and its commit on GitHub, where this is one."""
+    run = github_run()
+    if run is None:
         return ""
-    repository = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
-    commit = os.environ.get("GITHUB_SHA", "")
-    links = [link("this run", f"{repository}/actions/runs/{os.environ['GITHUB_RUN_ID']}")]
-    links += [link(f"its commit {commit[:7]}", f"{repository}/commit/{commit}")] if commit else []
-    return f"On GitHub: {', '.join(links)}"
+    commit = git("rev-parse", "HEAD")
+    return f"{link('This run', run.url)} of {link(commit[:7], f'{run.repository_url}/commit/{commit}')}"
 
 
 def shortened(sections: list[str], most: int) -> str:

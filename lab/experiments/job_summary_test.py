@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
+from lab.experiments.git import git
 from lab.experiments.job_summary import job_summary, shortened
 from lab.fixtures import Shell
 from lab.journal import TrackedRun, remember
@@ -69,10 +69,6 @@ GOALS = """
 BEFORE = {"forest": 0.2, "tree": 0.4, "bayes": 0.5}
 
 
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t.example", *arguments], check=True)
-
-
 def params(models: dict[str, float]) -> None:
     Path("params.yaml").write_text(json.dumps({"selection": {"metric": "log_loss"}, "models": models}))
 
@@ -88,6 +84,7 @@ def ran(*stages: str, status: str = "FINISHED") -> None:
 
 
 JOURNALS = Path("journals")
+IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@t.example")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +103,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         params(BEFORE)
         reproduce()
         git("add", "--all")
-        git("commit", "--quiet", "-m", "results")
+        git(*IDENTITY, "commit", "--quiet", "-m", "results")
     finally:
         os.chdir(before)
     return folder
@@ -213,7 +210,7 @@ def test_where_nothing_has_run_it_still_speaks() -> None:
 
 def test_without_previous_results_it_says_so() -> None:
     git("rm", "--quiet", "--cached", "dvc.lock")
-    git("commit", "--quiet", "-m", "code alone")
+    git(*IDENTITY, "commit", "--quiet", "-m", "code alone")
     said = summary()
     assert "There are no previous results in `" in said
     assert "| ★ `forest` | 0.2000 | 300 |" in said
@@ -224,7 +221,7 @@ def use_remote(**settings: str) -> None:
     with Repo() as repo, repo.config.edit() as config:
         config["core"]["remote"] = "r"
         config["remote"]["r"] = settings
-    git("commit", "--quiet", "-m", "remote", "--", ".dvc/config")
+    git(*IDENTITY, "commit", "--quiet", "-m", "remote", "--", ".dvc/config")
 
 
 @pytest.mark.parametrize("remote", ["none", "empty", "dead"])
@@ -269,14 +266,15 @@ def test_on_github_it_links_the_run_and_its_commit(monkeypatch: pytest.MonkeyPat
         "GITHUB_REF_NAME": "run-example-1",
         "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_REPOSITORY": "me/lab",
-        "GITHUB_SHA": "0123456789",
+        "GITHUB_RUN_ATTEMPT": "2",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     said = summary()
     assert said.startswith("## run-example-1\n")
-    assert "[this run](<https://github.com/me/lab/actions/runs/7>)" in said
-    assert "[its commit 0123456](<https://github.com/me/lab/commit/0123456789>)" in said
+    commit = git("rev-parse", "HEAD")
+    assert "[This run](<https://github.com/me/lab/actions/runs/7/attempts/2>)" in said
+    assert f"[{commit[:7]}](<https://github.com/me/lab/commit/{commit}>)" in said
 
 
 def test_what_is_too_long_for_github_is_left_out_longest_first_and_named() -> None:

@@ -40,7 +40,7 @@ def test_written_as_dvc_writes_them() -> None:
 
 
 def test_hashes_that_look_like_numbers_stay_words() -> None:
-    records = {"a": {"md5": "1234567e12345678"}}
+    records = {"a": {"md5": "12e" + "34" * 3}}
     assert read_records(write_records(records)) == records
 
 

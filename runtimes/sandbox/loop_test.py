@@ -3,6 +3,7 @@
 S3, MLflow, the Git remote and DVC are real. GitHub itself is not here: act runs the workflow, on this host.
 """
 
+import json
 import shlex
 import shutil
 import socket
@@ -15,19 +16,21 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from sklearn.datasets import load_wine
 
-from lab.docs.docs_test import blocks
+from lab.docs.docs_test import DOCS, Block, blocks
 from lab.experiments.records import read_records
 from lab.fixtures import ROOT, Shell
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import folder_of, runs
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.state import Sandbox
+from runtimes.sandbox.state import BUCKET, Sandbox
 from runtimes.sandbox.watch import watch
 
 pytestmark = pytest.mark.integration
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+LOCAL_DATA = DOCS / "local-data.md"
 TEST = "runtimes/sandbox/loop_test.py does"
 
 
@@ -149,3 +152,46 @@ def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
     params = yaml.safe_load((sandbox.clone / "params.yaml").read_text(encoding="utf-8"))
     trained = records["train_dnn_pytorch"]["params"]["params.yaml"]["training"]["lr"]
     assert trained == params["training"]["lr"] == 0.001
+
+
+def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
+    looped: dict[str, str], sandbox: Sandbox, shell: Shell
+) -> None:
+    put_away, bring, train, share, change = [block for block in blocks(LOCAL_DATA) if not block.reason]
+    key = {"AWS_ACCESS_KEY_ID": sandbox.access_key, "AWS_SECRET_ACCESS_KEY": sandbox.secret_key}
+    values = key | {"BUCKET": BUCKET, "AWS_ENDPOINT_URL": sandbox.s3_url, "RCLONE_CONFIG": "/dev/null"}
+
+    def do(block: Block, check: bool = True) -> bool:
+        command = f"bash -euo pipefail -c {shlex.quote(block.text)}"
+        return shell(command, sandbox.clone, check, **values).returncode == 0
+
+    incoming = sandbox.clone / "incoming"
+    incoming.mkdir()
+    wine = load_wine(as_frame=True).frame
+    wine.to_csv(incoming / "wine.csv", index=False)
+    do(put_away)
+    original = sandbox.folder / "s3" / BUCKET / "data" / "raw" / "wine.csv"
+    before = original.read_bytes()
+    (incoming / "wine.csv").write_text("another")
+    assert not do(put_away, check=False)
+    assert original.read_bytes() == before  # the originals can't be changed
+
+    do(bring)
+    assert (sandbox.clone / "data/raw/wine.csv.dvc").exists()
+    params = yaml.safe_load((sandbox.clone / "params.yaml").read_text(encoding="utf-8"))
+    params["data"] |= yaml.safe_load(train.text)["data"]
+    (sandbox.clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    do(share)  # the hook pushes the data
+    in_clone(sandbox, shell, "git tag run-example-wine && git push --quiet origin run-example-wine")
+    log: list[str] = []
+    assert watch(sandbox, log.append) == 0, "\n".join(log)
+    in_clone(sandbox, shell, "git pull --quiet && dvc pull")
+    model = json.loads((sandbox.clone / "artifacts/best_model/metrics.json").read_text(encoding="utf-8"))
+    assert model["test"]["accuracy"] > 0.9
+
+    wine.iloc[::-1].to_csv(incoming / "wine-2026-11.csv", index=False)
+    (incoming / "wine.csv").unlink()
+    do(put_away)
+    do(change)
+    assert original.read_bytes() == before
+    assert "wine-2026-11.csv" in (sandbox.clone / "data/raw/wine.csv.dvc").read_text(encoding="utf-8")
