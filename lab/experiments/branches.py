@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 )
 def fetch() -> None:
     """Know every branch of the remote as it is now. Raises GitError when it can't be reached, after some tries."""
-    git("fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*", GIT_TERMINAL_PROMPT="0")
+    whole = ["--unshallow"] if git("rev-parse", "--is-shallow-repository") == "true" else []
+    refs = "+refs/heads/*:refs/remotes/origin/*"
+    git("fetch", "--quiet", "--prune", *whole, "origin", refs, GIT_TERMINAL_PROMPT="0")
 
 
 def branch_of(commit: str) -> str | None:

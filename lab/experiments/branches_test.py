@@ -97,6 +97,20 @@ def test_a_tag_on_no_branch_gets_a_branch_of_its_own(place: Place) -> None:
     assert records(place, SIDE) == NEW
 
 
+def test_a_shallow_checkout_of_a_tag_is_enough(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.tagged()
+    shallow = place.runner.with_name("shallow")
+    place.git(
+        f"git clone --quiet --depth 1 --branch run-example-1 {place.origin.as_uri()} shallow 2>&1", shallow.parent
+    )
+    monkeypatch.chdir(shallow)
+    place.ran(NEW, shallow)
+    assert place._replace(runner=shallow).naive() != 0
+    git("reset", "--quiet", "--soft", "run-example-1")
+    assert publish().startswith("Results are on main")
+    assert place.show("-s --format=%s main~1") == "code"
+
+
 def test_a_branch_that_has_moved_gets_a_merge_that_keeps_the_runs_own_commit(place: Place) -> None:
     code = place.tagged()
     place.on_laptop("echo 1 > other.txt; git add .; git commit --quiet -m other; git push --quiet origin main")

@@ -34,6 +34,7 @@ def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, m
     ]
     assert [trailer.split(":")[0] for trailer in trailers[6:]] == ["Selected-Model", "Metric", "Goals"]
     assert trailers[7].startswith("Metric: test log_loss 0.")
+    assert "skip ci" not in "".join(trailers)  # a tag on this commit would start nothing
 
 
 @pytest.mark.unittest

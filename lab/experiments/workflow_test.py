@@ -1,6 +1,7 @@
 """What the workflow files promise where no run here can show it: act ignores triggers, limits and permissions."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,12 @@ def test_only_publishing_has_the_token() -> None:
 @pytest.mark.integration
 def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Path, shell: Shell) -> None:
     step = {name: str(value) for name, value in STEPS["Publish"]["env"].items()} | {"GITHUB_TOKEN": "a-token"}
+    unset = "unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL"
+    commit = "git commit --quiet --allow-empty -m results"
+    shell("git init --quiet && git config user.useConfigOnly true", tmp_path)
+    assert "tell me who you are" in shell(f"{unset}; {commit}", tmp_path, check=False, HOME=str(tmp_path)).stderr
     nobody = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1", **step}
-    shell("git init --quiet && git commit --quiet --allow-empty -m results", tmp_path, **nobody)
+    shell(commit, tmp_path, **nobody)
     assert "github-actions[bot]" in shell("git log --format='%an %cn'", tmp_path, **nobody).stdout
     ask = "printf 'protocol=https\\nhost=%s\\n\\n' {} | GIT_TERMINAL_PROMPT=0 git credential fill"
     assert "password=a-token" in shell(ask.format("github.com"), tmp_path, **nobody).stdout
@@ -79,3 +84,14 @@ def test_the_tests_run_on_every_push_without_a_secret_or_a_machine_of_ones_own()
     job = tests["jobs"]["tests"]
     assert job["runs-on"].startswith("ubuntu-")
     assert job["steps"][-1]["run"] == "make test"
+
+
+@pytest.mark.integration
+def test_a_checkout_on_windows_has_the_same_bytes(new_lab: Callable[[], Path], tmp_path: Path, shell: Shell) -> None:
+    lab = new_lab()
+    shell(f"git clone --quiet --config core.autocrlf=true {lab} {tmp_path / 'clone'}", tmp_path)
+    for name in ("dvc.yaml", "params.yaml", "lib/files.py", "lab/processes/prepare_data/Pipfile.lock"):
+        assert (tmp_path / "clone" / name).read_bytes() == (lab / name).read_bytes()
+    shell("echo > .gitattributes && git add . && git commit --quiet -m none", lab)
+    shell(f"git clone --quiet --config core.autocrlf=true {lab} {tmp_path / 'naive'}", tmp_path)
+    assert b"\r\n" in (tmp_path / "naive" / "params.yaml").read_bytes()

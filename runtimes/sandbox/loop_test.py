@@ -143,10 +143,13 @@ def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
     looped: dict[str, str], sandbox: Sandbox, shell: Shell
 ) -> None:
     before = in_clone(sandbox, shell, "git ls-remote --heads origin")
-    in_clone(sandbox, shell, "git tag run-example-2 && git push --quiet --no-verify origin run-example-2")
+    tag = shlex.quote("run-example-$(touch${IFS}injected)")  # it is run where it is pasted into a script
+    assert shell("bash -c 'echo run-example-$(touch${IFS}injected)' && rm injected", sandbox.folder).returncode == 0
+    in_clone(sandbox, shell, f"git tag {tag} && git push --quiet --no-verify origin {tag}")
     log: list[str] = []
     assert watch(sandbox, log.append) == 0
     assert any("Nothing new" in line for line in log)
+    assert list(sandbox.folder.rglob("injected")) == []
     assert in_clone(sandbox, shell, "git ls-remote --heads origin") == before
     records = read_records((sandbox.clone / "dvc.lock").read_text(encoding="utf-8"))
     params = yaml.safe_load((sandbox.clone / "params.yaml").read_text(encoding="utf-8"))
