@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from lib.errors import InputError
+from lib.files import replacing
 from runtimes.sandbox.runs import execute, new_run, only_run, record, starts_a_run
 from runtimes.sandbox.services import WATCHING
 from runtimes.sandbox.state import Sandbox, existing
@@ -23,27 +24,35 @@ def handled_file(sandbox: Sandbox) -> Path:
     return sandbox.origin / "pushes.handled"
 
 
+def handled(sandbox: Sandbox) -> int:
+    """The number of pushes that the runner has taken."""
+    file = handled_file(sandbox)
+    return int(file.read_text()) if file.exists() else 0
+
+
 def waiting(sandbox: Sandbox) -> list[str]:
     """The pushes to the origin that the runner has not taken yet."""
-    handled = handled_file(sandbox)
-    lines = (sandbox.origin / "pushes").read_text().splitlines()
-    return lines[int(handled.read_text()) if handled.exists() else 0 :]
+    return (sandbox.origin / "pushes").read_text().splitlines()[handled(sandbox) :]
+
+
+def taken(sandbox: Sandbox) -> None:
+    """Count one more push as taken."""
+    with replacing(handled_file(sandbox)) as beside:
+        beside.write_text(str(handled(sandbox) + 1))
 
 
 def take(sandbox: Sandbox, push: str) -> None:
     """Take one push, and run its tag if that is what its workflow wants."""
-    handled = handled_file(sandbox)
-    number = int(handled.read_text()) if handled.exists() else 0
     _, commit, ref = push.split(" ", 2)
     tag = ref.removeprefix(TAGS)
     if not ref.startswith(TAGS) or not commit.strip("0") or not starts_a_run(sandbox, tag):
         print(f"{ref}: nothing to run")
-        handled.write_text(str(number + 1))
+        taken(sandbox)
         return
     with only_run(sandbox):
         run = new_run(sandbox, tag)
         record(sandbox, run)
-        handled.write_text(str(number + 1))  # now that it is recorded: a runner that starts again must not repeat it
+        taken(sandbox)  # now that it is recorded: a runner that starts again must not repeat it
         print(f"{tag}: run {run.number}")
         print(f"{tag}: exit code {execute(sandbox, run)}")
 
