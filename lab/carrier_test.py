@@ -46,7 +46,7 @@ def record(tmp_path: Path) -> Record:
         journal.touch()
         append(journal, ROOT_RUN, "start", name="train", tags={"lab.stage": "train", "lab.chain": "c1"})
         os.environ[JOURNAL_VARIABLE] = str(journal)
-        with suppress(Exception, KeyboardInterrupt):
+        with suppress(Exception, SystemExit):  # which it makes of Ctrl-C
             run_process(lambda run: void(main(run)))
         return journal
 
