@@ -1,6 +1,7 @@
 """Data reach the remote, or nothing is said to be there."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,18 @@ def test_a_remote_that_takes_nothing_is_tried_again_and_then_told(project: Path)
         push_data(["a"])
     (project.parent / "remote").unlink()
     assert push_data(["a"]) == 2
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for(
+    project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.experiments.data.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("lab.doctor.services.SECONDS_TO_ANSWER", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "key")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        shell(f"dvc remote modify share url s3://bucket && dvc remote modify share endpointurl {url}", project)
+        with pytest.raises(InputError, match=f"dvc push failed: .* at {url} does not answer.*run it again"):
+            push_data(["a"])
