@@ -256,8 +256,9 @@ def copy_version(file: Path, md5: str, copy: Path) -> bool:
     copy.parent.mkdir(exist_ok=True)
     if _copy_if(file, md5, copy):
         return True
-    cache = _dvc_cache(copy.parent)
-    return cache is not None and _copy_if(cache / "files" / "md5" / md5[:2] / md5[2:], md5, copy)
+    # On a runner the journals lie outside of the repository; of a queued experiment, only they stay in it.
+    caches = [cache for cache in map(_dvc_cache, (ROOT, copy.parent)) if cache]
+    return any(_copy_if(cache / "files" / "md5" / md5[:2] / md5[2:], md5, copy) for cache in caches)
 
 
 def _copy_if(source: Path, md5: str, copy: Path) -> bool:
@@ -271,5 +272,7 @@ def _copy_if(source: Path, md5: str, copy: Path) -> bool:
 @cache
 def _dvc_cache(folder: Path) -> Path | None:
     """DVC's cache by its own word: five places can set it. It takes half a second, and is asked for only once."""
+    if not folder.exists():
+        return None
     done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], cwd=folder, capture_output=True, text=True)
     return None if done.returncode else Path(done.stdout.strip())

@@ -13,9 +13,10 @@ import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
 
-from lab import tracker
+from lab import carrier, tracker
 from lab.carrier import JOURNAL_TAG, RUN_TAG, SILENT_END, Carrier, connect, explain
 from lab.environments import ROOT
+from lab.fixtures import Shell
 from lab.journal import journals, runs_of_chain
 from lab.params import CommonParams, read_params
 from lib.errors import InputError
@@ -289,6 +290,22 @@ def cached_plot(tmp_path: Path) -> Path:
     for command in (["init", "--quiet", "--no-scm"], ["add", "--quiet", "plot.svg"]):
         subprocess.run([sys.executable, "-m", "dvc", *command], cwd=tmp_path, check=True)
     return plot
+
+
+def test_on_a_runner_the_journals_lie_outside_of_the_repository_that_has_the_cache(
+    record: Record, cached_plot: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = record(lambda run: run.log_artifact(cached_plot))
+    cached_plot.unlink()
+    repository = tmp_path / "runner" / "workspace"
+    repository.mkdir(parents=True)
+    shell("git init --quiet && dvc init --quiet", repository)
+    shutil.copy(ROOT / "params.yaml", repository)
+    (tmp_path / ".dvc" / "cache").rename(repository / ".dvc" / "cache")
+    shutil.rmtree(tmp_path / ".dvc")
+    monkeypatch.setattr(carrier, "ROOT", repository)
+    carry(journal)
+    assert artifact(found_runs()["train"], "plot.svg") == "<svg/>"
 
 
 def test_a_file_that_changed_since_comes_from_dvcs_cache(record: Record, cached_plot: Path) -> None:
