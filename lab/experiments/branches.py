@@ -61,7 +61,7 @@ def push_results(results: str, side_branch: str) -> str:
             logger.warning("%s", error)
             refusals[tip] += 1
         else:
-            return f"Results are on {branch}: `git pull && dvc pull`."
+            return f"Results are on {branch}: `git pull --rebase && dvc pull`."
     return push_aside(results, side_branch, f"{branch} moved {TRIES} times meanwhile")
 
 

@@ -32,7 +32,8 @@ def experiments(revision: str = "HEAD") -> list[Experiment]:
     trailers = FIELD.join(f"%(trailers:key={key},valueonly,separator=%x2C )" for key in KEYS)
     command = ["log", "--no-merges", "--date=format:%Y-%m-%d %H:%M", "--grep=^Code-Commit: "]
     printed = git(*command, f"--format=%ad{FIELD}{trailers}{COMMIT}", revision, "--")
-    return [Experiment(*entry.strip("\n").split(FIELD)) for entry in printed.split(COMMIT) if entry.strip()]
+    found = [Experiment(*entry.strip("\n").split(FIELD)) for entry in printed.split(COMMIT) if entry.strip()]
+    return [one for one in found if one.code]  # a squashed commit quotes trailers, and has none
 
 
 def print_experiments(revision: str) -> None:

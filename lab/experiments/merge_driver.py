@@ -36,9 +36,15 @@ def install() -> None:
 
 def merge_files(base: Path, ours: Path, theirs: Path) -> None:
     """Merge three dvc.locks into the file `ours`. Raises InputError when one of them is none."""
-    records = [read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs)]
-    merged = write_records(merge_records(*records))
-    ours.write_text(merged, encoding="utf-8")
+    before, here, there = (read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs))
+    # In a rebase, Git calls the upstream ours, and theirs what the person has committed.
+    merged = merge_records(before, there, here) if is_rebasing() else merge_records(before, here, there)
+    ours.write_text(write_records(merged), encoding="utf-8")
+
+
+def is_rebasing() -> bool:
+    """Whether this is a merge within a rebase."""
+    return any(Path(git("rev-parse", "--git-path", folder)).exists() for folder in ("rebase-merge", "rebase-apply"))
 
 
 def main() -> None:

@@ -53,9 +53,9 @@ def test_by_stage_the_record_is_the_one_of_a_run_and_dvc_tells_what_changed(
     lab: Path, shell: Shell, combine: str
 ) -> None:
     shell(INSTALL, lab)
-    records = [shell(f"git show {branch}:dvc.lock", lab).stdout for branch in ("main", "lr")]
+    own = shell("git show main:dvc.lock", lab).stdout
     shell(f"git {combine}", lab)
-    assert (lab / "dvc.lock").read_text(encoding="utf-8") in records
+    assert (lab / "dvc.lock").read_text(encoding="utf-8") == own
     assert "train:" in shell("dvc status", lab).stdout
     assert "Running stage 'train'" in shell("dvc repro", lab).stdout
 
