@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-.PHONY: run test ui lock setup repository FORCE sandbox sandbox-down
+.PHONY: run test ui lock setup repository FORCE hooks sandbox sandbox-down
 
 run: repository setup    ## train, compare and judge every model
 	@python -m lab run
@@ -36,6 +36,10 @@ repository:
 	@test -x .venv/bin/python || $(PYTHON) -m venv --clear "$$(readlink -f .venv)"
 	@cmp -s Pipfile.lock $@ || "$$(readlink -f .venv)/bin/python" -m pip install --quiet "$(UV)"
 	@cmp -s Pipfile.lock $@ || .venv/bin/python -m lab.environments --root
-	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/pre-commit install >/dev/null
-	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || .venv/bin/python -m lab.experiments.merge_driver --install
+	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || $(MAKE) --no-print-directory hooks
 	@cp Pipfile.lock $@
+
+# What Git calls in this clone.
+hooks:
+	@.venv/bin/python -m lab.experiments.merge_driver --install
+	@.venv/bin/pre-commit install >/dev/null

@@ -29,7 +29,7 @@ Next, for example:
   [bold]git commit --all --message "Learn faster" && git push[/]
   [bold]git tag run-example-1 && git push origin run-example-1[/]
   [bold]python -m runtimes.sandbox watch[/]                      until the run ends
-  [bold]git pull && dvc pull[/]                                  its results
+  [bold]git pull --rebase && dvc pull[/]                         its results
   [bold]python -m runtimes.sandbox rerun run-example-1[/]        as GitHub's "Re-run jobs"
   [bold]export MLFLOW_TRACKING_URI={mlflow}[/]    for what you run yourself
 

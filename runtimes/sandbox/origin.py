@@ -66,7 +66,7 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
     if git(clone, "status", "--porcelain"):
         git(clone, "commit", "--quiet", "--all", "--no-verify", "-m", "Connect the lab to its sandbox")
     push_data(clone, source)
-    command(clone, ".venv/bin/pre-commit", "install")
+    command(clone, "make", "hooks")
     git(clone, "push", "--quiet", "origin", "HEAD")
     dvc(clone, "pull", "--quiet", "--allow-missing")
 

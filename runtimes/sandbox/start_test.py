@@ -13,6 +13,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lab.environments import ROOT
+from lab.fixtures import Shell
 from lib.errors import InputError
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.services import SERVICES, check, need_free_port, stop_service
@@ -59,7 +60,7 @@ def ports(processes: list[psutil.Process]) -> set[tuple[str, int]]:
 
 
 def test_a_sandbox_over_the_remains_of_a_killed_start_answers_goes_down_and_comes_back(
-    folder: Path, new_lab: Callable[[], Path]
+    folder: Path, new_lab: Callable[[], Path], shell: Shell
 ) -> None:
     break_off(folder, signal.SIGKILL)
     remains = running(folder)
@@ -75,6 +76,7 @@ def test_a_sandbox_over_the_remains_of_a_killed_start_answers_goes_down_and_come
     before = set(running(folder))
     assert up(folder, source=lab) == sandbox
     assert set(running(folder)) == before
+    shell(".venv/bin/python -m lab doctor", sandbox.clone, MLFLOW_TRACKING_URI=sandbox.mlflow_url)
 
     (sandbox.clone / "notes.txt").write_text("work in progress")
     stop_service(sandbox, "s3")
