@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class GitHubRun(NamedTuple):
-    """A run: its number with its attempt, its page, the repository's page, and the tag that asked for it."""
+    """A run: its id with its attempt, its page, the repository's page, and the tag that asked for it."""
 
     name: str
     url: str

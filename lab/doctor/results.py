@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lab.doctor.check import Check, ok, problem, warning
+from lab.doctor.check import Check, ok, on_runner, problem, warning
 from lab.doctor.services import limit_waiting
 
 if TYPE_CHECKING:  # DVC takes half a second to import, which the checks do beside each other
@@ -19,6 +19,8 @@ def check_lock_file() -> Check:
 
     stages = pipeline_status()
     stale = [stage.stage for stage in stages if stage.verdict in ("runs", "may run")]
+    if stale and on_runner():
+        return ok("dvc.lock", f"this run is for {', '.join(stale)}: not that of this code, data and params yet")
     if stale:
         found = f"not that of this code, data and params: {', '.join(stale)}; `python -m lab status` tells why"
         return warning("dvc.lock", found, "`dvc repro`")

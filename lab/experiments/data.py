@@ -19,8 +19,11 @@ logger = logging.getLogger(__name__)
 def push_data(stages: list[str]) -> int:
     """Push what dvc.lock names; return how many files went.
 
-    Raises InputError when after some tries the remote still lacks a file that one of `stages` wrote.
+    Raises InputError when there is no remote, or after some tries it still lacks a file that one of `stages` wrote.
     """
+    with Repo() as repo:
+        if not repo.config["core"].get("remote"):
+            raise InputError(".dvc/config: there is no DVC remote to publish to; `python -m lab setup` connects one")
     try:
         pushed, lacking = _watched(stages)
     except RuntimeError as error:

@@ -53,6 +53,12 @@ def test_what_another_run_named_is_not_this_ones_to_push(project: Path) -> None:
     assert push_data([]) == 0
 
 
+def test_without_a_remote_nothing_is_tried(project: Path, shell: Shell) -> None:
+    shell("dvc remote remove share", project)
+    with pytest.raises(InputError, match="there is no DVC remote"):
+        push_data(["a"])
+
+
 def test_a_remote_that_takes_nothing_is_tried_again_and_then_told(project: Path) -> None:
     (project.parent / "remote").write_text("no folder")
     with pytest.raises(InputError, match=r"dvc push failed: .*run it again"):

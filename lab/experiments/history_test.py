@@ -69,7 +69,7 @@ def test_the_log_is_read_back_from_git(place: Place) -> None:
     assert (newer.tag, newer.ran, newer.failed) == ("run-example-2", "train (61 s), train (61 s)", "select (1 s)")
     assert (older.tag, older.code, older.ran, older.run) == ("run-example-1", RUN.code, "train (61 s)", RUN.url)
     assert experiments("run-example-1") == []
-    git("commit", "--quiet", "--allow-empty", "-m", f"Squashed\n\n{message(RUN, [RAN])}\nand more", "--cleanup=verbatim")
+    git("commit", "--quiet", "--allow-empty", "-m", f"Squashed\n\n{message(RUN, [RAN])}\nand more")
     assert experiments("HEAD") == [older]
 
 

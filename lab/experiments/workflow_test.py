@@ -63,7 +63,10 @@ def test_only_publishing_has_the_token() -> None:
 
 @pytest.mark.integration
 def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Path, shell: Shell) -> None:
-    step = {name: str(value) for name, value in STEPS["Publish"]["env"].items()} | {"GITHUB_TOKEN": "a-token"}
+    filled = {"github.token": "a-token", "github.server_url": "https://github.com"}
+    step = {name: str(value) for name, value in STEPS["Publish"]["env"].items()}
+    for key, value in filled.items():
+        step = {name: text.replace(f"${{{{ {key} }}}}", value) for name, text in step.items()}
     unset = "unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL"
     commit = "git commit --quiet --allow-empty -m results"
     shell("git init --quiet && git config user.useConfigOnly true", tmp_path)
