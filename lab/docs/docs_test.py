@@ -12,7 +12,7 @@ import pytest
 from lab.fixtures import ROOT, Shell
 
 DOCS = ROOT / "lab" / "docs"
-NAMES = ("comparing-versions", "pipeline", "processes", "setting-up", "testing", "tracking")
+NAMES = ("comparing-versions", "experiments", "pipeline", "processes", "sandbox", "setting-up", "testing", "tracking")
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket
