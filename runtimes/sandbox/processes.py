@@ -48,6 +48,14 @@ def running(folder: Path, *parts: str) -> list[psutil.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
+def stopped(process: psutil.Process) -> bool:
+    """Whether a process is held by SIGSTOP, and so does nothing."""
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def end(folder: Path, *parts: str, patience: float = PATIENCE_SECONDS) -> None:
     """End the processes of the sandbox in `folder`: of `parts`, or all; kill those that need more than `patience`."""
     deadline = time.monotonic() + patience
@@ -59,5 +67,6 @@ def end(folder: Path, *parts: str, patience: float = PATIENCE_SECONDS) -> None:
                     process.kill()
                 elif process not in told:
                     process.terminate()
+                    process.resume()  # a stopped one would not notice
         told.update(left)
         time.sleep(0.05)

@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from lab.environments import ROOT
 from lib.errors import InputError
 from runtimes.sandbox.environment import environment, tool
-from runtimes.sandbox.processes import end, running, start
+from runtimes.sandbox.processes import end, running, start, stopped
 from runtimes.sandbox.state import BUCKET, Sandbox
 
 SERVICES = ("s3", "mlflow", "runner")
@@ -99,20 +99,26 @@ def check(sandbox: Sandbox, service: str) -> None:
     """Raise NotReadyError when a service does not answer yet, RuntimeError when it has ended."""
     if not running(sandbox.folder, service):
         raise RuntimeError(f"{service} ended as soon as it was started\n{log_end(sandbox, service)}")
-    if service == "runner":
-        answers = WATCHING in log_end(sandbox, service)
-    else:
-        port, path = (sandbox.s3_port, "/") if service == "s3" else (sandbox.mlflow_port, "/health")
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", path)
-            answers = connection.getresponse().status < 500  # S3 asks for a key, which is an answer
-        except (OSError, HTTPException):
-            answers = False
-        finally:
-            connection.close()
-    if not answers:
+    if not answers(sandbox, service):
         raise NotReadyError(service)
+
+
+def answers(sandbox: Sandbox, service: str) -> bool:
+    """Whether a service is there and answers."""
+    processes = running(sandbox.folder, service)
+    if not processes or any(map(stopped, processes)):
+        return False
+    if service == "runner":
+        return (sandbox.logs / "runner.log").read_text(encoding="utf-8", errors="replace").startswith(WATCHING)
+    port, path = (sandbox.s3_port, "/") if service == "s3" else (sandbox.mlflow_port, "/health")
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 500  # S3 asks for a key, which is an answer
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def log_end(sandbox: Sandbox, service: str, lines: int = 15) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,14 @@ from lib.errors import InputError
 from runtimes.sandbox import origin, state
 from runtimes.sandbox.environment import TOOLS, tool
 from runtimes.sandbox.processes import end, running
-from runtimes.sandbox.services import SERVICES, need_free_port, start_service, stop_service, wait_until_ready
+from runtimes.sandbox.services import SERVICES, answers, need_free_port, start_service, stop_service, wait_until_ready
 from runtimes.sandbox.state import MLFLOW_PORT, S3_PORT, Sandbox
+
+MOMENT_SECONDS = 0.3  # for which a service that has just been told to end still answers
 
 
 def up(folder: Path, s3_port: int | None = None, mlflow_port: int | None = None, source: Path = ROOT) -> Sandbox:
-    """Start the sandbox in `folder`, or what of it is not running; make it first, from `source`, where there is none.
+    """Start the sandbox in `folder`, or what of it does not answer; make it first, from `source`, where there is none.
 
     Raises InputError when a tool is missing or a port is taken, RuntimeError when something does not start. Then,
     and when it is interrupted, no process is left that it started, and no folder that it made.
@@ -72,8 +75,12 @@ def make(sandbox: Sandbox, source: Path) -> Sandbox:
 
 
 def start_missing(sandbox: Sandbox) -> None:
-    """Start the services that are not running; end them again when one of them does not start."""
-    missing = [service for service in SERVICES if not running(sandbox.folder, service)]
+    """Start the services that do not answer, in the place of what is left of them; end them when one does not start."""
+    time.sleep(MOMENT_SECONDS)
+    missing = [service for service in SERVICES if not answers(sandbox, service)]
+    for service in missing:
+        if running(sandbox.folder, service):
+            stop_service(sandbox, service)
     need_ports(sandbox, *missing)
     try:
         for service in missing:

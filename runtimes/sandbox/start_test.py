@@ -16,7 +16,7 @@ from lab.environments import ROOT
 from lab.fixtures import Shell
 from lib.errors import InputError
 from runtimes.sandbox.processes import running
-from runtimes.sandbox.services import SERVICES, check, need_free_port, stop_service
+from runtimes.sandbox.services import SERVICES, answers, check, need_free_port, stop_service
 from runtimes.sandbox.start import down, up
 
 pytestmark = pytest.mark.integration
@@ -77,6 +77,20 @@ def test_a_sandbox_over_the_remains_of_a_killed_start_answers_goes_down_and_come
     assert up(folder, source=lab) == sandbox
     assert set(running(folder)) == before
     shell(".venv/bin/python -m lab doctor", sandbox.clone, MLFLOW_TRACKING_URI=sandbox.mlflow_url)
+
+    for mlflow in running(folder, "mlflow"):
+        mlflow.suspend()
+    for part in ("s3", "runner"):
+        [process] = running(folder, part)
+        process.send_signal(signal.SIGTERM if part == "s3" else signal.SIGSTOP)
+    up(folder)
+    assert not before & set(running(folder))
+    assert [service for service in SERVICES if not answers(sandbox, service)] == []
+    with (sandbox.logs / "runner.log").open("a") as log:
+        log.write("run-example: exit code 0\n" * 100)  # a runner that has long been at work is not a silent one
+    before = set(running(folder))
+    assert up(folder) == sandbox
+    assert set(running(folder)) == before
 
     (sandbox.clone / "notes.txt").write_text("work in progress")
     stop_service(sandbox, "s3")
