@@ -108,7 +108,9 @@ class Carrier:
         self._end({"run": ROOT_RUN, "time": last_word, "status": "FAILED", "reason": reason})
         self._runs_in_mlflow()
         if run := self.progress.runs.get(ROOT_RUN):
-            remember(self.journal.parent, told_run(self.journal)._replace(run_id=run, url=self._page(run)))
+            lacking = ", ".join(dict.fromkeys(what for run in self.progress.incomplete.values() for what in run))
+            told = told_run(self.journal)._replace(run_id=run, url=self._page(run), lacking=lacking)
+            remember(self.journal.parent, told)
         if self.progress.refused:
             set_aside(self.journal, self.progress.incomplete)
         else:

@@ -103,6 +103,7 @@ class TrackedRun(NamedTuple):
     url: str = ""
     status: str = ""  # MLflow's word: RUNNING, FINISHED, FAILED or KILLED; unknown of runs that an older lab carried
     seconds: float | None = None  # from the process's start to its end
+    lacking: str = ""  # what MLflow has not got of it and never will
 
 
 def remember(folder: Path, run: TrackedRun) -> None:

@@ -7,7 +7,7 @@ Of what a stage should have made and did not, nothing is shown: the files that l
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +17,14 @@ from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from dvc_render import ImageRenderer
 
+from lab.doctor.services import limit_waiting
 from lab.experiments.git import GitError, git
 from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, stage_reports
 from lab.experiments.results_commit import records_of
 from lab.github import github_run
-from lab.journal import JOURNALS
+from lab.journal import JOURNALS, TrackedRun, all_runs
 from lab.stages import duration, in_order, project, upstream_of
 from lab.summary import RESULTS
 from lib.errors import InputError
@@ -36,6 +37,14 @@ METRICS_FILE = (RESULTS / "metrics.json").as_posix()
 Numbers = dict[str, float]
 
 
+class Publication(NamedTuple):
+    """What came of publishing, as Markdown; whether it failed; and which runs MLflow has not got yet, and why."""
+
+    where: str
+    failed: bool = False
+    pending: Sequence[tuple[str, str]] = ()
+
+
 class Row(NamedTuple):
     """Where numbers stand: a metrics file, and the part of it that holds them."""
 
@@ -43,28 +52,33 @@ class Row(NamedTuple):
     part: str
 
 
-def job_summary(chain: str, rev: str = "HEAD", journals: Path = JOURNALS) -> str:
+def job_summary(
+    chain: str, rev: str = "HEAD", journals: Path = JOURNALS, publication: Publication | None = None
+) -> str:
     """The results that are here, as those of the pipeline execution `chain`, beside those that `rev` recorded.
 
     Raises InputError when dvc.yaml is wrong.
     """
     stages = stage_reports(chain, journals)
     with project() as repo:
+        limit_waiting(repo)  # for what the cache lacks of the results before
         outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
         missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
         here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
         first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
         plots, images = read_plots(repo, missing)
     goals = read_goals() if GOALS_FILE.exists() else []
+    unpublished = " **Not published**." if publication and publication.failed else ""
     sections = [
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
-        verdict(stages, here, before, goals, missing),
+        verdict(stages, here, before, goals, missing) + unpublished,
         metrics_section(here, before, rev, changed_inputs(rev, first)),
         goals_section(goals, missing),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
         stages_section(stages),
         links_section(),
+        publication_section(publication, [run for run in all_runs(journals) if run.chain == chain]),
     ]
     return shortened([section for section in sections if section], MOST_BYTES)
 
@@ -237,6 +251,19 @@ def links_section() -> str:
         return ""
     commit = git("rev-parse", "HEAD")
     return f"{link('This run', run.url)} of {link(commit[:7], f'{run.repository_url}/commit/{commit}')}"
+
+
+def publication_section(publication: Publication | None, runs: list[TrackedRun]) -> str:
+    """Where the results went, or why nowhere; and what MLflow has not got of them."""
+    said = [publication.where] if publication else []
+    said += [
+        f"Not in MLflow yet, the next run sends it: {code(process)}: {plain(reason)}"
+        for process, reason in dict.fromkeys(publication.pending if publication else ())
+    ]
+    said += [
+        f"MLflow has not got all of {code(run.stage)}: it lacks {plain(run.lacking)}" for run in runs if run.lacking
+    ]
+    return "### Publication\n\n" + "\n".join(f"- {line}" for line in said) if said else ""
 
 
 def shortened(sections: list[str], most: int) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from lab.experiments.branches import RESULTS_BRANCHES, push_results
 from lab.experiments.data import push_data
 from lab.experiments.git import git
-from lab.experiments.job_summary import job_summary
+from lab.experiments.job_summary import Publication, job_summary
+from lab.experiments.markdown import plain
 from lab.experiments.message import Execution, message
 from lab.experiments.records import DVC_LOCK, read_records
 from lab.experiments.report import newest_chain, stage_reports
@@ -19,6 +20,7 @@ from lab.experiments.results_commit import commit_results, records_of, refuse_un
 from lab.github import github_run
 from lab.run_process import CHAIN_VARIABLE
 from lab.tracker import deliver
+from lib.errors import InputError
 
 DELIVERY_SECONDS = 60.0
 
@@ -26,21 +28,34 @@ DELIVERY_SECONDS = 60.0
 def publish(tag: str) -> None:
     """Publish the results that are here as those of `tag`, and print where they are.
 
-    Raises InputError or GitError when the DVC remote or the Git remote can't take them.
+    Raises InputError when the DVC remote or the Git remote can't take them.
     """
     code = git("rev-parse", "HEAD")
     refuse_uncommitted(code)
     chain = os.environ.get(CHAIN_VARIABLE) or newest_chain()
+    pending: list[tuple[str, str]] = []
+    publication = Publication("**Not published**: publishing broke off", failed=True)
     try:
         print(f"Pushed {push_data(new_records(code))} files to the DVC remote.")
         for journal, reason in deliver(DELIVERY_SECONDS):
             print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
+            pending.append((journal.stem.partition("-")[2], reason))
         run = execution(tag, code, chain)
         results = commit_results(code, message(run, stage_reports(chain)))
         side_branch = f"{RESULTS_BRANCHES}{tag}-{run.name}"
-        print(push_results(results, side_branch) if results else "Nothing new: the commit has these results already.")
+        where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
+        print(where)
+        publication = Publication(where, pending=pending)
+    except (InputError, RuntimeError) as error:
+        publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
+        raise InputError(f"{error}; {again(tag)}") from error
     finally:
-        show(job_summary(chain, code))
+        show(job_summary(chain, code, publication=publication))
+
+
+def again(tag: str) -> str:
+    """How to go on where publishing failed."""
+    return f"{'*Re-run jobs*' if github_run() else f'`python -m lab publish {tag}`'} goes on from there"
 
 
 def new_records(code: str) -> list[str]:
