@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -30,12 +30,14 @@ RUN_TAGS = "run-*"
 ENVIRONMENT = "experiments"
 # By GitHub's numbers: those who administer and those who maintain the repository.
 MAY_PUSH_RUN_TAGS = (5, 2)
+RULESET = "Who may run experiments"
+DOCTOR = "python -m lab doctor"
 
 Section = dict[str, Any]
 
 
 class Answers(NamedTuple):
-    """What setup has to know. None is an answer not given yet; an empty endpoint is Amazon's own."""
+    """What setup has to know. None is an answer not given yet; an empty URL of MLflow is none."""
 
     name: str | None = None
     s3_endpoint: str | None = None
@@ -45,6 +47,14 @@ class Answers(NamedTuple):
     mlflow_url: str | None = None
 
 
+QUESTIONS = {
+    "name": "Name of the project",
+    "s3_endpoint": f"URL of the S3 server ({AMAZON}: Amazon's own)",
+    "bucket": "Bucket",
+    "mlflow_url": "URL of the MLflow server",
+}
+
+
 def set_up(given: Answers) -> None:
     """Complete the answers, write them, and print what remains to be typed.
 
@@ -52,16 +62,24 @@ def set_up(given: Answers) -> None:
     """
     config = open_config()
     present = present_answers(config)
-    answers = check(ask(given, present) if sys.stdin.isatty() else merge(given, present))
+    given = check(given)
+    key_alone = is_key_alone(given) and present.bucket is not None
+    asked = ask(given, present, () if key_alone else tuple(QUESTIONS)) if sys.stdin.isatty() else given
+    answers = check(merge(asked, present))
+    if bool(answers.access_key_id) != bool(answers.secret_access_key):
+        raise InputError(f"give both {option('access_key_id')} and {option('secret_access_key')}, or neither")
     params = named_params(PARAMS_FILE, answers.name or "")
-    remote = {"url": f"s3://{answers.bucket}/dvc", "endpointurl": answers.s3_endpoint}
+    remote = {"url": f"s3://{answers.bucket}/dvc", "endpointurl": own_endpoint(answers)}
     key = {"access_key_id": answers.access_key_id, "secret_access_key": answers.secret_access_key}
-    write_params(PARAMS_FILE, params)
-    write_remote(config, "repo", remote)
+    changed = {
+        "project.name to params.yaml": write_params(PARAMS_FILE, params),
+        f"the remote {REMOTE} to .dvc/config": write_remote(config, "repo", remote),
+    }
     if answers.access_key_id:
-        write_remote(config, "local", key)
+        changed["the key to .dvc/config.local, which Git ignores"] = write_remote(config, "local", key)
         Path(config.files["local"]).chmod(0o600)
-    print_next_steps(answers)
+    print_written([place for place, is_changed in changed.items() if is_changed])
+    print_blocks([("See whether the services answer:", DOCTOR)] if key_alone else next_steps(answers))
 
 
 def open_config() -> Config:
@@ -76,68 +94,88 @@ def present_answers(config: Config) -> Answers:
     """What has been answered before; no secret."""
     project = read_yaml(PARAMS_FILE).get("project") or {}
     remote = config.get("remote", {}).get(REMOTE, {})
-    mlflow_url = os.environ.get("MLFLOW_TRACKING_URI", "")
+    try:
+        mlflow_url = check_answer("mlflow_url", os.environ.get("MLFLOW_TRACKING_URI", ""))
+    except InputError:  # a database, or a URL with a password
+        mlflow_url = ""
     return Answers(
         name=project.get("name"),
-        s3_endpoint=remote.get("endpointurl", "") if remote else None,
+        s3_endpoint=remote.get("endpointurl", AMAZON) if remote else None,
         bucket=urlsplit(remote.get("url", "")).netloc or None,
-        mlflow_url=mlflow_url if mlflow_url.startswith("http") else None,
+        mlflow_url=mlflow_url,
     )
+
+
+def is_key_alone(given: Answers) -> bool:
+    """Whether the key is given and nothing else, as by someone whose lab is connected."""
+    fields = {field for field, answer in given._asdict().items() if answer is not None}
+    return bool(fields) and fields <= {"access_key_id", "secret_access_key"}
 
 
 def merge(given: Answers, present: Answers) -> Answers:
     """What is given, else what is present. Raises InputError naming the options that are missing."""
     merged = Answers(*(new if new is not None else old for new, old in zip(given, present, strict=True)))
-    merged = merged._replace(s3_endpoint=merged.s3_endpoint or "")
-    needed = ("name", "bucket", "mlflow_url")
-    if missing := [option(field) for field in needed if not getattr(merged, field)]:
+    needed = {"name": "", "s3_endpoint": f" ({AMAZON}: Amazon's own)", "bucket": ""}
+    if missing := [option(field) + hint for field, hint in needed.items() if not getattr(merged, field)]:
         raise InputError(f"missing: {', '.join(missing)}; give them, or answer the questions in a terminal")
     return merged
 
 
-def ask(given: Answers, present: Answers) -> Answers:
-    """Ask for what is not given, with what is present as the default."""
-
-    def answer(field: str, question: str, default: str | None) -> str:
-        value = getattr(given, field)
-        return str(typer.prompt(question, default=default) if value is None else value)
-
-    endpoint = AMAZON if present.s3_endpoint == "" else present.s3_endpoint
-    answers = Answers(
-        name=answer("name", "Name of the project", present.name),
-        s3_endpoint=answer("s3_endpoint", f"URL of the S3 server ({AMAZON}: Amazon's own)", endpoint),
-        bucket=answer("bucket", "Bucket", present.bucket),
-        access_key_id=given.access_key_id,
-        secret_access_key=given.secret_access_key,
-        mlflow_url=answer("mlflow_url", "URL of the MLflow server", present.mlflow_url),
-    )
+def ask(given: Answers, present: Answers, fields: tuple[str, ...]) -> Answers:
+    """Ask for `fields` and the key, where not given, with what is present as the default."""
+    answers = given
+    for field in fields:
+        if getattr(given, field) is None:
+            default = getattr(present, field) or ""
+            none = " (empty: none)" if field == "mlflow_url" and not default else ""
+            answers = answers._replace(**{field: prompt(field, QUESTIONS[field] + none, default)})
     if given.access_key_id is None:
-        keep = "Access key (empty: as it is)"
-        answers = answers._replace(access_key_id=typer.prompt(keep, default="", show_default=False))
+        answers = answers._replace(access_key_id=prompt("access_key_id", "Access key (empty: as it is)"))
     if answers.access_key_id and given.secret_access_key is None:
         answers = answers._replace(secret_access_key=typer.prompt("Its secret", hide_input=True))
     return answers
 
 
+def prompt(field: str, question: str, default: str = "") -> str:
+    """Ask for one answer until it is right."""
+
+    def checked(answer: str) -> str:
+        try:
+            return check_answer(field, answer)
+        except InputError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return str(typer.prompt(question, default=default, show_default=bool(default), value_proc=checked))
+
+
 def check(answers: Answers) -> Answers:
-    """The answers, in the one form that is written. Raises InputError for a wrong one."""
-    endpoint = (answers.s3_endpoint or "").strip().rstrip("/")
-    endpoint = "" if endpoint == AMAZON else check_url("s3_endpoint", endpoint) if endpoint else ""
-    bucket = (answers.bucket or "").strip()
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-        allowed = "the bare name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens, no s3:// and no /"
-        raise InputError(f"{option('bucket')} is {bucket!r}; give {allowed}")
-    if bool(answers.access_key_id) != bool(answers.secret_access_key):
-        raise InputError(f"give both {option('access_key_id')} and {option('secret_access_key')}, or neither")
-    return answers._replace(
-        name=(answers.name or "").strip(),
-        s3_endpoint=endpoint,
-        bucket=bucket,
-        mlflow_url=check_url("mlflow_url", (answers.mlflow_url or "").strip().rstrip("/")),
-    )
+    """The answers given, in the one form that is written. Raises InputError for a wrong one."""
+    given = answers._asdict().items()
+    return Answers(**{field: check_answer(field, answer) for field, answer in given if answer is not None})
 
 
-def check_url(field: str, url: str) -> str:
+def check_answer(field: str, answer: str) -> str:
+    """One answer, in the form that is written. Raises InputError when it is wrong."""
+    answer = answer.strip()
+    match field:
+        case "name":
+            named_params(PARAMS_FILE, answer)
+        case "bucket" if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", answer):
+            allowed = "a bare name of 3 to 63 lowercase letters, digits, dots and hyphens, no s3:// and no /"
+            raise InputError(f"{option(field)} is {answer!r}; give {allowed}")
+        case "s3_endpoint" if answer != AMAZON:
+            return check_url(field, answer.rstrip("/"), f", or {AMAZON} for Amazon's own")
+        case "mlflow_url" if answer:
+            return check_url(field, answer.rstrip("/"))
+    return answer
+
+
+def own_endpoint(answers: Answers) -> str | None:
+    """The S3 server's URL, unless it is Amazon's own, which needs none."""
+    return None if answers.s3_endpoint == AMAZON else answers.s3_endpoint
+
+
+def check_url(field: str, url: str, other: str = "") -> str:
     """The URL, which must be one of HTTP, and name no user: it is committed, or shown. Raises InputError."""
     try:
         parts = urlsplit(url)
@@ -145,7 +183,7 @@ def check_url(field: str, url: str) -> str:
     except ValueError:  # no port
         well = False
     if not well or parts.query or parts.fragment:
-        raise InputError(f"{option(field)} is {url!r}; give a URL such as https://server.example.com:9000")
+        raise InputError(f"{option(field)} is {url!r}; give a URL such as https://server.example.com:9000{other}")
     if parts.username or parts.password:
         raise InputError(f"{option(field)} holds a user or a password, and is not kept secret; leave them out")
     return url
@@ -183,15 +221,17 @@ def _value(node: Any, *keys: str) -> Any:
     return node
 
 
-def write_params(path: Path, text: str) -> None:
-    """Write params.yaml, if that changes it."""
-    if path.read_bytes() != text.encode():
-        with replacing(path) as beside:
-            beside.write_bytes(text.encode())
+def write_params(path: Path, text: str) -> bool:
+    """Write params.yaml, if that changes it; return whether it does."""
+    if path.read_bytes() == text.encode():
+        return False
+    with replacing(path) as beside:
+        beside.write_bytes(text.encode())
+    return True
 
 
-def write_remote(config: Config, level: str, settings: Section) -> None:
-    """Write settings of the remote, if that changes them; a None or empty one is taken out."""
+def write_remote(config: Config, level: str, settings: Section) -> bool:
+    """Write settings of the remote, if that changes them; return whether it does. A None or empty one is taken out."""
 
     def changed(section: Section) -> Section:
         remote = section.get("remote", {}).get(REMOTE, {})
@@ -201,42 +241,57 @@ def write_remote(config: Config, level: str, settings: Section) -> None:
 
     before = config.load_one(level)
     after = changed(before)
-    if before != after:
-        with config.edit(level) as section:
-            section.clear()
-            section.update(after)
+    if before == after:
+        return False
+    with config.edit(level) as section:
+        section.clear()
+        section.update(after)
+    return True
+
+
+def next_steps(answers: Answers) -> Iterator[tuple[str, str]]:
+    """What remains to be done, and the commands that do it."""
+    export = f"export MLFLOW_TRACKING_URI={shlex.quote(answers.mlflow_url)}\n" if answers.mlflow_url else ""
+    yield (
+        "Commit it, unless you have, and see whether the services answer:",
+        f"git add .dvc/config params.yaml && git commit -m 'Connect the lab to its services'\n{export}{DOCTOR}",
+    )
+    for purpose, commands in github_commands(answers):
+        yield f"On GitHub: {purpose}:", commands
 
 
 def github_commands(answers: Answers) -> Iterator[tuple[str, str]]:
-    """What each of GitHub's settings is for, and the commands of `gh` that make it. None of them holds a secret."""
+    """What each of GitHub's settings is for, and the commands of `gh` that make it: one that asks is alone.
+
+    None of them holds a secret, and a second time they change nothing.
+    """
     environment = f"repos/{{owner}}/{{repo}}/environments/{ENVIRONMENT}"
+    policies = f"'{environment}/deployment-branch-policies'"
+    rulesets = "'repos/{owner}/{repo}/rulesets'"
     policy = "deployment_branch_policy"
     yield (
         f"the environment that holds the secrets, for {RUN_TAGS} tags alone",
         f"gh api --method PUT '{environment}' \\\n"
         f"  -F '{policy}[protected_branches]=false' -F '{policy}[custom_branch_policies]=true'\n"
-        f"gh api --method POST '{environment}/deployment-branch-policies' -f 'name={RUN_TAGS}' -f type=tag",
+        f"gh api {policies} --jq '.branch_policies[] | .type + \" \" + .name' | grep -qxF 'tag {RUN_TAGS}' ||\n"
+        f"  gh api --method POST {policies} -f 'name={RUN_TAGS}' -f type=tag",
     )
+    for part, secret in (("access key", "MINIO_ACCESS_KEY_ID"), ("secret of that key", "MINIO_SECRET_ACCESS_KEY")):
+        yield f"the runner's {part}, which it asks for", f"gh secret set {secret} --env {ENVIRONMENT}"
+    variables = {"MLFLOW_TRACKING_URI": answers.mlflow_url, "AWS_ENDPOINT_URL": own_endpoint(answers)}
+    if commands := [f"gh variable set {name} --body {shlex.quote(url)}" for name, url in variables.items() if url]:
+        yield "where the services are", "\n".join(commands)
     yield (
-        "the key of the S3 server; each asks for its value",
-        f"gh secret set MINIO_ACCESS_KEY_ID --env {ENVIRONMENT}\n"
-        f"gh secret set MINIO_SECRET_ACCESS_KEY --env {ENVIRONMENT}",
-    )
-    variables = {"MLFLOW_TRACKING_URI": answers.mlflow_url, "AWS_ENDPOINT_URL": answers.s3_endpoint}
-    yield (
-        "where the services are",
-        "\n".join(f"gh variable set {name} --body {shlex.quote(url)}" for name, url in variables.items() if url),
-    )
-    yield (
-        f"who may push {RUN_TAGS} tags, and so run code on the runner: maintainers and administrators",
-        f"gh api --method POST 'repos/{{owner}}/{{repo}}/rulesets' --input - <<'END'\n{json.dumps(ruleset())}\nEND",
+        f"the rule that maintainers and administrators alone push {RUN_TAGS} tags, and so run code on the runner",
+        f"gh api {rulesets} --jq '.[].name' | grep -qxF '{RULESET}' ||\n"
+        f"  gh api --method POST {rulesets} --input - <<'END'\n{json.dumps(ruleset())}\nEND",
     )
 
 
 def ruleset() -> Section:
     """The ruleset on tags, as GitHub's API takes it."""
     return {
-        "name": "Who may run experiments",
+        "name": RULESET,
         "target": "tag",
         "enforcement": "active",
         "conditions": {"ref_name": {"include": [f"refs/tags/{RUN_TAGS}"], "exclude": []}},
@@ -247,21 +302,13 @@ def ruleset() -> Section:
     }
 
 
-def print_next_steps(answers: Answers) -> None:
-    """Print what was written, and the commands that remain, to be copied as they are."""
+def print_written(written: list[str]) -> None:
+    """Print what was written."""
+    print("Written: " + ", ".join(written) if written else "Nothing was written: all of it is set already")
+
+
+def print_blocks(blocks: Iterable[tuple[str, str]]) -> None:
+    """Print commands below what they are for, to be copied block by block: not every shell takes comments."""
     console = Console(soft_wrap=True, highlight=False, emoji=False)
-
-    def print_comment(text: str) -> None:
-        console.print(f"[dim]# {escape(text)}[/]")
-
-    print_comment(f"Written: project.name to params.yaml, remote {REMOTE} to .dvc/config")
-    if answers.access_key_id:
-        print_comment("Written: its key to .dvc/config.local, which Git ignores")
-    print_comment("Commit it, and see whether the services answer:")
-    console.print("git add .dvc/config params.yaml && git commit -m 'Connect the lab to its services'")
-    console.print(escape(f"export MLFLOW_TRACKING_URI={shlex.quote(answers.mlflow_url or '')}"))
-    console.print("python -m lab doctor")
-    print_comment("On GitHub, once, with its command line (https://cli.github.com):")
-    for purpose, commands in github_commands(answers):
-        print_comment(purpose)
-        console.print(escape(commands))
+    for purpose, commands in blocks:
+        console.print(f"\n[dim]{escape(purpose)}[/]\n\n{escape(commands)}")
