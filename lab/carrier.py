@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 
 from lab.environments import ROOT
 from lab.journal import (
+    SILENT_END,
     Progress,
     load_progress,
     read_events,
@@ -38,7 +39,6 @@ from lib.tracking import ROOT_RUN, md5_of
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
-SILENT_END = "the process ended without a word: killed, or the machine ran out of memory or power"
 # What MLflow, and a proxy before it, answer to that which they will not take at any later time either.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 HTTP_REFUSALS = {400, 413, 422}

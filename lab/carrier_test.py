@@ -14,10 +14,10 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
 
 from lab import carrier, tracker
-from lab.carrier import JOURNAL_TAG, RUN_TAG, SILENT_END, Carrier, connect, explain
+from lab.carrier import JOURNAL_TAG, RUN_TAG, Carrier, connect, explain
 from lab.environments import ROOT
 from lab.fixtures import Shell
-from lab.journal import journals, runs_of_chain
+from lab.journal import SILENT_END, journals, runs_of_chain
 from lab.params import CommonParams, read_params
 from lib.errors import InputError
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
@@ -325,6 +325,7 @@ def test_a_file_whose_bytes_are_gone_is_named_and_no_other_bytes_take_its_place(
     run = found_runs()["train"]
     assert mlflow.MlflowClient().list_artifacts(run.info.run_id) == []
     assert "plot.svg: " in run.data.tags["lab.incomplete"]
+    assert [run.lacking for run in runs_of_chain("c1", journal.parent)] == ["plot.svg"]
     assert run.info.status == "FINISHED"
 
 

@@ -15,6 +15,7 @@ from lib.files import read_json, write_json
 
 JOURNALS = Path(os.environ.get("LAB_JOURNALS") or ROOT / ".lab" / "journals")
 CHUNK_BYTES = 1 << 20
+SILENT_END = "the process ended without a word: killed, or the machine ran out of memory or power"
 
 
 @dataclass
@@ -103,6 +104,7 @@ class TrackedRun(NamedTuple):
     url: str = ""
     status: str = ""  # MLflow's word: RUNNING, FINISHED, FAILED or KILLED; unknown of runs that an older lab carried
     seconds: float | None = None  # from the process's start to its end
+    reason: str = ""  # why it failed
     lacking: str = ""  # what MLflow has not got of it and never will
 
 
@@ -113,10 +115,8 @@ def remember(folder: Path, run: TrackedRun) -> None:
 
 
 def runs_of_chain(chain: str, folder: Path = JOURNALS) -> list[TrackedRun]:
-    """The runs of one pipeline execution, as far as they are in MLflow to their end."""
-    runs = [run for run in _carried(folder) if run.chain == chain]
-    # By id: a tracker that was killed after it noted a run has noted it twice.
-    return list({run.run_id: run for run in runs}.values())
+    """The runs of one pipeline execution that this machine knows of, in the order of `all_runs`."""
+    return [run for run in all_runs(folder) if run.chain == chain]
 
 
 def all_runs(folder: Path = JOURNALS) -> list[TrackedRun]:
@@ -146,10 +146,10 @@ def told_run(journal: Path) -> TrackedRun:
     except ValueError:
         last = {}
     if last.get("event") == "end" and last["run"] == start["run"]:
-        status, end = last["status"], last["time"]
-    else:  # without a word
-        status, end = "FAILED", journal.stat().st_mtime * 1000
-    return run._replace(status=status, seconds=round((end - start["time"]) / 1000, 1))
+        status, end, reason = last["status"], last["time"], last.get("reason", "")
+    else:
+        status, end, reason = "FAILED", journal.stat().st_mtime * 1000, SILENT_END
+    return run._replace(status=status, seconds=round((end - start["time"]) / 1000, 1), reason=reason)
 
 
 def last_seconds(folder: Path = JOURNALS) -> dict[str, float]:
@@ -168,7 +168,8 @@ def _carried(folder: Path) -> list[TrackedRun]:
         with suppress(ValueError):  # half a line, from a full disk
             known = json.loads(line)  # the folder may be shared with a lab of another commit
             runs.append(TrackedRun(**{name: value for name, value in known.items() if name in TrackedRun._fields}))
-    return runs
+    # By id: a tracker that was killed after it noted a run has noted it twice.
+    return list({run.run_id: run for run in runs}.values())
 
 
 def _progress_file(journal: Path) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from lab import journal as journals_on_disk
 from lab.journal import (
+    SILENT_END,
     Progress,
     TrackedRun,
     all_runs,
@@ -107,9 +108,11 @@ def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> 
     for run in (train, other, train):
         remember(tmp_path, run)
     assert runs_of_chain("c1", tmp_path) == [train]
+    write_journal(tmp_path, "100-select", end("FINISHED", 1_003_000))
+    assert [run.stage for run in runs_of_chain("c1", tmp_path)] == ["train", "select"]
 
 
-def test_a_chain_that_was_never_carried_has_no_runs(tmp_path: Path) -> None:
+def test_a_chain_that_nobody_knows_has_no_runs(tmp_path: Path) -> None:
     assert runs_of_chain("c1", tmp_path) == []
 
 
@@ -127,7 +130,12 @@ def test_a_process_that_ended_without_a_word_failed_at_its_last_one(tmp_path: Pa
     with journal.open("a") as file:
         file.write(tail)
     os.utime(journal, (1003, 1003))
-    assert told_run(journal) == TrackedRun("train", "c1", status="FAILED", seconds=3.0)
+    assert told_run(journal) == TrackedRun("train", "c1", status="FAILED", seconds=3.0, reason=SILENT_END)
+
+
+def test_a_journal_tells_why_its_process_failed(tmp_path: Path) -> None:
+    failed = end("FAILED", 1_002_000) | {"reason": "ValueError: boom"}
+    assert told_run(write_journal(tmp_path, "100-train", failed)).reason == "ValueError: boom"
 
 
 def test_a_running_process_has_taken_no_time_yet(tmp_path: Path) -> None:

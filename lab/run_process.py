@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lab.environments import PROCESSES, ROOT, process_python
 from lab.github import github_run
-from lab.journal import JOURNALS, all_runs
+from lab.journal import JOURNALS, runs_of_chain
 from lab.tracker import start_tracker
 from lab.urls import without_credentials
 from lib.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
@@ -52,7 +52,7 @@ def chain_id() -> str:
 
 def processes_of(chain: str) -> list[str]:
     """The processes that have run in one pipeline execution, whether MLflow has them already or not."""
-    return list(dict.fromkeys(run.stage for run in all_runs() if run.chain == chain))
+    return list(dict.fromkeys(run.stage for run in runs_of_chain(chain)))
 
 
 def git_state() -> dict[str, str]:

@@ -24,7 +24,7 @@ from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, stage_reports
 from lab.experiments.results_commit import records_of
 from lab.github import github_run
-from lab.journal import JOURNALS, TrackedRun, all_runs
+from lab.journal import JOURNALS, TrackedRun, runs_of_chain
 from lab.stages import duration, in_order, project, upstream_of
 from lab.summary import RESULTS
 from lib.errors import InputError
@@ -78,7 +78,7 @@ def job_summary(
         images_section(images, outs, stages),
         stages_section(stages),
         links_section(),
-        publication_section(publication, [run for run in all_runs(journals) if run.chain == chain]),
+        publication_section(publication, runs_of_chain(chain, journals)),
     ]
     return shortened([section for section in sections if section], MOST_BYTES)
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from dvc.stage import PipelineStage
 
-from lab.journal import JOURNALS, TrackedRun, all_runs
+from lab.journal import JOURNALS, TrackedRun, all_runs, runs_of_chain
 from lab.stages import in_order, process_of, project, upstream_of
 
 Outcome = Literal["ran", "from cache", "failed", "not run"]
@@ -18,6 +18,7 @@ class StageReport(NamedTuple):
     outcome: Outcome
     seconds: float | None
     url: str
+    reason: str = ""  # why it failed, in its process's words
 
 
 def stage_reports(chain: str, folder: Path = JOURNALS) -> list[StageReport]:
@@ -25,7 +26,8 @@ def stage_reports(chain: str, folder: Path = JOURNALS) -> list[StageReport]:
 
     Raises InputError when dvc.yaml is wrong.
     """
-    begun = {run.stage: run for run in sorted(_runs(chain, folder), key=lambda run: run.status in ("", "FINISHED"))}
+    runs = sorted(runs_of_chain(chain, folder), key=lambda run: run.status in ("", "FINISHED"))
+    begun = {run.stage: run for run in runs}
     reports = []
     with project() as repo:
         current: set[PipelineStage] = set()
@@ -48,11 +50,9 @@ def newest_chain(folder: Path = JOURNALS) -> str:
     return next((run.chain for run in reversed(all_runs(folder))), "")
 
 
-def _runs(chain: str, folder: Path) -> list[TrackedRun]:
-    return [run for run in all_runs(folder) if run.chain == chain]
-
-
 def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:
     if run is None:
         return StageReport(stage, "from cache" if current else "not run", None, "")
-    return StageReport(stage, "ran" if current else "failed", run.seconds, run.url)
+    if current:
+        return StageReport(stage, "ran", run.seconds, run.url)
+    return StageReport(stage, "failed", run.seconds, run.url, run.reason)

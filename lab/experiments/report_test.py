@@ -76,8 +76,10 @@ def test_a_stage_that_failed_and_those_after_it_are_not_done() -> None:
     Path("dvc.yaml").write_text(DVC_YAML.replace("cp x a", "false"))
     with pytest.raises(ReproductionError):
         reproduce()
-    ran("train_a", status="FAILED")
+    run = TrackedRun("train_a", "c1", "r", "http://u", "FAILED", 1.0, reason="ValueError: boom")
+    remember(Path("journals"), run)
     assert outcomes() == {"x_prepare": "from cache", "train_b": "from cache", "train_a": "failed", "say": "not run"}
+    assert [report.reason for report in stage_reports("c1", Path("journals"))] == ["", "", "ValueError: boom", ""]
 
 
 def test_what_stands_on_a_failed_stage_is_not_current_though_its_own_record_is() -> None:
