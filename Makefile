@@ -18,7 +18,9 @@ sandbox: setup  ## S3, MLflow, a Git origin and a runner, here (S3_PORT=, MLFLOW
 	@python -m runtimes.sandbox up
 
 sandbox-down:  ## end them
-	@python -m runtimes.sandbox down
+	@if python -c "import psutil, typer" 2>/dev/null; then python -m runtimes.sandbox down; \
+	elif test -e .lab/sandbox; then echo "error: the lab's environment is missing: \`make setup\` first" >&2; exit 1; \
+	else echo "no sandbox was running"; fi
 
 lock: setup   ## lock every Pipfile again
 	@python -m lab.lock

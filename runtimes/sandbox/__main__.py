@@ -35,13 +35,13 @@ Next, for example:
 
 [bold]make sandbox-down[/] ends it. Its files stay, and `make sandbox` goes on with them."""
 
-S3Port = Annotated[int | None, typer.Option(envvar="S3_PORT")]
-MLflowPort = Annotated[int | None, typer.Option(envvar="MLFLOW_PORT")]
+S3Port = Annotated[int | None, typer.Option(envvar="S3_PORT", min=1, max=65535)]
+MLflowPort = Annotated[int | None, typer.Option(envvar="MLFLOW_PORT", min=1, max=65535)]
 
 
 @app.command()
 def up(s3_port: S3Port = None, mlflow_port: MLflowPort = None) -> None:
-    """Start the sandbox in .lab/sandbox, or what of it is not running."""
+    """Start the sandbox in .lab/sandbox, or what of it does not answer."""
     console = Console(soft_wrap=True, highlight=False, emoji=False)
     folder = default_folder()
     is_new = load(folder) is None

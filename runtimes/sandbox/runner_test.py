@@ -8,9 +8,10 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lab.fixtures import Shell
+from lib.errors import InputError
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import WORKFLOW, folder_of, rerun, runs
-from runtimes.sandbox.services import start_service, wait_until_ready
+from runtimes.sandbox.services import start_service, stop_service, wait_until_ready
 from runtimes.sandbox.start import down, up
 from runtimes.sandbox.start_test import free_port
 from runtimes.sandbox.state import Sandbox
@@ -100,15 +101,28 @@ def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Cal
     push("exit 0", "small-2")  # what the tag's own commit says is what runs again
     assert watch(sandbox, log.append) == 0
     log.clear()
+    stop_service(sandbox, "mlflow")
     assert rerun(sandbox, "small-1", log.append) == 1
     text = "\n".join(log)
     assert f"sandbox/lab 1.2 refs/tags/small-1 {commit}" in text
     assert "kept: 2" in text
+    assert "the sandbox's mlflow does not answer: `make sandbox` starts it" in text
+    assert "s3 does not answer" not in text
+    with pytest.raises(InputError, match=r"nix has had no run; there are: small-1, small-2$"):
+        rerun(sandbox, "nix")
 
 
 def test_tags_of_one_push_run_one_after_the_other(sandbox: Sandbox, push: Callable[..., None]) -> None:
-    push("true", "small-b", "small-a", "small-c")
-    assert watch(sandbox, lambda line: None) == 0
+    gate = sandbox.folder / "gate"
+    push(
+        f"for i in $(seq 400); do [ ! -e {gate} ] || exit 0; sleep 0.05; done; exit 1", "small-b", "small-a", "small-c"
+    )
+
+    def report(line: str) -> None:
+        if line.startswith("waiting for small-b, whose log is ") and line.endswith("then comes small-a, small-c"):
+            gate.touch()  # without which small-b fails
+
+    assert watch(sandbox, report) == 0
     assert [run.tag for run in runs(sandbox)][-3:] == ["small-b", "small-a", "small-c"]
     assert [run.exit_code for run in runs(sandbox)][-3:] == [0, 0, 0]
 

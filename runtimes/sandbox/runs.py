@@ -22,6 +22,7 @@ from lib.files import read_json, write_json
 from runtimes.sandbox.environment import environment, tool
 from runtimes.sandbox.origin import command, git
 from runtimes.sandbox.processes import end
+from runtimes.sandbox.services import SERVERS, answers
 from runtimes.sandbox.state import REPOSITORY, Sandbox
 
 WORKFLOW = ".github/workflows/experiments.yml"
@@ -74,24 +75,16 @@ def runs(sandbox: Sandbox) -> list[Run]:
     return sorted(found, key=lambda run: (run.number, run.attempt))
 
 
-def run_tag(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int:
-    """Run the workflow for a tag as if it had just been pushed, in the foreground; return the exit code.
-
-    Each line of its log goes to `report`. Raises InputError when the origin has no such tag.
-    """
-    with only_run(sandbox):
-        return execute(sandbox, new_run(sandbox, tag), report)
-
-
 def rerun(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int:
     """Try a tag's newest run again, as "Re-run jobs" does: the same run, the same commit, the next attempt.
 
-    Raises InputError when the tag has had no run.
+    Each line of its log goes to `report`. Raises InputError when the tag has had no run.
     """
     with only_run(sandbox):
         earlier = [run for run in runs(sandbox) if run.tag == tag]
         if not earlier:
-            raise InputError(f"{tag} has had no run; there are: {', '.join({run.tag for run in runs(sandbox)}) or '-'}")
+            had = dict.fromkeys(run.tag for run in runs(sandbox))
+            raise InputError(f"{tag} has had no run; there are: {', '.join(had) or '-'}")
         last = earlier[-1]
         return execute(sandbox, Run(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
 
@@ -163,6 +156,10 @@ def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> i
         finally:
             kill_run(sandbox)  # as GitHub's runner ends what a job leaves behind
             shutil.rmtree(folder / "checkout", ignore_errors=True)
+        if run.exit_code:
+            for server in SERVERS:
+                if not answers(sandbox, server):
+                    write(f"the sandbox's {server} does not answer: `make sandbox` starts it; then rerun {run.tag}")
         write(f"exit code {run.exit_code}")
     save(sandbox, run)
     return run.exit_code

@@ -13,7 +13,8 @@ from runtimes.sandbox.environment import environment, tool
 from runtimes.sandbox.processes import end, running, start, stopped
 from runtimes.sandbox.state import BUCKET, Sandbox
 
-SERVICES = ("s3", "mlflow", "runner")
+SERVERS = ("s3", "mlflow")
+SERVICES = (*SERVERS, "runner")
 START_SECONDS = 120.0  # MLflow takes 5 s on a quiet machine
 WATCHING = "watching for tags"
 

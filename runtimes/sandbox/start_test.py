@@ -1,6 +1,7 @@
 """A sandbox is there or not there: whatever goes wrong while it starts, nothing is left behind."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -157,3 +158,23 @@ def test_a_folder_without_a_commit_is_named(folder: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"has no Git commit to begin with: `git init"):
         up(folder, free_port(), free_port(), source=tmp_path)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["S3_PORT", "MLFLOW_PORT"])
+def test_a_number_that_is_no_port_is_told_with_its_range(name: str, shell: Shell) -> None:
+    done = shell("python -m runtimes.sandbox up", ROOT, check=False, **{name: "99999", "COLUMNS": "200"})
+    assert done.returncode == 2
+    assert "equal to 65535" in done.stderr
+
+
+def test_without_an_environment_going_down_is_one_line(tmp_path: Path, shell: Shell) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("make", "test", "sed"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    done = shell("make sandbox-down", tmp_path, PATH=str(tools))
+    assert (done.stdout, done.stderr) == ("no sandbox was running\n", "")
+    (tmp_path / ".lab" / "sandbox").mkdir(parents=True)
+    done = shell("make sandbox-down", tmp_path, check=False, PATH=str(tools))
+    assert done.stderr.startswith("error: the lab's environment is missing: `make setup` first\n")

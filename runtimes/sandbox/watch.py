@@ -16,13 +16,25 @@ def watch(sandbox: Sandbox, report: Report) -> int:
 
     Raises InputError when nothing has run, and nothing will.
     """
-    while any(TAGS in push for push in waiting(sandbox)):
+    told = ""
+    while tags := [push.rpartition(TAGS)[2] for push in waiting(sandbox) if TAGS in push]:
         if not running(sandbox.folder, "runner"):
             raise InputError("a tag waits, and the runner is not there; `make sandbox` starts it")
+        if at_work(sandbox) and (line := behind(sandbox, tags)) != told:
+            report(line)
+            told = line
         time.sleep(POLL_SECONDS)
     if not (known := runs(sandbox)):
         raise InputError("nothing has run yet; `git tag run-example-1 && git push origin run-example-1`")
     return follow(sandbox, known[-1], report)
+
+
+def behind(sandbox: Sandbox, tags: list[str]) -> str:
+    """What the waiting tags wait for."""
+    logs = {folder_of(sandbox, run) / "log": run.tag for run in runs(sandbox) if run.exit_code is None}
+    newest = max(logs, key=lambda log: log.stat().st_mtime, default=None)  # others were killed
+    ahead = f"{logs[newest]}, whose log is {newest}" if newest else "the run at work"
+    return f"waiting for {ahead}; then comes {', '.join(tags)}"
 
 
 def follow(sandbox: Sandbox, run: Run, report: Report) -> int:
