@@ -22,3 +22,10 @@ def github_run() -> GitHubRun | None:
     repository = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
     url = f"{repository}/actions/runs/{run}/attempts/{attempt}"
     return GitHubRun(f"{run}.{attempt}", url, repository, os.environ["GITHUB_REF_NAME"])
+
+
+def error_line(title: str, text: str) -> str:
+    """A problem as the line that GitHub shows at the top of the run."""
+    for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        title, text = title.replace(character, code), text.replace(character, code)
+    return f"::error title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lib.errors import InputError
 from lib.files import read_json
-from lib.goals import GOALS_FILE, Verdict, judge, read_goals
+from lib.goals import GOALS_FILE, Verdict, verdicts
 
 RESULTS = Path("artifacts/best_model")
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
@@ -27,14 +26,13 @@ def print_summary(console: Console) -> None:
     with (RESULTS / "comparison.csv").open(encoding="utf-8", newline="") as file:
         comparison = list(csv.DictReader(file))
     console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
-    try:
-        verdicts = [judge(goal) for goal in read_goals()]
-    except FileNotFoundError as error:
-        raise InputError(f"{GOALS_FILE}: no stage has written {error.filename}; correct `file`") from None
-    console.print(goals_table(verdicts))
-    for goal, _, met in verdicts:
+    judged = verdicts()
+    console.print(goals_table(judged))
+    for goal, _, met, unknown in judged:
         if met and goal.ambition:
             console.print(f"Reached: {escape(goal.goal)}. Remove `ambition: true` from {GOALS_FILE}, so that it stays.")
+        if met is None:
+            console.print(f"Not judged: {escape(goal.goal)}: {escape(unknown)}; correct it in {GOALS_FILE}.")
 
 
 def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
@@ -53,7 +51,7 @@ def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> T
     return table
 
 
-def goals_table(verdicts: list[Verdict]) -> Table:
+def goals_table(judged: list[Verdict]) -> Table:
     """Each goal, what was reached, what was wanted."""
     table = Table(title="Goals of the selected model", **LOOK)
     table.add_column("")
@@ -61,12 +59,14 @@ def goals_table(verdicts: list[Verdict]) -> Table:
     table.add_column("metric", no_wrap=True)
     table.add_column("reached", justify="right")
     table.add_column("wanted", justify="right", no_wrap=True)
-    for goal, value, met in verdicts:
-        if goal.ambition:
+    for goal, value, met, _ in judged:
+        if met is None:
+            word = "[yellow]not judged[/]"
+        elif goal.ambition:
             word = "[green]reached[/]" if met else "[yellow]ambition[/]"
         else:
             word = "[green]met[/]" if met else "[bold red]refused[/]"
-        table.add_row(word, goal.goal, goal.metric, f"{value:.3f}", goal.threshold)
+        table.add_row(word, goal.goal, goal.metric, "" if met is None else f"{value:.3f}", goal.threshold)
     return table
 
 

@@ -1,7 +1,8 @@
 """Acceptance criteria: thresholds in a YAML file, judged against the metrics that the pipeline wrote."""
 
+from collections.abc import Callable
 from functools import reduce
-from math import inf, isinf
+from math import inf, isinf, nan
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -39,11 +40,12 @@ class Goal(BaseModel):
 
 
 class Verdict(NamedTuple):
-    """A goal, the value that was reached, and whether that is enough."""
+    """A goal, the value that was reached, and whether that is enough; where that is not known, why."""
 
     goal: Goal
-    value: float
-    met: bool
+    value: float = nan
+    met: bool | None = None
+    unknown: str = ""
 
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
@@ -68,6 +70,39 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
         known = ", ".join(sorted(_numbers(metrics)))
         raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
     return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
+
+
+def verdicts(not_made: Callable[[str], bool] = lambda file: False) -> list[Verdict]:
+    """Judge every goal; those whose files are not here, or of another run as `not_made` tells, are not judged.
+
+    Raises InputError when the goals can't be read.
+    """
+    return [_judged(goal, not_made) for goal in read_goals()]
+
+
+def _judged(goal: Goal, not_made: Callable[[str], bool]) -> Verdict:
+    if not_made(goal.file):
+        return Verdict(goal, unknown=f"{goal.file} was not made")
+    try:
+        return judge(goal)
+    except FileNotFoundError:
+        return Verdict(goal, unknown=f"{goal.file} is not here")
+    except (InputError, OSError, ValueError) as error:
+        return Verdict(goal, unknown=str(error))
+
+
+def tally(judged: list[Verdict]) -> str:
+    """How many goals are met: `3 of 3 met, 1 ambition open`. An ambition is no goal to be missed."""
+    if all(one.met is None for one in judged):
+        return "not judged"
+    asked = [one for one in judged if not one.goal.ambition]
+    said = [f"{sum(one.met is True for one in asked)} of {len(asked)} met"] if asked else []
+    for met, word in ((True, "reached"), (False, "open")):
+        if number := sum(one.goal.ambition and one.met is met for one in judged):
+            said.append(f"{number} ambition{'s' * (number > 1)} {word}")
+    if number := sum(one.met is None for one in judged):
+        said.append(f"{number} not judged")
+    return ", ".join(said)
 
 
 def _numbers(metrics: Any, prefix: str = "") -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from lib.errors import InputError
 from lib.files import write_json
-from lib.goals import Goal, judge, read_goals
+from lib.goals import Goal, Verdict, judge, read_goals, tally, verdicts
 
 pytestmark = pytest.mark.unittest
 
@@ -59,3 +59,37 @@ def test_a_threshold_is_read_as_in_params_yaml(tmp_path: Path) -> None:
 def test_a_file_of_comments_holds_no_goals(tmp_path: Path) -> None:
     (tmp_path / "goals.yaml").write_text("# later\n")
     assert read_goals(tmp_path / "goals.yaml") == []
+
+
+def judged(ambition: bool, met: bool | None) -> Verdict:
+    return Verdict(Goal(goal="g", file="f", metric="m", at_least=1.0, ambition=ambition), 1.0, met)
+
+
+def test_an_open_ambition_is_no_goal_missed() -> None:
+    met, missed, unknown = (judged(False, word) for word in (True, False, None))
+    reached, still_open = (judged(True, word) for word in (True, False))
+    assert tally([met, met, still_open]) == "2 of 2 met, 1 ambition open"
+    assert tally([met, missed, reached, still_open, still_open]) == "1 of 2 met, 1 ambition reached, 2 ambitions open"
+    assert tally([met, unknown]) == "1 of 2 met, 1 not judged"
+    assert tally([still_open]) == "1 ambition open"
+    assert tally([unknown, judged(True, None)]) == "not judged"
+
+
+def test_goals_that_can_not_be_judged_are_told_apart_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    goals = "".join(
+        f"- {{goal: g, file: {file}, metric: {metric}, at_least: 0.5}}\n"
+        for file, metric in (("a.json", "m"), ("a.json", "n"), ("b.json", "m"), ("c.json", "m"))
+    )
+    write_json("a.json", {"m": 0.9})
+    write_json("c.json", {"m": 0.9})
+    Path("goals").mkdir()
+    Path("goals/goals.yaml").write_text(goals)
+    good, no_metric, no_file, not_made = verdicts(lambda file: file == "c.json")
+    assert good.met
+    assert [one.met for one in (no_metric, no_file, not_made)] == [None] * 3
+    assert "no metric 'n'; it has: m" in no_metric.unknown
+    assert no_file.unknown == "b.json is not here"
+    assert not_made.unknown == "c.json was not made"

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from lab.doctor import clone, results, services
 from lab.doctor.check import Check, on_runner, problem
+from lab.github import error_line
 
 # A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs.
 OF_A_PERSON = {
@@ -68,7 +69,4 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 def annotation(check: Check) -> str:
     """The problem as the line that GitHub shows at the top of the run."""
-    text = "\n".join(filter(None, [check.found, check.mend and f"mend: {check.mend}"]))
-    for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        text = text.replace(character, code)
-    return f"::error title={check.subject}::{text}"
+    return error_line(check.subject, "\n".join(filter(None, [check.found, check.mend and f"mend: {check.mend}"])))

@@ -28,7 +28,7 @@ from lab.journal import JOURNALS, TrackedRun, runs_of_chain
 from lab.stages import duration, in_order, project, upstream_of
 from lab.summary import RESULTS
 from lib.errors import InputError
-from lib.goals import GOALS_FILE, Goal, judge, read_goals
+from lib.goals import GOALS_FILE, Verdict, tally, verdicts
 
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
 DONE = ("ran", "from cache")
@@ -67,13 +67,13 @@ def job_summary(
         here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
         first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
         plots, images = read_plots(repo, missing)
-    goals = read_goals() if GOALS_FILE.exists() else []
+    goals, mistake = judged_goals(missing)
     unpublished = " **Not published**." if publication and publication.failed else ""
     sections = [
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
-        verdict(stages, here, before, goals, missing) + unpublished,
-        metrics_section(here, before, rev, changed_inputs(rev, first)),
-        goals_section(goals, missing),
+        verdict(stages, here, before, goals) + unpublished,
+        metrics_section(here, before, rev, changed_inputs(rev, first), missing),
+        goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
         stages_section(stages),
@@ -125,8 +125,7 @@ def verdict(
     stages: list[StageReport],
     here: dict[Row, dict[str, Any]],
     before: dict[Row, dict[str, Any]],
-    goals: list[Goal],
-    missing: list[str],
+    goals: list[Verdict],
 ) -> str:
     """What came of it in one line."""
     undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
@@ -138,9 +137,8 @@ def verdict(
     test = Row(METRICS_FILE, "test")
     if metric in here.get(test, {}):
         said.append(f"{code(metric)} on its test rows {change(here[test], before.get(test, {}), metric)}")
-    verdicts = [_judged(goal, missing)[1] for goal in goals]
     if goals:
-        said.append(f"goals met: {sum(met is True for met in verdicts)} of {len(verdicts)}")
+        said.append(f"goals: {tally(goals)}")
     return "; ".join(said) + "."
 
 
@@ -152,9 +150,13 @@ def main_metric() -> str:
 
 
 def metrics_section(
-    here: dict[Row, dict[str, Any]], before: dict[Row, dict[str, Any]], rev: str, inputs: list[str]
+    here: dict[Row, dict[str, Any]],
+    before: dict[Row, dict[str, Any]],
+    rev: str,
+    inputs: list[str],
+    missing: list[str],
 ) -> str:
-    """Every model's metrics with their signed changes, new and removed models told; the best first."""
+    """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
     now, old = ({row: numbers for row, all_ in some.items() if (numbers := _numbers(all_))} for some in (here, before))
     if not now:
         return ""
@@ -169,8 +171,13 @@ def metrics_section(
     selected = here.get(Row(METRICS_FILE, ""), {}).get("selected")
     lines = []
     for row in rows:
-        note = "" if not old or (row in now and row in old) else " (new)" if row in now else " (removed)"
-        numbers = now.get(row) or old[row]
+        note, numbers = "", now.get(row, {})
+        if row not in now and is_below(row.file, missing):
+            note = " (not made)"
+        elif row not in now:
+            note, numbers = " (removed)", old[row]
+        elif old and row not in old:
+            note = " (new)"
         cells = [change(numbers, old.get(row, {}) if row in now else {}, name) for name in names]
         lines.append([_named(row, selected) + note, *cells])
     said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
@@ -210,11 +217,23 @@ def changed_inputs(rev: str, first: list[str]) -> list[str]:
     ]
 
 
-def goals_section(goals: list[Goal], missing: list[str]) -> str:
+def judged_goals(missing: list[str]) -> tuple[list[Verdict], str]:
+    """The goals, judged by what is not `missing`; or what is wrong with them."""
+    if not GOALS_FILE.exists():
+        return [], ""
+    try:
+        return verdicts(lambda file: is_below(file, missing)), ""
+    except InputError as error:
+        return [], str(error)
+
+
+def goals_section(goals: list[Verdict], mistake: str) -> str:
     """Each goal, what was reached, what was wanted."""
+    if mistake:
+        return f"### Goals\n\n**Not judged**: {plain(mistake)}"
     lines = []
-    for goal in goals:
-        reached, met = _judged(goal, missing)
+    for goal, value, met, unknown in goals:
+        reached = plain(unknown) if met is None else f"{value:.4f}"
         word = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "**missed**"
         lines.append([plain(goal.goal), word, reached, plain(goal.threshold), code(goal.metric)])
     return "### Goals\n\n" + table(["goal", "", "reached", "wanted", "metric"], lines) if lines else ""
@@ -235,13 +254,20 @@ def stages_section(stages: list[StageReport]) -> str:
     lines = [
         [
             code(stage.stage),
-            stage.outcome if stage.outcome in DONE else f"**{stage.outcome}**",
+            outcome(stage),
             "" if stage.seconds is None else duration(stage.seconds),
             link("run in MLflow", stage.url) if stage.url else "",
         ]
         for stage in stages
     ]
     return "### Stages\n\n" + table(["stage", "", "took", ""], lines) if lines else ""
+
+
+def outcome(stage: StageReport) -> str:
+    """What became of a stage, and why it failed."""
+    if stage.outcome in DONE:
+        return stage.outcome
+    return f"**{stage.outcome}**" + (f": {code(stage.reason)}" if stage.reason else "")
 
 
 def links_section() -> str:
@@ -279,19 +305,6 @@ def shortened(sections: list[str], most: int) -> str:
 def is_below(file: str, outs: list[str]) -> bool:
     """Whether a file is one of the outs or lies in one."""
     return any(Path(file).is_relative_to(out) for out in outs)
-
-
-def _judged(goal: Goal, missing: list[str]) -> tuple[str, bool | None]:
-    """What was reached, or why that is not known; and whether the goal is met."""
-    if is_below(goal.file, missing):
-        return f"{code(goal.file)} was not made", None
-    try:
-        _, value, met = judge(goal)
-    except FileNotFoundError:
-        return f"{code(goal.file)} is not here", None
-    except (InputError, OSError, ValueError) as error:
-        return plain(str(error)), None
-    return f"{value:.4f}", met
 
 
 def _parts(metrics: Any, part: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -135,7 +135,7 @@ def test_it_opens_with_the_verdict_and_compares_every_model() -> None:
     said = summary()
     assert said.splitlines()[2] == (
         "**Complete**; `boosting` selected (before: `forest`); `log_loss` on its test rows 0.0500 (-0.0500); "
-        "goals met: 1 of 3."
+        "goals: 1 of 2 met, 1 ambition open, 1 not judged."
     )
     models = [line for line in said.splitlines() if (line.startswith(("| ★", "| `")) and "300" in line) or "★" in line]
     assert models == [
@@ -188,15 +188,24 @@ def test_after_a_failure_it_shows_what_there_is_and_nothing_of_another_run() -> 
         reproduce()
     write_json("artifacts/best_model/metrics.json", {"selected": "liar", "test": {"log_loss": 0.0}})
     ran("train")
-    ran("select", status="FAILED")
+    remember(JOURNALS, TrackedRun("select", "c1", "s", "http://mlflow/s", "FAILED", 840.0, reason="ValueError: a | b"))
     said = summary()
-    assert "**Incomplete**: `select` failed; goals met: 0 of 3." in said
+    assert "**Incomplete**: `select` failed; goals: not judged." in said
+    assert "| `metrics: test` (not made) |  |  |" in said
+    assert "(removed)" not in said
     assert "| `forest` | 0.1000 (-0.1000) | 300 (=) |" in said
     assert 'title "The curve"' in said
     assert "liar" not in said
     assert "All models" not in said
     assert "was not made" in row(said, "it is good")
-    assert row(said, "`select`").startswith("| `select` | **failed** | 14 min |")
+    assert row(said, "`select`").startswith(r"| `select` | **failed**: `ValueError: a \| b` | 14 min |")
+
+
+def test_goals_that_can_not_be_read_leave_the_page_whole() -> None:
+    Path("goals/goals.yaml").write_text("- {goal: [")
+    said = summary()
+    assert "### Goals\n\n**Not judged**: goals/goals.yaml" in said
+    assert "### Stages" in said
 
 
 def test_where_nothing_has_run_it_still_speaks() -> None:
@@ -291,6 +300,6 @@ def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell)
     assert all(f"`{model}`" in said for model in models)
     assert "**Complete**; `densenet` selected; `log_loss` on its test rows " in said
     assert said.count("```mermaid") == 3
-    assert "goals met: 3 of 4" in said
+    assert "goals: 3 of 3 met, 1 ambition open" in said
     assert row(said, "`train_dnn_pytorch`").startswith("| `train_dnn_pytorch` | ran | ")
     assert "/#/experiments/" in row(said, "`train_dnn_pytorch`")

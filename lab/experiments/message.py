@@ -11,7 +11,7 @@ from lab.experiments.report import StageReport
 from lab.summary import RESULTS
 from lib.errors import InputError
 from lib.files import read_json
-from lib.goals import judge, read_goals
+from lib.goals import tally, verdicts
 
 INCOMPLETE = ("failed", "not run")
 
@@ -53,5 +53,5 @@ def trailers(execution: Execution, stages: list[StageReport]) -> Iterator[tuple[
             metric = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["selection"]["metric"]
             yield "Metric", f"test {metric} {metrics['test'][metric]:.4g}"
         with suppress(FileNotFoundError, InputError):  # what is wrong with the goals, the summary tells
-            verdicts = [judge(goal) for goal in read_goals()]
-            yield "Goals", f"{sum(met for _, _, met in verdicts)} of {len(verdicts)} met"
+            if judged := verdicts():
+                yield "Goals", tally(judged)

@@ -15,9 +15,9 @@ from lab.experiments.job_summary import Publication, job_summary
 from lab.experiments.markdown import plain
 from lab.experiments.message import Execution, message
 from lab.experiments.records import DVC_LOCK, read_records
-from lab.experiments.report import newest_chain, stage_reports
+from lab.experiments.report import StageReport, newest_chain, stage_reports
 from lab.experiments.results_commit import commit_results, records_of, refuse_uncommitted
-from lab.github import github_run
+from lab.github import error_line, github_run
 from lab.run_process import CHAIN_VARIABLE
 from lab.tracker import deliver
 from lib.errors import InputError
@@ -41,7 +41,9 @@ def publish(tag: str) -> None:
             print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
             pending.append((journal.stem.partition("-")[2], reason))
         run = execution(tag, code, chain)
-        results = commit_results(code, message(run, stage_reports(chain)))
+        stages = stage_reports(chain)
+        tell_failures(stages)
+        results = commit_results(code, message(run, stages))
         side_branch = f"{RESULTS_BRANCHES}{tag}-{run.name}"
         where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
         print(where)
@@ -56,6 +58,13 @@ def publish(tag: str) -> None:
 def again(tag: str) -> str:
     """How to go on where publishing failed."""
     return f"{'*Re-run jobs*' if github_run() else f'`python -m lab publish {tag}`'} goes on from there"
+
+
+def tell_failures(stages: list[StageReport]) -> None:
+    """Say on GitHub, at the top of the run, which stages failed and why."""
+    for stage in stages:
+        if stage.outcome == "failed" and github_run():
+            print(error_line(stage.stage, stage.reason or "failed"))
 
 
 def new_records(code: str) -> list[str]:

@@ -86,3 +86,9 @@ def test_what_was_not_published_is_not_called_complete_alone_and_the_way_on_is_t
     assert "**Complete**. **Not published**.\n" in page
     assert page.splitlines()[-1].startswith("- **Not published**: ")
     assert page.endswith(f"{remedy} goes on from there\n")
+
+
+def test_why_a_stage_failed_stands_at_the_top_of_the_run_on_github(project: Path, publish: Shell, shell: Shell) -> None:
+    shell("sed -i 's/cp params.yaml model/false/' dvc.yaml && git commit --quiet --no-verify -am broken", project)
+    remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FAILED", 1.0, "ValueError: 5%\nboom"))
+    assert "::error title=train::ValueError: 5%25%0Aboom\n" in publish(**GITHUB).stdout
