@@ -112,7 +112,7 @@ def judge(
     for other, before in upstream.items():
         read = [str(dep) for dep, out in made.items() if out.stage is other]
         if read and before.verdict in ("runs", "may run", "cached"):
-            clause = f"input {read[0]} comes" if len(read) == 1 else f"inputs {_some(read)} come"
+            clause = f"input {read[0]} comes" if len(read) == 1 else f"inputs {some(read)} come"
             doubtful.append(f"its {clause} from {before.stage}")
     if not any(file.hash_info for file in (*stage.deps, *stage.outs)):
         return "runs", ["never ran"]
@@ -144,7 +144,7 @@ def _outs_here(stage: PipelineStage) -> tuple[Verdict, list[str]]:
             return "not here", ["its outputs are not here: `dvc pull`, or `dvc repro` runs it again"]
         return "not here", ["its outputs are not in the cache: `dvc pull`, or `dvc repro` runs it again"]
     if changed := [f"{out} is {next(iter(status.values()))}" for out in kept if (status := out.workspace_status())]:
-        return "restored", [f"{_some(changed)}: restored from the cache"]
+        return "restored", [f"{some(changed)}: restored from the cache"]
     return "current", []
 
 
@@ -194,14 +194,19 @@ def dep_changes(repo: Repo, dep: Output, look_up: LookUp) -> list[str]:
     ]
     changes += [f"{path} added" for path in sorted(whole.keys() - before.keys())]
     changes += [f"{path} removed" for path in sorted(before.keys() - whole.keys())]
-    return [f"{dep} changed: {_some(changes)}"]
+    return [f"{dep} changed: {some(changes)}"]
 
 
 def param_changes(dep: ParamsDependency) -> Iterator[str]:
     """Each parameter that differs, by its dotted name, as `old -> new`."""
     recorded = dep.hash_info.value if dep.hash_info else {}
-    before, now = _leaves(recorded), _leaves(dep.read_params())
     where = "" if dep.def_path == ParamsDependency.DEFAULT_PARAMS_FILE else f"{dep}: "
+    yield from differences(recorded, dep.read_params(), where)
+
+
+def differences(recorded: Any, params: Any, where: str = "") -> Iterator[str]:
+    """Each parameter that differs, by its dotted name, as `old -> new`; `where` stands before it."""
+    before, now = _leaves(recorded), _leaves(params)
     for name in dict.fromkeys([*before, *now]):
         if name not in now:
             yield f"{where}{name} removed (was {_value(before[name])})"
@@ -301,7 +306,7 @@ def _packages(recorded: Recorded | None, dep: Output, path: str) -> str:
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
-    return f" ({_some(changes)})" if changes else ""
+    return f" ({some(changes)})" if changes else ""
 
 
 def _versions(lock: str) -> dict[str, str]:
@@ -310,7 +315,8 @@ def _versions(lock: str) -> dict[str, str]:
     }
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first of the names, and how many more there are."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from lab.experiments.git import git
 
-KEYS = ("Tag", "Code-Commit", "Selected-Model", "Metric", "Goals", "Ran", "Failed", "Run")
+KEYS = ("Tag", "Code-Commit", "Changed", "Selected-Model", "Metric", "Goals", "Ran", "Failed", "Run")
 FIELD, COMMIT = "\x1f", "\x1e"
 
 
@@ -19,6 +19,7 @@ class Experiment(NamedTuple):
     date: str
     tag: str
     code: str
+    changed: str
     selected: str
     metric: str
     goals: str
@@ -46,14 +47,15 @@ def print_experiments(revision: str) -> None:
 def experiments_table(found: list[Experiment]) -> Table:
     """One line an experiment: what was asked, what came out, whether it was accepted."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("date", "tag", "code", "selected model", "metric", "goals", "ran"):
-        table.add_column(column, no_wrap=column != "ran")
+    for column in ("date", "tag", "code", "changed", "selected model", "metric", "goals", "ran"):
+        table.add_column(column, no_wrap=column not in ("changed", "ran"))
     for one in found:
         ran = one.ran or "all from cache"
         table.add_row(
             one.date,
             one.tag,
             one.code[:7],
+            one.changed,
             one.selected,
             one.metric,
             one.goals,

@@ -58,7 +58,7 @@ def test_a_lab_that_selects_no_model_has_its_message_too(tmp_path: Path, monkeyp
 def test_the_log_is_read_back_from_git(place: Place) -> None:
     place.tagged()
     place.ran({"a": {"md5": "a1"}, "b": {"md5": "b0"}})
-    first = commit_results(git("rev-parse", "HEAD"), message(RUN, [CACHED, RAN]))
+    first = commit_results(git("rev-parse", "HEAD"), message(RUN, [CACHED, RAN], "training.lr 0.1 -> 0.2"))
     assert first is not None
     git("checkout", "--quiet", "--force", first)
     git("commit", "--quiet", "--allow-empty", "-m", "no experiment")
@@ -68,6 +68,7 @@ def test_the_log_is_read_back_from_git(place: Place) -> None:
     newer, older = experiments(second)
     assert (newer.tag, newer.ran, newer.failed) == ("run-example-2", "train (61 s), train (61 s)", "select (1 s)")
     assert (older.tag, older.code, older.ran, older.run) == ("run-example-1", RUN.code, "train (61 s)", RUN.url)
+    assert (newer.changed, older.changed) == ("", "training.lr 0.1 -> 0.2")
     assert experiments("run-example-1") == []
     git("commit", "--quiet", "--allow-empty", "-m", f"Squashed\n\n{message(RUN, [RAN])}\nand more")
     assert experiments("HEAD") == [older]

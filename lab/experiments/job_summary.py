@@ -18,6 +18,7 @@ from dvc.repo import Repo
 from dvc_render import ImageRenderer
 
 from lab.doctor.services import limit_waiting
+from lab.experiments.changes import changes_since
 from lab.experiments.git import GitError, git
 from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
@@ -26,6 +27,7 @@ from lab.experiments.results_commit import records_of
 from lab.github import github_run
 from lab.journal import JOURNALS, TrackedRun, runs_of_chain
 from lab.stages import duration, in_order, project, upstream_of
+from lab.status import some
 from lab.summary import RESULTS
 from lib.errors import InputError
 from lib.goals import GOALS_FILE, Verdict, tally, verdicts
@@ -76,7 +78,7 @@ def job_summary(
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
-        stages_section(stages),
+        stages_section(stages, changed_in(rev)),
         links_section(),
         publication_section(publication, runs_of_chain(chain, journals)),
     ]
@@ -249,18 +251,27 @@ def images_section(images: list[str], outs: dict[str, list[str]], stages: list[S
     return "### Images\n\n" + "\n".join(lines) if lines else ""
 
 
-def stages_section(stages: list[StageReport]) -> str:
-    """What ran, how long it took, and its run in MLflow."""
+def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
+    """What ran, what it did otherwise than before, how long it took, and its run in MLflow."""
     lines = [
         [
             code(stage.stage),
             outcome(stage),
+            changed.get(stage.stage, ""),
             "" if stage.seconds is None else duration(stage.seconds),
             link("run in MLflow", stage.url) if stage.url else "",
         ]
         for stage in stages
     ]
-    return "### Stages\n\n" + table(["stage", "", "took", ""], lines) if lines else ""
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+
+
+def changed_in(rev: str) -> dict[str, str]:
+    """The parameters and inputs of each stage that are others than those that `rev` recorded."""
+    try:
+        return {one.stage: some([*map(code, one.params), *map(plain, one.others)]) for one in changes_since(rev)}
+    except (GitError, InputError):
+        return {}
 
 
 def outcome(stage: StageReport) -> str:

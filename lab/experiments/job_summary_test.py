@@ -133,6 +133,9 @@ def test_it_opens_with_the_verdict_and_compares_every_model() -> None:
     reproduce()
     ran("train", "select")
     said = summary()
+    changed = "`models.forest 0.2 -> 0.15`, `models.bayes removed (was 0.5)`, `models.boosting added: 0.1`"
+    assert row(said, "`train`").startswith(f"| `train` | ran | {changed} | 14 min | ")
+    assert row(said, "`select`").startswith("| `select` | ran | models | ")
     assert said.splitlines()[2] == (
         "**Complete**; `boosting` selected (before: `forest`); `log_loss` on its test rows 0.0500 (-0.0500); "
         "goals: 1 of 2 met, 1 ambition open, 1 not judged."
@@ -164,8 +167,8 @@ def test_every_plot_that_dvc_yaml_declares_is_there_and_images_are_named_with_th
     assert "bar [0.2, 0.4, 0.5]" in said
     assert "| `yes` | 1 | 1 |" in said
     assert "- `train`: `curve.png`, in [its run in MLflow](<http://mlflow/train>)" in said
-    assert row(said, "`train`") == "| `train` | ran | 14 min | [run in MLflow](<http://mlflow/train>) |"
-    assert row(said, "`select`") == "| `select` | from cache |  |  |"
+    assert row(said, "`train`") == "| `train` | ran |  | 14 min | [run in MLflow](<http://mlflow/train>) |"
+    assert row(said, "`select`") == "| `select` | from cache |  |  |  |"
 
 
 def test_the_same_results_again_are_said_to_be_so() -> None:
@@ -198,7 +201,7 @@ def test_after_a_failure_it_shows_what_there_is_and_nothing_of_another_run() -> 
     assert "liar" not in said
     assert "All models" not in said
     assert "was not made" in row(said, "it is good")
-    assert row(said, "`select`").startswith(r"| `select` | **failed**: `ValueError: a \| b` | 14 min |")
+    assert row(said, "`select`").startswith(r"| `select` | **failed**: `ValueError: a \| b` |  | 14 min |")
 
 
 def test_goals_that_can_not_be_read_leave_the_page_whole() -> None:

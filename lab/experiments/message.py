@@ -25,19 +25,24 @@ class Execution(NamedTuple):
     code: str
 
 
-def message(execution: Execution, stages: list[StageReport]) -> str:
-    """The message of the results commit, as Git wants it: a title, an empty line, the trailers."""
+def message(execution: Execution, stages: list[StageReport], changed: str = "") -> str:
+    """The message of the results commit, as Git wants it: a title, an empty line, the trailers.
+
+    `changed` is what was tried: the parameters that are others than before.
+    """
     incomplete = any(stage.outcome in INCOMPLETE for stage in stages)
     title = f"{'Incomplete results' if incomplete else 'Results'} of {execution.tag}"
-    lines = [f"{key}: {value}" for key, value in trailers(execution, stages)]
+    lines = [f"{key}: {value}" for key, value in trailers(execution, stages, changed)]
     return "\n".join([title, "", *lines, ""])
 
 
-def trailers(execution: Execution, stages: list[StageReport]) -> Iterator[tuple[str, str]]:
+def trailers(execution: Execution, stages: list[StageReport], changed: str = "") -> Iterator[tuple[str, str]]:
     """What came of a run, as far as it came."""
     yield "Code-Commit", execution.code
     yield "Tag", execution.tag
     yield "Run", execution.url
+    if changed:
+        yield "Changed", changed
     for stage in stages:
         took = f" ({stage.seconds:.0f} s)" if stage.seconds is not None else ""
         yield (

@@ -9,14 +9,14 @@ import os
 from pathlib import Path
 
 from lab.experiments.branches import RESULTS_BRANCHES, push_results
+from lab.experiments.changes import changed_params, changes_since
 from lab.experiments.data import push_data
 from lab.experiments.git import git
 from lab.experiments.job_summary import Publication, job_summary
 from lab.experiments.markdown import plain
 from lab.experiments.message import Execution, message
-from lab.experiments.records import DVC_LOCK, read_records
 from lab.experiments.report import StageReport, newest_chain, stage_reports
-from lab.experiments.results_commit import commit_results, records_of, refuse_uncommitted
+from lab.experiments.results_commit import commit_results, refuse_uncommitted
 from lab.github import error_line, github_run
 from lab.run_process import CHAIN_VARIABLE
 from lab.tracker import deliver
@@ -36,14 +36,15 @@ def publish(tag: str) -> None:
     pending: list[tuple[str, str]] = []
     publication = Publication("**Not published**: publishing broke off", failed=True)
     try:
-        print(f"Pushed {push_data(new_records(code))} files to the DVC remote.")
+        changed = changes_since(code)
+        print(f"Pushed {push_data([change.stage for change in changed])} files to the DVC remote.")
         for journal, reason in deliver(DELIVERY_SECONDS):
             print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
             pending.append((journal.stem.partition("-")[2], reason))
         run = execution(tag, code, chain)
         stages = stage_reports(chain)
         tell_failures(stages)
-        results = commit_results(code, message(run, stages))
+        results = commit_results(code, message(run, stages, changed_params(changed)))
         side_branch = f"{RESULTS_BRANCHES}{tag}-{run.name}"
         where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
         print(where)
@@ -65,14 +66,6 @@ def tell_failures(stages: list[StageReport]) -> None:
     for stage in stages:
         if stage.outcome == "failed" and github_run():
             print(error_line(stage.stage, stage.reason or "failed"))
-
-
-def new_records(code: str) -> list[str]:
-    """The stages whose records are not those of the commit `code`."""
-    before = read_records(records_of(code))
-    lock = Path(DVC_LOCK)
-    now = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    return [stage for stage, record in now.items() if record != before.get(stage)]
 
 
 def execution(tag: str, code: str, chain: str) -> Execution:

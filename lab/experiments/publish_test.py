@@ -55,13 +55,16 @@ def publish(shell: Shell, project: Path) -> Shell:
     return run
 
 
-def test_the_page_ends_with_where_the_results_are_and_what_mlflow_lacks(project: Path, publish: Shell) -> None:
+def test_the_page_ends_with_where_the_results_are_and_what_mlflow_lacks(
+    project: Path, publish: Shell, shell: Shell
+) -> None:
     remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FINISHED", 1.0, lacking="f1@5"))
     start = {"event": "start", "run": "0", "time": 1, "tags": {"lab.stage": "judge", "lab.chain": "c0"}}
     event = json.dumps(start | {"uri": "http://mlflow.example"})
     (project / "journals/1-judge.jsonl").write_text(f"{event}\n")
     done = publish(**GITHUB)
     assert done.returncode == 0, done.stderr
+    assert "\nChanged: lr 0.0003 -> 0.001\n" in shell("git log -1 --format=%B origin/main", project).stdout
     page = (project.parent / "page.md").read_text()
     assert "**Complete**." in page
     _, published = page.split("### Publication\n\n")
