@@ -77,14 +77,14 @@ def _bars(plot: Plot) -> str:
         bars.sort(key=lambda bar: -bar[1])
     if not bars:
         return _nothing(plot)
-    note = _left_out(len(bars), f"the first {MOST_POINTS} of")
+    note = f"the first {MOST_POINTS} of {len(bars)}" if len(bars) > MOST_POINTS else ""
     bars = bars[:MOST_POINTS]
     values = [value for _, value in bars]
     low, high = min(0.0, *values), max(0.0, *values)  # a bar begins at nought
-    return note + _chart(
+    return _chart(
         "xychart-beta horizontal",
         100 + 30 * len(bars),
-        plot,
+        _titled(plot.title, note),
         f"x-axis {_label(plot.y)} [{', '.join(_label(name) for name, _ in bars)}]",
         f"y-axis {_label(plot.x)} {_decimal(low)} --> {_decimal(high if high > low else low + 1)}",
         f"bar [{', '.join(map(_decimal, values))}]",
@@ -100,16 +100,16 @@ def _line(plot: Plot) -> str:
     if not points:
         return _nothing(plot)
     every = math.ceil(len(points) / MOST_POINTS)
-    note = _left_out(len(points), f"1 in {every} of the")
+    note = f"1 in {every} of {len(points)} points" if every > 1 else ""
     points = points[::-1][::every][::-1]  # the last is always there
     values = [value for _, value in points]
     low, high = min(values), max(values)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return note + _chart(
+    return _chart(
         "xychart-beta",
         400,
-        plot,
+        _titled(plot.title, note),
         f"x-axis {_label(plot.x)} {_steps([x for x, _ in points])}",
         f"y-axis {_label(plot.y)} {_decimal(low)} --> {_decimal(high)}",
         f"{'line' if len(points) > 1 else 'bar'} [{', '.join(map(_decimal, values))}]",
@@ -125,9 +125,9 @@ def _steps(along: list[Any]) -> str:
     return f"[{', '.join(map(_label, along))}]"
 
 
-def _chart(kind: str, height: int, plot: Plot, *lines: str) -> str:
+def _chart(kind: str, height: int, title: str, *lines: str) -> str:
     look = {"xyChart": {"height": height}, "themeVariables": {"xyChart": {"plotColorPalette": COLOUR}}}
-    body = "\n".join(f"    {line}" for line in (f"title {_label(plot.title, LONGEST_TITLE)}", *lines))
+    body = "\n".join(f"    {line}" for line in (f"title {title}", *lines))
     return f"```mermaid\n%%{{init: {json.dumps(look)}}}%%\n{kind}\n{body}\n```"
 
 
@@ -135,8 +135,11 @@ def _nothing(plot: Plot) -> str:
     return f"{plain(plot.title)}: there are no numbers in {code(plot.x)} and {code(plot.y)}."
 
 
-def _left_out(points: int, shown: str) -> str:
-    return f"{shown[0].upper()}{shown[1:]} {points} points:\n\n" if points > MOST_POINTS else ""
+def _titled(title: str, note: str) -> str:
+    """The title as Mermaid's string, with what of the plot is shown at its end, where that is not all."""
+    if not note:
+        return _label(title, LONGEST_TITLE)
+    return _label(f"{_one_line(title)[: LONGEST_TITLE - len(note) - 3]} ({note})", LONGEST_TITLE)
 
 
 def _label(text: Any, longest: int = LONGEST_LABEL) -> str:

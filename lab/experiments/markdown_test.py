@@ -47,7 +47,10 @@ def test_a_long_series_keeps_every_nth_point_and_the_last() -> None:
     line = numbers(chart, "line")
     assert MOST_POINTS / 2 < len(line) <= MOST_POINTS
     assert line[-1] == 0.001
-    assert "1 in 17 of the 1000 points" in chart
+    assert chart.startswith("```mermaid\n")
+    assert 'title "Loss (1 in 17 of 1000 points)"' in chart
+    assert "(1 in 17 of 1000 points)" in draw(line_plot(1000, title="long " * 30))
+    assert "points" not in draw(line_plot(MOST_POINTS))
     assert 'x-axis "epoch" 14 --> 1000' in chart
     assert (1000 - 14) / (len(line) - 1) == 17
 
@@ -79,8 +82,7 @@ def test_sorted_bars_are_sorted_and_of_many_the_first_are_shown() -> None:
     rows = [{"model": f"m{number}", "loss": number} for number in range(100)]
     chart = draw(Plot("Bars", "bar_horizontal_sorted", "loss", "model", rows))
     assert numbers(chart, "bar") == [float(number) for number in range(99, 39, -1)]
-    assert "The first 100 points" not in chart
-    assert "The first 60 of 100 points" in chart
+    assert 'title "Bars (the first 60 of 100)"' in chart
 
 
 def test_predictions_are_a_table_of_counts() -> None:
