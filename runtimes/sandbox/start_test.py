@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from lab.environments import ROOT
 from lab.fixtures import Shell
 from lib.errors import InputError
+from runtimes.sandbox.__main__ import describe
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.services import SERVICES, answers, check, need_free_port, stop_service
 from runtimes.sandbox.start import down, up
@@ -77,6 +78,7 @@ def test_a_sandbox_over_the_remains_of_a_killed_start_answers_goes_down_and_come
     before = set(running(folder))
     assert up(folder, source=lab) == sandbox
     assert set(running(folder)) == before
+    assert "git pull --rebase && dvc pull" in describe(sandbox)
     shell(".venv/bin/python -m lab doctor", sandbox.clone, MLFLOW_TRACKING_URI=sandbox.mlflow_url)
 
     for mlflow in running(folder, "mlflow"):
