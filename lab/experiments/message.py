@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
@@ -16,31 +15,22 @@ from lib.goals import tally, verdicts
 INCOMPLETE = ("failed", "not run")
 
 
-class Execution(NamedTuple):
-    """A run of the pipeline: its name, where to see it, the tag that asked for it, and the commit that ran."""
-
-    name: str
-    url: str
-    tag: str
-    code: str
-
-
-def message(execution: Execution, stages: list[StageReport], changed: str = "") -> str:
+def message(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> str:
     """The message of the results commit, as Git wants it: a title, an empty line, the trailers.
 
-    `changed` is what was tried: the parameters that are others than before.
+    `tag` asked for the run at `url` of the commit `code`; `changed` is what was tried: parameters, old -> new.
     """
     incomplete = any(stage.outcome in INCOMPLETE for stage in stages)
-    title = f"{'Incomplete results' if incomplete else 'Results'} of {execution.tag}"
-    lines = [f"{key}: {value}" for key, value in trailers(execution, stages, changed)]
+    title = f"{'Incomplete results' if incomplete else 'Results'} of {tag}"
+    lines = [f"{key}: {value}" for key, value in trailers(tag, code, url, stages, changed)]
     return "\n".join([title, "", *lines, ""])
 
 
-def trailers(execution: Execution, stages: list[StageReport], changed: str = "") -> Iterator[tuple[str, str]]:
+def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> Iterator[tuple[str, str]]:
     """What came of a run, as far as it came."""
-    yield "Code-Commit", execution.code
-    yield "Tag", execution.tag
-    yield "Run", execution.url
+    yield "Code-Commit", code
+    yield "Tag", tag
+    yield "Run", url
     if changed:
         yield "Changed", changed
     for stage in stages:

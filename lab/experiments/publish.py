@@ -14,7 +14,7 @@ from lab.experiments.data import push_data
 from lab.experiments.git import git
 from lab.experiments.job_summary import Publication, job_summary
 from lab.experiments.markdown import plain
-from lab.experiments.message import Execution, message
+from lab.experiments.message import message
 from lab.experiments.report import StageReport, newest_chain, stage_reports
 from lab.experiments.results_commit import commit_results, refuse_uncommitted
 from lab.github import error_line, github_run
@@ -41,11 +41,11 @@ def publish(tag: str) -> None:
         for journal, reason in deliver(DELIVERY_SECONDS):
             print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
             pending.append((journal.stem.partition("-")[2], reason))
-        run = execution(tag, code, chain)
+        name, url = (run.name, run.url) if (run := github_run()) else (chain, chain)
         stages = stage_reports(chain)
         tell_failures(stages)
-        results = commit_results(code, message(run, stages, changed_params(changed)))
-        side_branch = f"{RESULTS_BRANCHES}{tag}-{run.name}"
+        results = commit_results(code, message(tag, code, url, stages, changed_params(changed)))
+        side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
         where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
         print(where)
         publication = Publication(where, pending=pending)
@@ -66,12 +66,6 @@ def tell_failures(stages: list[StageReport]) -> None:
     for stage in stages:
         if stage.outcome == "failed" and github_run():
             print(error_line(stage.stage, stage.reason or "failed"))
-
-
-def execution(tag: str, code: str, chain: str) -> Execution:
-    """This run, as GitHub names it or, on a laptop, as its processes do."""
-    run = github_run()
-    return Execution(run.name, run.url, tag, code) if run else Execution(chain, chain, tag, code)
 
 
 def show(summary: str) -> None:
