@@ -80,12 +80,11 @@ def status() -> None:
 
 
 @app.command()
-def report(chain: Annotated[str, typer.Argument(envvar="LAB_CHAIN_ID")] = "") -> None:
-    """Print what the pipeline execution CHAIN, or the last one, has done, against the results of HEAD: as Markdown."""
-    from lab.experiments.job_summary import job_summary
-    from lab.experiments.report import newest_chain
+def report(chain: Annotated[str, typer.Argument(envvar="LAB_CHAIN_ID")] = "", against: str = "HEAD") -> None:
+    """Print what the pipeline execution CHAIN, or the last one, has done, AGAINST a revision's results: as Markdown."""
+    from lab.experiments.job_summary import report as report_of
 
-    print(job_summary(chain or newest_chain()))
+    print(report_of(chain, against))
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
 
-    python -m lab report [CHAIN]
+    python -m lab report [CHAIN] [--against REVISION]
 
 Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
 """
@@ -22,7 +22,7 @@ from lab.experiments.changes import changes_since
 from lab.experiments.git import GitError, git
 from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
-from lab.experiments.report import StageReport, stage_reports
+from lab.experiments.report import StageReport, known_chains, stage_reports
 from lab.experiments.results_commit import records_of
 from lab.github import github_run
 from lab.journal import JOURNALS, TrackedRun, runs_of_chain
@@ -33,6 +33,7 @@ from lib.errors import InputError
 from lib.goals import GOALS_FILE, Verdict, tally, verdicts
 
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
+MOST_CHAINS = 10  # to name
 DONE = ("ran", "from cache")
 METRICS_FILE = (RESULTS / "metrics.json").as_posix()
 
@@ -52,6 +53,18 @@ class Row(NamedTuple):
 
     file: str
     part: str
+
+
+def report(chain: str, rev: str, journals: Path = JOURNALS) -> str:
+    """The summary of an execution that this machine knows, or of the last one, against the results of `rev`.
+
+    Raises InputError for one that it does not know, and GitError when there is no such revision.
+    """
+    git("rev-parse", f"{rev}^{{commit}}", "--")
+    known = known_chains(journals)
+    if chain and chain not in known:
+        raise InputError(f"no run of {chain!r} is known here; known are: {', '.join(known[:MOST_CHAINS]) or 'none'}")
+    return job_summary(chain or next(iter(known), ""), rev, journals)
 
 
 def job_summary(

@@ -11,10 +11,11 @@ import pytest
 from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
-from lab.experiments.git import git
-from lab.experiments.job_summary import job_summary, shortened
+from lab.experiments.git import GitError, git
+from lab.experiments.job_summary import job_summary, report, shortened
 from lab.fixtures import Shell
 from lab.journal import TrackedRun, remember
+from lib.errors import InputError
 from lib.files import write_json
 
 pytestmark = pytest.mark.integration
@@ -294,6 +295,28 @@ def test_what_is_too_long_for_github_is_left_out_longest_first_and_named() -> No
     assert len(said.encode()) <= 300
     assert "Metrics: left out, 1813 bytes are too many" in said
     assert "### Goals\n\nmet" in said
+
+
+def test_an_execution_that_nobody_knows_is_bad_input_that_names_the_known_ones() -> None:
+    with pytest.raises(InputError, match="'nonsense' is known here; known are: none"):
+        report("nonsense", "HEAD", JOURNALS)
+    ran("train")
+    remember(JOURNALS, TrackedRun("train", "c2", "r2"))
+    with pytest.raises(InputError, match=r"known are: c2, c1$"):
+        report("nonsense", "HEAD", JOURNALS)
+    assert row(report("", "HEAD", JOURNALS), "`train`").startswith("| `train` | ran |")
+
+
+def test_results_that_are_committed_already_are_compared_with_a_revision_before() -> None:
+    params(BEFORE | {"forest": 0.1})
+    reproduce()
+    git(*IDENTITY, "commit", "--quiet", "--all", "-m", "new results")
+    assert "0.1000 (=)" in report("", "HEAD", JOURNALS)
+    said = report("", "HEAD^", JOURNALS)
+    assert "0.1000 (-0.1000)" in said
+    assert "`models.forest 0.2 -> 0.1`" in row(said, "`train`")
+    with pytest.raises(GitError, match="nowhere"):
+        report("", "nowhere", JOURNALS)
 
 
 def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell) -> None:

@@ -45,9 +45,14 @@ def is_current(stage: PipelineStage) -> bool:
     return not stage.changed_stage() and not any(file.status() for file in files)
 
 
+def known_chains(folder: Path = JOURNALS) -> list[str]:
+    """The pipeline executions that this machine knows of, the last first."""
+    return list(dict.fromkeys(run.chain for run in reversed(all_runs(folder))))
+
+
 def newest_chain(folder: Path = JOURNALS) -> str:
     """The last pipeline execution that this machine knows of; none where it knows of none."""
-    return next((run.chain for run in reversed(all_runs(folder))), "")
+    return next(iter(known_chains(folder)), "")
 
 
 def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:
