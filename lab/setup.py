@@ -26,6 +26,8 @@ from lib.files import replacing
 
 REMOTE = "minio"
 AMAZON = "amazon"
+# In seconds, and each is waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
+LIMITS = {"connect_timeout": "5", "read_timeout": "10"}
 RUN_TAGS = "run-*"
 ENVIRONMENT = "experiments"
 # By GitHub's numbers: those who administer and those who maintain the repository.
@@ -235,7 +237,8 @@ def write_remote(config: Config, level: str, settings: Section) -> bool:
 
     def changed(section: Section) -> Section:
         remote = section.get("remote", {}).get(REMOTE, {})
-        remote = {name: value for name, value in (remote | settings).items() if value}
+        limits = LIMITS if level == "repo" else {}
+        remote = {name: value for name, value in (limits | remote | settings).items() if value}
         core = section.get("core", {}) | ({"remote": REMOTE} if level == "repo" else {})
         return section | {"core": core, "remote": section.get("remote", {}) | {REMOTE: remote}}
 

@@ -16,7 +16,7 @@ from dvc.config import Config
 from lab.environments import ROOT
 from lab.fixtures import Shell
 from lab.params import CommonParams, read_params
-from lab.setup import Answers, named_params, ruleset, set_up
+from lab.setup import LIMITS, Answers, named_params, ruleset, set_up
 from lib.errors import InputError
 
 KEY, SECRET = "key-of-the-test", "secret-of-the-test"  # pragma: allowlist secret
@@ -68,6 +68,7 @@ def test_each_answer_has_its_place_and_the_secret_only_one(project: Path, capsys
     assert remote() == {
         "url": "s3://bucket/dvc",
         "endpointurl": "https://s3.example.com:9000",
+        **LIMITS,
         "access_key_id": KEY,
         "secret_access_key": SECRET,
     }
@@ -119,10 +120,12 @@ def test_another_key_alone_is_written_and_github_left_alone(project: Path, capsy
 def test_another_answer_changes_that_alone(project: Path) -> None:
     set_up(ALL)
     with Config.from_cwd().edit("repo") as config:
-        config["remote"]["minio"]["region"] = "eu-central-1"
+        config["remote"]["minio"] |= {"region": "eu-central-1", "read_timeout": "60"}
     set_up(Answers(s3_endpoint="amazon", mlflow_url=ALL.mlflow_url))
     assert remote() == {
         "url": "s3://bucket/dvc",
+        **LIMITS,
+        "read_timeout": "60",
         "region": "eu-central-1",
         "access_key_id": KEY,
         "secret_access_key": SECRET,
