@@ -6,6 +6,7 @@ Nothing is run, pulled or written, and nothing needs to have been pulled.
 """
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,9 @@ from dvc_data.hashfile.tree import Tree
 from rich.console import Console
 from rich.markup import escape
 
+from lab.environments import ROOT
 from lab.journal import JOURNALS, last_seconds
+from lab.params import CommonParams, read_params
 from lab.stages import duration, in_order, process_of, project, upstream_of
 
 MOST_NAMES = 5  # of changed files, packages: more are counted
@@ -55,8 +58,13 @@ class StageStatus(NamedTuple):
 
 
 def print_status() -> None:
-    """Print a line for each stage that is not up to date, and one on the whole."""
+    """Print a line for each stage that is not up to date, and one on the whole.
+
+    Raises InputError when dvc.yaml, params.yaml or a file is wrong.
+    """
     console = Console(soft_wrap=True, highlight=False)
+    os.chdir(ROOT)
+    read_params(CommonParams)  # what every run refuses
     stages = pipeline_status()
     for stage in stages:
         if stage.verdict != "current":
@@ -131,13 +139,21 @@ def judge(
         if not doubtful and not lost and in_run_cache(repo, stage):
             return "cached", [*reasons, "this state ran before: restored from the cache"]
         return "runs", reasons
-    if doubtful:
+    if doubtful and not _lost_for_good(repo, stage):
         return "may run", [f"may run again: {', '.join(doubtful)}"]
-    return _outs_here(stage)
+    return _outs_here(repo, stage)
 
 
-def _outs_here(stage: PipelineStage) -> tuple[Verdict, list[str]]:
+def _lost_for_good(repo: Repo, stage: PipelineStage) -> bool:
+    """Whether outs are not in the cache, and no remote is there to have them."""
+    remote = repo.config["core"].get("remote") or repo.config["remote"]
+    return not remote and any(out.use_cache and out.changed_cache() for out in stage.outs)
+
+
+def _outs_here(repo: Repo, stage: PipelineStage) -> tuple[Verdict, list[str]]:
     """What becomes of a stage whose record holds."""
+    if _lost_for_good(repo, stage):
+        return "runs", ["its outputs are not in the cache, and there is no DVC remote to pull them from"]
     kept = [out for out in stage.outs if out.use_cache]
     if any(out.changed_cache() for out in kept):
         if any(out.workspace_status() for out in kept):
@@ -183,6 +199,8 @@ def dep_changes(repo: Repo, dep: Output, look_up: LookUp) -> list[str]:
     whole = now | {path: md5 for path, md5 in absent.items() if path not in now}
     if tree_hash(whole) == wanted:
         return []  # as soon as the data are pulled
+    if any(md5.endswith(".dir") for md5 in absent.values()) and unchanged_since_lock(str(dep)):
+        return []  # what a folder holds is not known before it is pulled, but its `.dvc` file is here
     recorded = look_up(str(dep), wanted)
     before = recorded.files if recorded else _cached_files(dep)
     if before is None:
@@ -236,6 +254,13 @@ def pulled_later(repo: Repo, dep: Output) -> Files:
         for out in repo.index.outs
         if out.stage.is_data_source and Path(out.fs_path).is_relative_to(dep.fs_path) and not out.exists
     }
+
+
+def unchanged_since_lock(path: str) -> bool:
+    """Whether Git's files at a path are still those of the commit that last wrote dvc.lock."""
+    made = _git("log", "-1", "--format=%H", "--", "dvc.lock").strip()
+    differing = _git("diff", "--name-only", made, "--", path)
+    return bool(made) and not differing + _git("ls-files", "--others", "--exclude-standard", "--", path)
 
 
 def files_here(repo: Repo, folder: str) -> Files:

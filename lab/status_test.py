@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,10 @@ def test_outputs_that_went_or_changed_here_come_back_from_the_cache_and_nothing_
 
 
 def test_in_a_clone_without_data_it_tells_what_would_run_and_what_to_pull(project: Path) -> None:
+    with Repo() as repo, repo.config.edit() as config:
+        config["core"]["remote"] = "r"
+        config["remote"]["r"] = {"url": str(project / "remote")}
+    git("commit", "--quiet", "--all", "-m", "remote")
     git("clone", "--quiet", ".", "clone")
     os.chdir("clone")
     assert verdicts() == ["not here", "not here", "not here"]
@@ -202,6 +207,37 @@ def test_in_a_clone_without_data_it_tells_what_would_run_and_what_to_pull(projec
     assert verdicts() == ["not here", "runs", "may run"]
     assert reasons("train") == "training.lr 0.0001 -> 0.1"
     os.chdir(project)
+
+
+@pytest.mark.usefixtures("project")
+def test_without_a_remote_there_is_nothing_to_pull_from() -> None:
+    shutil.rmtree(".dvc/cache")
+    for name in ("data", "model", "score.json"):
+        shutil.rmtree(name, ignore_errors=True)
+        Path(name).unlink(missing_ok=True)
+    told = "its outputs are not in the cache, and there is no DVC remote to pull them from"
+    assert [stage.reasons for stage in status().values()] == [[told]] * 3
+    assert verdicts() == ["runs", "runs", "runs"]
+    assert {"prepare", "train", "judge"} <= set(reproduced())
+
+
+@pytest.mark.usefixtures("project")
+def test_a_folder_of_dvcs_that_is_not_pulled_makes_nothing_stale_until_it_changes() -> None:
+    edit("dvc.yaml", "raw/table.csv]", "raw]")
+    Path("raw/images").mkdir()
+    Path("raw/images/1.txt").write_text("one")
+    with Repo() as repo:
+        repo.add("raw/images")
+        repo.reproduce()
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "images")
+    shutil.rmtree("raw/images")
+    Path("raw/table.csv").unlink()
+    shutil.rmtree(".dvc/cache")
+    shutil.rmtree("data")
+    assert "raw" not in reasons("prepare").split()
+    Path("raw/images.dvc").write_text(Path("raw/images.dvc").read_text().replace("md5: ", "md5: 0", 1))
+    assert "raw changed" in reasons("prepare")
 
 
 @pytest.mark.usefixtures("project")
@@ -274,3 +310,13 @@ def test_the_verb_speaks_without_colour_in_a_pipe(finished_lab: Path, tmp_path: 
     (lab / "dvc.yaml").write_text("stages: [")
     refused = shell("python -m lab status", lab, check=False)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+
+
+def test_parameters_that_every_run_refuses_are_refused(new_lab: Callable[[], Path], shell: Shell) -> None:
+    lab = new_lab()
+    params = lab / "params.yaml"
+    params.write_text(params.read_text().replace("epochs: 80", "epochs: -80") + "\nnobody: 1\n")
+    refused = shell("python -m lab status", lab, check=False)
+    assert refused.returncode == 1
+    assert "params.yaml: training.epochs is -80: " in refused.stderr
+    assert "params.yaml: nobody (= 1) is unknown" in refused.stderr
