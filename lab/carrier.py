@@ -232,7 +232,8 @@ class Carrier:
     def _page(self, run: str) -> str:
         uri = self.client.tracking_uri
         server = without_credentials(uri).rstrip("/") if uri.startswith("http") else LOCAL_UI
-        return f"{server}/#/experiments/{self.experiment}/runs/{run}"
+        # Without the last part, MLflow's menu beside the run has chats and traces in it, and no way to the other runs.
+        return f"{server}/#/experiments/{self.experiment}/runs/{run}?workflowType=machine_learning"
 
 
 def is_refusal(error: Exception) -> bool:

@@ -101,6 +101,7 @@ def test_all_that_a_process_told_arrives_and_the_journal_goes(record: Record, tm
     assert [path.name for path in journal.parent.glob("*train*")] == []
     (carried,) = runs_of_chain("c1", journal.parent)
     assert (carried.stage, carried.status, carried.run_id) == ("train", "FINISHED", run.info.run_id)
+    assert carried.url.endswith(f"/runs/{run.info.run_id}?workflowType=machine_learning")
     assert carried.seconds == pytest.approx((run.info.end_time - run.info.start_time) / 1000, abs=0.1)
 
 
