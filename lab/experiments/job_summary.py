@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from dvc.dependency.param import ParamsDependency
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from dvc_render import ImageRenderer
@@ -24,14 +25,16 @@ from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, known_chains, stage_reports
 from lab.experiments.results_commit import records_of
+from lab.experiments.watched import while_remote_answers
 from lab.github import github_run
 from lab.journal import JOURNALS, TrackedRun, runs_of_chain
 from lab.stages import duration, in_order, project, upstream_of
-from lab.status import some
+from lab.status import param_changes, some
 from lab.summary import RESULTS
 from lib.errors import InputError
 from lib.goals import GOALS_FILE, Verdict, tally, verdicts
 
+LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
 MOST_CHAINS = 10  # to name
 DONE = ("ran", "from cache")
@@ -82,6 +85,8 @@ def job_summary(
         here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
         first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
         plots, images = read_plots(repo, missing)
+        undone = [stage.stage for stage in stages if stage.outcome not in DONE]
+        tried = {name: some([*map(code, changed_params(repo, name))]) for name in undone}
     goals, mistake = judged_goals(missing)
     unpublished = " **Not published**." if publication and publication.failed else ""
     sections = [
@@ -91,7 +96,7 @@ def job_summary(
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
-        stages_section(stages, changed_in(rev)),
+        stages_section(stages, changed_in(rev) | tried),
         links_section(),
         publication_section(publication, runs_of_chain(chain, journals)),
     ]
@@ -104,17 +109,23 @@ def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict
     A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
     """
     try:
-        files = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {}).get("data", {})
-    except Exception:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
+        files = while_remote_answers(lambda: _metrics_files(repo, rev), LOOK_SECONDS, 1)
+    except RuntimeError:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
         return {}
     found: dict[Row, dict[str, Any]] = {}
-    for file, read in files.items():
+    for file, content in files.items():
         # DVC reads from its cache what the workspace lacks.
         if missing is not None and (not Path(file).exists() or is_below(file, missing)):
             continue
-        for part, metrics in _parts(read.get("data"), ""):
+        for part, metrics in _parts(content, ""):
             found[Row(file, part)] = metrics
     return found
+
+
+def _metrics_files(repo: Repo, rev: str) -> dict[str, Any]:
+    """The content of each metrics file of a revision; what can't be read has none."""
+    shown = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {})
+    return {file: read.get("data") for file, read in shown.get("data", {}).items()}
 
 
 def read_plots(repo: Repo, missing: list[str]) -> tuple[list[Plot], list[str]]:
@@ -277,6 +288,12 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
         for stage in stages
     ]
     return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+
+
+def changed_params(repo: Repo, name: str) -> list[str]:
+    """The parameters of a stage that are others than at its last record: what was tried where it failed."""
+    deps = repo.stage.load_one(name=name).deps
+    return [change for dep in deps if isinstance(dep, ParamsDependency) for change in param_changes(dep)]
 
 
 def changed_in(rev: str) -> dict[str, str]:

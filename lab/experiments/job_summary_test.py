@@ -237,15 +237,19 @@ def use_remote(**settings: str) -> None:
     git(*IDENTITY, "commit", "--quiet", "-m", "remote", "--", ".dvc/config")
 
 
-@pytest.mark.parametrize("remote", ["none", "empty", "dead"])
+@pytest.mark.parametrize("remote", ["none", "empty", "dead", "silent"])
 def test_previous_results_that_can_not_be_had_are_none(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"MAX_ATTEMPTS": "1", "ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    with socket.socket() as nobody:  # bound, and never listening
+    with socket.socket() as nobody:  # bound, and never answering
         nobody.bind(("127.0.0.1", 0))
         if remote == "empty":
             use_remote(url=str(Path("remote").absolute()))
-        if remote == "dead":
+        if remote == "silent":
+            monkeypatch.setattr("lab.experiments.job_summary.LOOK_SECONDS", 0.5)
+            monkeypatch.setattr("lab.doctor.services.SECONDS_TO_ANSWER", 1)
+            nobody.listen()
+        if remote in ("dead", "silent"):
             use_remote(url="s3://bucket/dvc", endpointurl=f"http://127.0.0.1:{nobody.getsockname()[1]}")
         shutil.rmtree(".dvc/cache")
         params(BEFORE | {"forest": 0.1})
@@ -329,3 +333,10 @@ def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell)
     assert "goals: 3 of 3 met, 1 ambition open" in said
     assert row(said, "`train_dnn_pytorch`").startswith("| `train_dnn_pytorch` | ran | ")
     assert "/#/experiments/" in row(said, "`train_dnn_pytorch`")
+
+
+def test_of_a_failed_stage_it_tells_what_was_tried() -> None:
+    params(BEFORE | {"forest": 0.1})
+    git(*IDENTITY, "commit", "--quiet", "--all", "-m", "another forest")
+    ran("train", status="FAILED")
+    assert row(summary(), "`train`").startswith("| `train` | **failed** | `models.forest 0.2 -> 0.1` | 14 min |")
