@@ -17,11 +17,9 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a person who has set nothing: no tracking server, no identity but a test's."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if not k.startswith(("MLFLOW", "LAB_", "GIT_", "GITHUB_", "AWS_", "PYTHON", "PYTEST"))
-    }
+    # MAKE's too, so that a make within `make test` is as one that a person starts.
+    settings = ("AWS_", "GIT_", "GITHUB_", "LAB_", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
     identity = {
         f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
     }
