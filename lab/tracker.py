@@ -9,7 +9,6 @@ import fcntl
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.detached import start_detached
 from lab.environments import ROOT
 from lab.journal import JOURNALS, first_event, is_running, journals, load_progress, save_progress
 
@@ -89,19 +89,11 @@ def ended_journals(folder: Path) -> list[Path]:
 
 
 def start_tracker(folder: Path = JOURNALS) -> None:
-    """Start a tracker that outlives this process, is no child of it, and is out of reach of the terminal's Ctrl-C."""
+    """Start a tracker, which outlives the process that it carries the journal of."""
     environment = {**os.environ, "LAB_JOURNALS": str(folder)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # MLflow's import takes 3 s instead of 1 s without bytecode
     with (folder / "tracker.log").open("a") as log:
-        subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "lab.tracker"],
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        start_detached([sys.executable, "-m", "lab.tracker"], ROOT, environment, log)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ LEAST_FREE_BYTES = 5 << 30
 
 def check_identity() -> Check:
     """Whether Git knows in whose name to commit."""
-    from lab.experiments.git import GitError, git
+    from lab.git import GitError, git
 
     try:
         who = git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
@@ -33,8 +33,8 @@ def check_identity() -> Check:
 
 def check_hooks() -> Check:
     """Whether Git calls the hooks, and merges dvc.lock by stage."""
-    from lab.experiments.git import GitError, git
     from lab.experiments.merge_driver import ATTRIBUTE
+    from lab.git import GitError, git
 
     subject = "git hooks"
     try:

@@ -5,8 +5,8 @@ from collections import Counter
 
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from lab.experiments.git import GitError, git
 from lab.experiments.results_commit import merge_results, published
+from lab.git import GitError, git
 
 TRIES = 6
 RESULTS_BRANCHES = "results/"

@@ -10,9 +10,9 @@ from tenacity import wait_none
 
 from lab.experiments.branches import TRIES, branch_of, fetch, push_results
 from lab.experiments.conftest import Place
-from lab.experiments.git import GitError, git
 from lab.experiments.records import Records, read_records
 from lab.experiments.results_commit import commit_results
+from lab.git import GitError, git
 
 pytestmark = pytest.mark.integration
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from lab.experiments.conftest import Place
-from lab.experiments.git import git
 from lab.experiments.history import experiments
 from lab.experiments.message import message
 from lab.experiments.report import StageReport
 from lab.experiments.results_commit import commit_results
 from lab.fixtures import Shell
+from lab.git import git
 
 CODE, URL = "0123456789" * 4, "https://github.example/lab/actions/runs/7/attempts/1"
 RUN = ("run-example-1", CODE, URL)

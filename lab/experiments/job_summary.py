@@ -20,12 +20,12 @@ from dvc_render import ImageRenderer
 
 from lab.doctor.services import limit_waiting
 from lab.experiments.changes import changes_since
-from lab.experiments.git import GitError, git
 from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
 from lab.experiments.report import StageReport, known_chains, stage_reports
 from lab.experiments.results_commit import records_of
 from lab.experiments.watched import while_remote_answers
+from lab.git import GitError, git
 from lab.github import github_run
 from lab.journal import JOURNALS, TrackedRun, runs_of_chain
 from lab.stages import duration, in_order, project, upstream_of

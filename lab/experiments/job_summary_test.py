@@ -11,9 +11,9 @@ import pytest
 from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
-from lab.experiments.git import GitError, git
 from lab.experiments.job_summary import job_summary, report, shortened
 from lab.fixtures import Shell
+from lab.git import GitError, git
 from lab.journal import TrackedRun, remember
 from lib.errors import InputError
 from lib.files import write_json

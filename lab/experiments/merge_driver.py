@@ -10,8 +10,8 @@ that names the driver is in the clone's own attributes, since Git takes lines fo
 import sys
 from pathlib import Path
 
-from lab.experiments.git import git
 from lab.experiments.records import DVC_LOCK, merge_records, read_records, write_records
+from lab.git import git
 from lib.errors import InputError
 from lib.files import replacing
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from lab.experiments.branches import RESULTS_BRANCHES, push_results
 from lab.experiments.changes import changed_params, changes_since
 from lab.experiments.data import push_data
-from lab.experiments.git import git
 from lab.experiments.job_summary import Publication, job_summary
 from lab.experiments.markdown import plain
 from lab.experiments.message import message
 from lab.experiments.report import StageReport, newest_chain, stage_reports
 from lab.experiments.results_commit import commit_results, refuse_uncommitted
+from lab.git import git
 from lab.github import error_line, github_run
 from lab.run_process import CHAIN_VARIABLE
 from lab.tracker import deliver

@@ -4,8 +4,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.experiments.git import git
 from lab.experiments.records import DVC_LOCK, merge_records, read_records, write_records
+from lab.git import git
 from lib.errors import InputError
 
 

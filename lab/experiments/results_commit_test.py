@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lab.experiments.conftest import Place
-from lab.experiments.git import git
 from lab.experiments.records import Records
 from lab.experiments.results_commit import commit_results, merge_results, refuse_uncommitted
+from lab.git import git
 from lib.errors import InputError
 
 pytestmark = pytest.mark.integration
