@@ -10,10 +10,10 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from lab.environments import PROCESSES, ROOT
-from lab.lock import lock_process, read_pipfile, versions
-from lib.errors import InputError
-from lib.files import read_json
+from labkit.launch.locks import lock_process, read_pipfile, versions
+from labkit.paths import PROCESSES, ROOT
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
 
 FOLDERS = [ROOT, *sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))]
 of_each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -62,7 +62,7 @@ def test_the_lock_holds_the_versions_that_the_pipfile_wants(folder: Path) -> Non
 def test_every_locked_package_has_the_root_locks_version_and_hashes(folder: Path) -> None:
     root = locked(ROOT)
     differing = [name for name, package in locked(folder).items() if package != root.get(name)]
-    assert differing == [], f"run `python -m lab.lock {folder.relative_to(ROOT)}`"
+    assert differing == [], f"run `python -m labkit.launch.locks {folder.relative_to(ROOT)}`"
 
 
 @pytest.mark.unittest

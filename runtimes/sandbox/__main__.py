@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox import start
 from runtimes.sandbox.origin import uncommitted
 from runtimes.sandbox.runs import rerun as run_again

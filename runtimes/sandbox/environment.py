@@ -5,8 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import Sandbox
 

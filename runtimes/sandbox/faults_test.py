@@ -17,10 +17,11 @@ import pytest
 import requests
 import yaml
 
-from lab.example_lab import STAGES
-from lab.experiments.records import read_records
-from lab.fixtures import ROOT, Shell
-from lab.journal import journals
+from labkit.paths import ROOT
+from labkit.pipeline.records import read_records
+from labkit.testing.example_lab import STAGES
+from labkit.testing.fixtures import Shell
+from labkit.tracking.journal import journals
 from runtimes.sandbox.origin import git
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import kill_run, rerun, runs
@@ -42,9 +43,9 @@ UPDATE = '#!/bin/sh\n[ "$1" != refs/heads/main ] || [ ! -e ../gates/main ]\n'
 
 # So that the tests need not wait as long as a person would.
 SHORTER = (
-    ("lab/experiments/publish.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 3.0"),
-    ("lab/experiments/data.py", "LOOK_SECONDS = 20.0", "LOOK_SECONDS = 2.0"),
-    ("lab/experiments/data.py", "wait_exponential_jitter(1, max=10)", "wait_exponential_jitter(0.1, max=1)"),
+    ("labkit/publish/results.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 3.0"),
+    ("labkit/publish/data.py", "LOOK_SECONDS = 20.0", "LOOK_SECONDS = 2.0"),
+    ("labkit/publish/data.py", "wait_exponential_jitter(1, max=10)", "wait_exponential_jitter(0.1, max=1)"),
 )
 
 Fault = Callable[[str], None]
@@ -252,7 +253,7 @@ def journals_in_mlflow(sandbox: Sandbox) -> list[str]:
     ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
     found = requests.post(f"{api}/runs/search", json={"experiment_ids": ids, "max_results": 1000}, timeout=30).json()
     tags = ({tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in found["runs"])
-    return [of["lab.journal"] for of in tags]
+    return [of["labkit.tracking.journal"] for of in tags]
 
 
 def begun(sandbox: Sandbox) -> list[str]:

@@ -18,9 +18,10 @@ import requests
 import yaml
 from sklearn.datasets import load_wine
 
-from lab.docs.docs_test import DOCS, Block, blocks
-from lab.experiments.records import read_records
-from lab.fixtures import ROOT, Shell
+from labkit.paths import ROOT
+from labkit.pipeline.records import read_records
+from labkit.testing.docs_test import DOCS, Block, blocks
+from labkit.testing.fixtures import Shell
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import folder_of, runs
 from runtimes.sandbox.start import down, up

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from lab.detached import start_detached
+from labkit.detached import start_detached
 
 MARK, PART = "LAB_SANDBOX", "LAB_SANDBOX_PART"
 PATIENCE_SECONDS = 10.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lab.fixtures import Shell
-from lib.errors import InputError
+from labkit.process.errors import InputError
+from labkit.testing.fixtures import Shell
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import WORKFLOW, folder_of, rerun, runs
 from runtimes.sandbox.services import start_service, stop_service, wait_until_ready

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from lib.errors import InputError
-from lib.files import read_json, write_json
+from labkit.process.errors import InputError
+from labkit.process.files import read_json, write_json
 from runtimes.sandbox.environment import environment, tool
 from runtimes.sandbox.origin import command, git
 from runtimes.sandbox.processes import end

@@ -7,8 +7,8 @@ from http.client import HTTPConnection, HTTPException
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox.environment import environment, tool
 from runtimes.sandbox.processes import end, running, start, stopped
 from runtimes.sandbox.state import BUCKET, Sandbox

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from lib.errors import InputError
-from lib.tracking import JOURNAL_VARIABLE, Run, md5_of, run_process
+from labkit.process.errors import InputError
+from labkit.process.tracking import JOURNAL_VARIABLE, Run, md5_of, run_process
 
 STAGE = Path(__file__).parent.name
 JOURNAL = Path(os.environ.get(JOURNAL_VARIABLE, "")).stem  # which `run_process` takes away

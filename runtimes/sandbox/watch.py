@@ -2,7 +2,7 @@
 
 import time
 
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runner import TAGS, waiting
 from runtimes.sandbox.runs import FAILED, Report, Run, at_work, folder_of, runs
