@@ -58,7 +58,7 @@ def doctor() -> None:
 @app.command()
 def publish(tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")]) -> None:
     """Publish the results of TAG, which is checked out: data, MLflow's runs, a results commit on the tag's branch."""
-    from labkit.publish.results import publish as publish_results
+    from labkit.publish.results import publish_results
 
     publish_results(tag)
 
@@ -80,25 +80,25 @@ def status() -> None:
 
 
 @app.command()
-def report(chain: Annotated[str, typer.Argument(envvar="LAB_CHAIN_ID")] = "", against: str = "HEAD") -> None:
-    """Print what the pipeline execution CHAIN, or the last one, has done, AGAINST a revision's results: as Markdown."""
-    from labkit.report.page import report as report_of
+def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
+    """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
+    from labkit.report.page import page_of
 
-    print(report_of(chain, against))
+    print(page_of(execution, against))
 
 
 @app.command()
 def new_process(name: str) -> None:
     """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
-    from labkit.scaffold.new_process import new_process as write
+    from labkit.scaffold.add import add_process
 
-    write(name)
+    add_process(name)
 
 
 @app.command()
 def remove_process(name: str) -> None:
     """Remove the process NAME: its folder, sections, stages, and what these wrote."""
-    from labkit.scaffold.remove_process import remove_process as remove
+    from labkit.scaffold.remove import remove_process as remove
 
     remove(name)
 

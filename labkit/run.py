@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from labkit.goals import read_goals
 from labkit.launch import environments
-from labkit.launch.launcher import CHAIN_VARIABLE, chain_id, processes_of
+from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
@@ -43,9 +43,9 @@ def run_pipeline() -> int:
     read_goals()
     with console.status("making the environments of the processes"):
         environments.make_all()
-    chain = chain_id()
-    exit_code = repro(chain)
-    ran = processes_of(chain)
+    execution = execution_id()
+    exit_code = repro(execution)
+    ran = processes_of(execution)
     if exit_code == 0:
         print_summary(console)
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
@@ -61,9 +61,11 @@ def run_pipeline() -> int:
     return exit_code
 
 
-def repro(chain: str) -> int:
+def repro(execution: str) -> int:
     """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env={**os.environ, CHAIN_VARIABLE: chain}) as dvc:
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"], env={**os.environ, EXECUTION_VARIABLE: execution}
+    ) as dvc:
         while True:
             try:
                 return dvc.wait()

@@ -22,7 +22,7 @@ LEAST_FREE_BYTES = 5 << 30
 
 def check_identity() -> Check:
     """Whether Git knows in whose name to commit."""
-    from labkit.git import GitError, git
+    from labkit.git_cli import GitError, git
 
     try:
         who = git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
@@ -34,7 +34,7 @@ def check_identity() -> Check:
 
 def check_hooks() -> Check:
     """Whether Git calls the hooks, and merges dvc.lock by stage."""
-    from labkit.git import GitError, git
+    from labkit.git_cli import GitError, git
     from labkit.publish.merge_driver import ATTRIBUTE
 
     subject = "git hooks"

@@ -25,7 +25,7 @@ SECRETS = "`gh secret set MINIO_ACCESS_KEY_ID --env experiments` and the same fo
 
 def check_origin() -> Check:
     """Whether Git's remote answers."""
-    from labkit.git import GitError, git
+    from labkit.git_cli import GitError, git
 
     subject = "git remote"
     try:

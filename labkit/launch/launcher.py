@@ -19,11 +19,11 @@ from labkit.github import github_run
 from labkit.launch.environments import process_python
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
-from labkit.tracking.journal import JOURNALS, runs_of_chain
+from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 from labkit.urls import without_credentials
 
-CHAIN_VARIABLE = "LAB_CHAIN_ID"
+EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
 
 # The same bytes on every machine of a kind: one thread, a fixed hash order, and the kernels that all x86-64
 # machines of the last ten years share instead of the newest that this one happens to have.
@@ -38,9 +38,9 @@ if platform.machine() == "x86_64":
     DETERMINISTIC |= {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
-def chain_id() -> str:
+def execution_id() -> str:
     """One name for all the processes of one pipeline execution: the one given, or after the `dvc` that runs them."""
-    if given := os.environ.get(CHAIN_VARIABLE):
+    if given := os.environ.get(EXECUTION_VARIABLE):
         return given
     import psutil  # not above: it costs a stage start 20 ms, and `python -m lab run` gives the name
 
@@ -51,9 +51,9 @@ def chain_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(dvc.create_time()))}-{dvc.pid}"
 
 
-def processes_of(chain: str) -> list[str]:
+def processes_of(execution: str) -> list[str]:
     """The processes that have run in one pipeline execution, whether MLflow has them already or not."""
-    return list(dict.fromkeys(run.stage for run in runs_of_chain(chain)))
+    return list(dict.fromkeys(run.stage for run in runs_of_execution(execution)))
 
 
 def git_state() -> dict[str, str]:
@@ -82,7 +82,7 @@ def open_journal(process: str) -> Path:
     """
     tags = {
         "lab.stage": process,
-        "lab.chain": chain_id(),
+        "lab.execution": execution_id(),
         "mlflow.source.name": f"lab/processes/{process}/main.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": os.environ.get("USER", "unknown"),

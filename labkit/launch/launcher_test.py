@@ -123,14 +123,14 @@ def test_the_stages_of_one_dvc_repro_share_a_chain_and_those_of_the_next_have_an
 ) -> None:
     for repro in ("dvc repro --force", "python -m dvc repro --force"):
         shell(repro, lab, **settings)
-    chains = [start["tags"]["lab.chain"] for start in events(folder, "start")]
+    executions = [start["tags"]["lab.execution"] for start in events(folder, "start")]
     assert [start["name"] for start in events(folder, "start")] == ["first", "second"] * 2
-    assert chains[0] == chains[1] != chains[2] == chains[3]
+    assert executions[0] == executions[1] != executions[2] == executions[3]
 
 
 def test_a_chain_can_be_named(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:
-    shell("python -m labkit.launch first", lab, LAB_CHAIN_ID="run-example-1", **settings)
-    assert tags(folder)["lab.chain"] == "run-example-1"
+    shell("python -m labkit.launch first", lab, LAB_EXECUTION_ID="run-example-1", **settings)
+    assert tags(folder)["lab.execution"] == "run-example-1"
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(
     lab: Path, settings: dict[str, str], shell: Shell
 ) -> None:
     del settings["LAB_JOURNALS"]
-    shell("python -m labkit.launch first", lab, LAB_CHAIN_ID="default", **settings)
+    shell("python -m labkit.launch first", lab, LAB_EXECUTION_ID="default", **settings)
     shell('python -c "from labkit.tracking.tracker import deliver; assert deliver(60) == []"', lab)
-    look = "import mlflow; print(*mlflow.search_runs(search_all_experiments=True)['tags.lab.chain'])"
+    look = "import mlflow; print(*mlflow.search_runs(search_all_experiments=True)['tags.lab.execution'])"
     assert "default" in shell(f'python -c "{look}"', lab, MLFLOW_TRACKING_URI="sqlite:///mlflow.db").stdout.split()
     assert shell("git status --porcelain -- . ':!dvc.lock'", lab).stdout == ""

@@ -20,10 +20,10 @@ def changes_since(rev: str) -> list[Change]:
     """The stages whose records here are not those of a revision. Raises GitError where there is no such revision."""
     lock = Path(DVC_LOCK)
     now = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    return changes(read_records(records_of(rev)), now)
+    return changed_records(read_records(records_of(rev)), now)
 
 
-def changes(before: Records, now: Records) -> list[Change]:
+def changed_records(before: Records, now: Records) -> list[Change]:
     """The stages with another record than before; a stage that had none is new."""
     return [
         Change(stage, _params(before[stage], now[stage]), _others(before[stage], now[stage]))

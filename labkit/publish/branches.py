@@ -5,7 +5,7 @@ from collections import Counter
 
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from labkit.git import GitError, git
+from labkit.git_cli import GitError, git
 from labkit.publish.results_commit import merge_results, published
 
 TRIES = 6

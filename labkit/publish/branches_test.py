@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tenacity import wait_none
 
-from labkit.git import GitError, git
+from labkit.git_cli import GitError, git
 from labkit.pipeline.records import Records, read_records
 from labkit.publish.branches import TRIES, branch_of, fetch, push_results
 from labkit.publish.conftest import Place

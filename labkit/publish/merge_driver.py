@@ -10,7 +10,7 @@ that names the driver is in the clone's own attributes, since Git takes lines fo
 import sys
 from pathlib import Path
 
-from labkit.git import git
+from labkit.git_cli import git
 from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing

@@ -15,7 +15,7 @@ from labkit.report.tables import RESULTS
 INCOMPLETE = ("failed", "not run")
 
 
-def message(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> str:
+def commit_message(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> str:
     """The message of the results commit, as Git wants it: a title, an empty line, the trailers.
 
     `tag` asked for the run at `url` of the commit `code`; `changed` is what was tried: parameters, old -> new.

@@ -8,31 +8,31 @@ A commit never names data that the remote lacks. Whatever ends this in the middl
 import os
 from pathlib import Path
 
-from labkit.git import git
+from labkit.git_cli import git
 from labkit.github import error_line, github_run
-from labkit.launch.launcher import CHAIN_VARIABLE
+from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.changes import changed_params, changes_since
 from labkit.process.errors import InputError
 from labkit.publish.branches import RESULTS_BRANCHES, push_results
 from labkit.publish.data import push_data
-from labkit.publish.message import message
+from labkit.publish.message import commit_message
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
 from labkit.report.markdown import plain
-from labkit.report.outcomes import StageReport, newest_chain, stage_reports
-from labkit.report.page import Publication, job_summary
+from labkit.report.outcomes import StageReport, newest_execution, stage_reports
+from labkit.report.page import Publication, run_page
 from labkit.tracking.tracker import deliver
 
 DELIVERY_SECONDS = 60.0
 
 
-def publish(tag: str) -> None:
+def publish_results(tag: str) -> None:
     """Publish the results that are here as those of `tag`, and print where they are.
 
     Raises InputError when the DVC remote or the Git remote can't take them.
     """
     code = git("rev-parse", "HEAD")
     refuse_uncommitted(code)
-    chain = os.environ.get(CHAIN_VARIABLE) or newest_chain()
+    execution = os.environ.get(EXECUTION_VARIABLE) or newest_execution()
     pending: list[tuple[str, str]] = []
     publication = Publication("**Not published**: publishing broke off", failed=True)
     try:
@@ -41,10 +41,10 @@ def publish(tag: str) -> None:
         for journal, reason in deliver(DELIVERY_SECONDS):
             print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
             pending.append((journal.stem.partition("-")[2], reason))
-        name, url = (run.name, run.url) if (run := github_run()) else (chain, chain)
-        stages = stage_reports(chain)
+        name, url = (run.name, run.url) if (run := github_run()) else (execution, execution)
+        stages = stage_reports(execution)
         tell_failures(stages)
-        results = commit_results(code, message(tag, code, url, stages, changed_params(changed)))
+        results = commit_results(code, commit_message(tag, code, url, stages, changed_params(changed)))
         side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
         where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
         print(where)
@@ -53,7 +53,7 @@ def publish(tag: str) -> None:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
         raise InputError(f"{error}; {again(tag)}") from error
     finally:
-        show(job_summary(chain, code, publication=publication))
+        show(run_page(execution, code, publication=publication))
 
 
 def again(tag: str) -> str:

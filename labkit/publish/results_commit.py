@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit.git import git
+from labkit.git_cli import git
 from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, write_records
 from labkit.process.errors import InputError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.git import git
+from labkit.git_cli import git
 from labkit.pipeline.records import Records
 from labkit.process.errors import InputError
 from labkit.publish.conftest import Place

@@ -49,7 +49,7 @@ def publish(shell: Shell, project: Path) -> Shell:
     """Publish as a job of GitHub's does; the page is `page.md` beside the project."""
 
     def run(**variables: str) -> CompletedProcess[str]:
-        given = {"PYTHONPATH": str(ROOT), "LAB_JOURNALS": str(project / "journals"), "LAB_CHAIN_ID": "c1"}
+        given = {"PYTHONPATH": str(ROOT), "LAB_JOURNALS": str(project / "journals"), "LAB_EXECUTION_ID": "c1"}
         page = {"GITHUB_STEP_SUMMARY": str(project.parent / "page.md")}
         return shell("python -m lab publish run-example-1", project, check=False, **given, **page, **variables)
 
@@ -60,7 +60,7 @@ def test_the_page_ends_with_where_the_results_are_and_what_mlflow_lacks(
     project: Path, publish: Shell, shell: Shell
 ) -> None:
     remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FINISHED", 1.0, lacking="f1@5"))
-    start = {"event": "start", "run": "0", "time": 1, "tags": {"lab.stage": "judge", "lab.chain": "c0"}}
+    start = {"event": "start", "run": "0", "time": 1, "tags": {"lab.stage": "judge", "lab.execution": "c0"}}
     event = json.dumps(start | {"uri": "http://mlflow.example"})
     (project / "journals/1-judge.jsonl").write_text(f"{event}\n")
     done = publish(**GITHUB)

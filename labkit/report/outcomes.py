@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from dvc.stage import PipelineStage
 
 from labkit.pipeline.stages import in_order, process_of, project, upstream_of
-from labkit.tracking.journal import JOURNALS, TrackedRun, all_runs, runs_of_chain
+from labkit.tracking.journal import JOURNALS, TrackedRun, all_runs, runs_of_execution
 
 Outcome = Literal["ran", "from cache", "failed", "not run"]
 
@@ -21,12 +21,12 @@ class StageReport(NamedTuple):
     reason: str = ""  # why it failed, in its process's words
 
 
-def stage_reports(chain: str, folder: Path = JOURNALS) -> list[StageReport]:
+def stage_reports(execution: str, folder: Path = JOURNALS) -> list[StageReport]:
     """Report each stage, in the order of the pipeline. No data is pulled.
 
     Raises InputError when dvc.yaml is wrong.
     """
-    runs = sorted(runs_of_chain(chain, folder), key=lambda run: run.status in ("", "FINISHED"))
+    runs = sorted(runs_of_execution(execution, folder), key=lambda run: run.status in ("", "FINISHED"))
     begun = {run.stage: run for run in runs}
     reports = []
     with project() as repo:
@@ -45,14 +45,14 @@ def is_current(stage: PipelineStage) -> bool:
     return not stage.changed_stage() and not any(file.status() for file in files)
 
 
-def known_chains(folder: Path = JOURNALS) -> list[str]:
+def known_executions(folder: Path = JOURNALS) -> list[str]:
     """The pipeline executions that this machine knows of, the last first."""
-    return list(dict.fromkeys(run.chain for run in reversed(all_runs(folder))))
+    return list(dict.fromkeys(run.execution for run in reversed(all_runs(folder))))
 
 
-def newest_chain(folder: Path = JOURNALS) -> str:
+def newest_execution(folder: Path = JOURNALS) -> str:
     """The last pipeline execution that this machine knows of; none where it knows of none."""
-    return next(iter(known_chains(folder)), "")
+    return next(iter(known_executions(folder)), "")
 
 
 def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:

@@ -7,7 +7,7 @@ from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
 from labkit.process.errors import InputError
-from labkit.report.outcomes import StageReport, newest_chain, stage_reports
+from labkit.report.outcomes import StageReport, newest_execution, stage_reports
 from labkit.tracking.journal import TrackedRun, remember
 
 pytestmark = pytest.mark.integration
@@ -53,19 +53,20 @@ def reproduce() -> None:
         repo.reproduce(on_error="keep-going")
 
 
-def ran(stage: str, chain: str = "c1", status: str = "FINISHED", seconds: float = 1.0) -> None:
+def ran(stage: str, execution: str = "c1", status: str = "FINISHED", seconds: float = 1.0) -> None:
     remember(
-        Path("journals"), TrackedRun(stage, chain, f"{stage}-{chain}-{status}", f"http://{stage}", status, seconds)
+        Path("journals"),
+        TrackedRun(stage, execution, f"{stage}-{execution}-{status}", f"http://{stage}", status, seconds),
     )
 
 
-def outcomes(chain: str = "c1") -> dict[str, str]:
-    return {report.stage: report.outcome for report in stage_reports(chain, Path("journals"))}
+def outcomes(execution: str = "c1") -> dict[str, str]:
+    return {report.stage: report.outcome for report in stage_reports(execution, Path("journals"))}
 
 
 def test_reports_come_in_the_order_of_the_pipeline_with_seconds_and_page() -> None:
     ran("train_a", seconds=840.0)
-    ran("train_b", chain="another")
+    ran("train_b", execution="another")
     reports = stage_reports("c1", Path("journals"))
     assert [report.stage for report in reports] == ORDER
     assert reports[2] == StageReport("train_a", "ran", 840.0, "http://train_a")
@@ -123,10 +124,10 @@ def test_a_stage_that_always_runs_is_done_when_its_outputs_are_here() -> None:
 
 
 def test_the_newest_chain_is_that_of_the_last_run() -> None:
-    assert newest_chain(Path("journals")) == ""
-    ran("train_a", chain="c1")
-    ran("train_a", chain="c2")
-    assert newest_chain(Path("journals")) == "c2"
+    assert newest_execution(Path("journals")) == ""
+    ran("train_a", execution="c1")
+    ran("train_a", execution="c2")
+    assert newest_execution(Path("journals")) == "c2"
 
 
 def test_a_broken_dvc_yaml_is_bad_input() -> None:

@@ -1,6 +1,6 @@
 """The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
 
-    python -m lab report [CHAIN] [--against REVISION]
+    python -m lab report [EXECUTION] [--against REVISION]
 
 Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
 """
@@ -19,7 +19,7 @@ from dvc.repo import Repo
 from dvc_render import ImageRenderer
 
 from labkit.doctor.services import limit_waiting
-from labkit.git import GitError, git
+from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.pipeline.changes import changes_since
@@ -30,13 +30,13 @@ from labkit.pipeline.status import param_changes, some
 from labkit.process.errors import InputError
 from labkit.publish.results_commit import records_of
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_chains, stage_reports
+from labkit.report.outcomes import StageReport, known_executions, stage_reports
 from labkit.report.tables import RESULTS
-from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_chain
+from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
-MOST_CHAINS = 10  # to name
+MOST_EXECUTIONS = 10  # to name
 DONE = ("ran", "from cache")
 METRICS_FILE = (RESULTS / "metrics.json").as_posix()
 
@@ -58,26 +58,28 @@ class Row(NamedTuple):
     part: str
 
 
-def report(chain: str, rev: str, journals: Path = JOURNALS) -> str:
+def page_of(execution: str, rev: str, journals: Path = JOURNALS) -> str:
     """The summary of an execution that this machine knows, or of the last one, against the results of `rev`.
 
     Raises InputError for one that it does not know, and GitError when there is no such revision.
     """
     git("rev-parse", f"{rev}^{{commit}}", "--")
-    known = known_chains(journals)
-    if chain and chain not in known:
-        raise InputError(f"no run of {chain!r} is known here; known are: {', '.join(known[:MOST_CHAINS]) or 'none'}")
-    return job_summary(chain or next(iter(known), ""), rev, journals)
+    known = known_executions(journals)
+    if execution and execution not in known:
+        raise InputError(
+            f"no run of {execution!r} is known here; known are: {', '.join(known[:MOST_EXECUTIONS]) or 'none'}"
+        )
+    return run_page(execution or next(iter(known), ""), rev, journals)
 
 
-def job_summary(
-    chain: str, rev: str = "HEAD", journals: Path = JOURNALS, publication: Publication | None = None
+def run_page(
+    execution: str, rev: str = "HEAD", journals: Path = JOURNALS, publication: Publication | None = None
 ) -> str:
-    """The results that are here, as those of the pipeline execution `chain`, beside those that `rev` recorded.
+    """The results that are here, as those of the pipeline execution `execution`, beside those that `rev` recorded.
 
     Raises InputError when dvc.yaml is wrong.
     """
-    stages = stage_reports(chain, journals)
+    stages = stage_reports(execution, journals)
     with project() as repo:
         limit_waiting(repo)  # for what the cache lacks of the results before
         outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
@@ -98,7 +100,7 @@ def job_summary(
         images_section(images, outs, stages),
         stages_section(stages, changed_in(rev) | tried),
         links_section(),
-        publication_section(publication, runs_of_chain(chain, journals)),
+        publication_section(publication, runs_of_execution(execution, journals)),
     ]
     return shortened([section for section in sections if section], MOST_BYTES)
 

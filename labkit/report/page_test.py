@@ -11,10 +11,10 @@ import pytest
 from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 
-from labkit.git import GitError, git
+from labkit.git_cli import GitError, git
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
-from labkit.report.page import job_summary, report, shortened
+from labkit.report.page import page_of, run_page, shortened
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import TrackedRun, remember
 
@@ -121,7 +121,7 @@ def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def summary() -> str:
-    return job_summary("c1", journals=JOURNALS)
+    return run_page("c1", journals=JOURNALS)
 
 
 def row(text: str, first: str) -> str:
@@ -303,24 +303,24 @@ def test_what_is_too_long_for_github_is_left_out_longest_first_and_named() -> No
 
 def test_an_execution_that_nobody_knows_is_bad_input_that_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="'nonsense' is known here; known are: none"):
-        report("nonsense", "HEAD", JOURNALS)
+        page_of("nonsense", "HEAD", JOURNALS)
     ran("train")
     remember(JOURNALS, TrackedRun("train", "c2", "r2"))
     with pytest.raises(InputError, match=r"known are: c2, c1$"):
-        report("nonsense", "HEAD", JOURNALS)
-    assert row(report("", "HEAD", JOURNALS), "`train`").startswith("| `train` | ran |")
+        page_of("nonsense", "HEAD", JOURNALS)
+    assert row(page_of("", "HEAD", JOURNALS), "`train`").startswith("| `train` | ran |")
 
 
 def test_results_that_are_committed_already_are_compared_with_a_revision_before() -> None:
     params(BEFORE | {"forest": 0.1})
     reproduce()
     git(*IDENTITY, "commit", "--quiet", "--all", "-m", "new results")
-    assert "0.1000 (=)" in report("", "HEAD", JOURNALS)
-    said = report("", "HEAD^", JOURNALS)
+    assert "0.1000 (=)" in page_of("", "HEAD", JOURNALS)
+    said = page_of("", "HEAD^", JOURNALS)
     assert "0.1000 (-0.1000)" in said
     assert "`models.forest 0.2 -> 0.1`" in row(said, "`train`")
     with pytest.raises(GitError, match="nowhere"):
-        report("", "nowhere", JOURNALS)
+        page_of("", "nowhere", JOURNALS)
 
 
 def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell) -> None:

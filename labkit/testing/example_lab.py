@@ -40,8 +40,8 @@ def copy_lab(root: Path, target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, target / name)
     (target / "data" / "raw").mkdir(parents=True, exist_ok=True)
-    for stand_in, place in STAND_INS.items():
-        shutil.copy(root / "labkit" / "testing" / "example" / stand_in, target / place)
+    for fake_process, place in STAND_INS.items():
+        shutil.copy(root / "labkit" / "testing" / "example" / fake_process, target / place)
     write_yaml(target / "dvc.yaml", pipeline)
     write_yaml(target / "params.yaml", example_params(root, kept))
     return target

@@ -123,7 +123,7 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     assert {run.info.status for run in runs} == {"FINISHED"}
     stages = {run.info.run_name: run for run in runs if "mlflow.parentRunId" not in run.data.tags}
     assert set(stages) >= set(STAGES)
-    assert len({run.data.tags["lab.chain"] for run in runs}) == 1
+    assert len({run.data.tags["lab.execution"] for run in runs}) == 1
 
     commit = shell("git rev-parse HEAD~1", finished_lab).stdout.strip()  # HEAD holds the results of that commit
     network = stages["train_dnn_pytorch"]

@@ -99,7 +99,7 @@ class TrackedRun(NamedTuple):
     """A process's run. Where it is in MLflow to its end, its id and page there are known."""
 
     stage: str
-    chain: str
+    execution: str
     run_id: str = ""
     url: str = ""
     status: str = ""  # MLflow's word: RUNNING, FINISHED, FAILED or KILLED; unknown of runs that an older lab carried
@@ -114,9 +114,9 @@ def remember(folder: Path, run: TrackedRun) -> None:
         file.write(json.dumps(run._asdict()) + "\n")
 
 
-def runs_of_chain(chain: str, folder: Path = JOURNALS) -> list[TrackedRun]:
+def runs_of_execution(execution: str, folder: Path = JOURNALS) -> list[TrackedRun]:
     """The runs of one pipeline execution that this machine knows of, in the order of `all_runs`."""
-    return [run for run in all_runs(folder) if run.chain == chain]
+    return [run for run in all_runs(folder) if run.execution == execution]
 
 
 def all_runs(folder: Path = JOURNALS) -> list[TrackedRun]:
@@ -138,7 +138,7 @@ def told_run(journal: Path) -> TrackedRun:
         start = json.loads(file.readline())
         last_line = b"".join(deque(file, maxlen=1))
     tags = start["tags"]
-    run = TrackedRun(tags["lab.stage"], tags["lab.chain"], status="RUNNING")
+    run = TrackedRun(tags["lab.stage"], tags["lab.execution"], status="RUNNING")
     if running:
         return run
     try:
@@ -165,7 +165,7 @@ def _carried(folder: Path) -> list[TrackedRun]:
         return []
     runs = []
     for line in lines:
-        with suppress(ValueError):  # half a line, from a full disk
+        with suppress(ValueError, TypeError):  # half a line, from a full disk; or a lab of long ago
             known = json.loads(line)  # the folder may be shared with a lab of another commit
             runs.append(TrackedRun(**{name: value for name, value in known.items() if name in TrackedRun._fields}))
     # By id: a tracker that was killed after it noted a run has noted it twice.

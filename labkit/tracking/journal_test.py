@@ -19,7 +19,7 @@ from labkit.tracking.journal import (
     load_progress,
     read_events,
     remember,
-    runs_of_chain,
+    runs_of_execution,
     save_progress,
     set_aside,
     told_run,
@@ -35,9 +35,9 @@ def journal(tmp_path: Path) -> Path:
     return path
 
 
-def write_journal(folder: Path, name: str, *events: dict[str, object], chain: str = "c1") -> Path:
+def write_journal(folder: Path, name: str, *events: dict[str, object], execution: str = "c1") -> Path:
     """A journal that starts at second 1000 and goes on with `events`."""
-    tags = {"lab.stage": name.partition("-")[2], "lab.chain": chain}
+    tags = {"lab.stage": name.partition("-")[2], "lab.execution": execution}
     start = {"event": "start", "run": "0", "time": 1_000_000, "name": tags["lab.stage"], "tags": tags}
     path = folder / f"{name}.jsonl"
     path.write_text("".join(json.dumps(event) + "\n" for event in (start, *events)))
@@ -107,13 +107,13 @@ def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> 
     train, other = TrackedRun("train", "c1", "r1", "http://u/1"), TrackedRun("train", "c2", "r2", "http://u/2")
     for run in (train, other, train):
         remember(tmp_path, run)
-    assert runs_of_chain("c1", tmp_path) == [train]
+    assert runs_of_execution("c1", tmp_path) == [train]
     write_journal(tmp_path, "100-select", end("FINISHED", 1_003_000))
-    assert [run.stage for run in runs_of_chain("c1", tmp_path)] == ["train", "select"]
+    assert [run.stage for run in runs_of_execution("c1", tmp_path)] == ["train", "select"]
 
 
 def test_a_chain_that_nobody_knows_has_no_runs(tmp_path: Path) -> None:
-    assert runs_of_chain("c1", tmp_path) == []
+    assert runs_of_execution("c1", tmp_path) == []
 
 
 def test_a_journal_tells_how_its_process_ended_and_how_long_it_took(tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_last_time_is_the_last_good_end_whether_carried_or_not(tmp_path: Path) -
 
 def test_runs_are_read_from_a_folder_shared_with_older_and_newer_labs_and_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "carried.jsonl").write_text(
-        '{"stage": "train", "chain": "c1", "run_id": "r1", "url": "u1"}\n'
-        '{"stage": "train", "chain": "c1", "run_id": "r2", "url": "u2", "of_a_newer_lab": 1}\n'
+        '{"stage": "train", "execution": "c1", "run_id": "r1", "url": "u1"}\n'
+        '{"stage": "train", "execution": "c1", "run_id": "r2", "url": "u2", "of_a_newer_lab": 1}\n'
         '{"stage": "train", "cha\n'
     )
     (tmp_path / "99-train.jsonl").write_text('{"event": "sta')

@@ -122,7 +122,7 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
     from labkit.tracking import uploader  # MLflow takes a second to import: not before there is something to do
 
     store: uploader.Store | None = None
-    carriers: dict[Path, uploader.Carrier] = {}
+    carriers: dict[Path, uploader.Uploader] = {}
     retry_at: dict[Path, float] = {}
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -137,7 +137,7 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
             try:
                 store = store or uploader.connect()
                 if journal not in carriers:
-                    carriers[journal] = uploader.Carrier(store, journal)
+                    carriers[journal] = uploader.Uploader(store, journal)
                 carriers[journal].carry(journal in running)
                 retry_at.pop(journal, None)
                 give_up_at = time.monotonic() + PATIENCE_SECONDS

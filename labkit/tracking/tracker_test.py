@@ -22,7 +22,7 @@ from mlflow.entities import Run
 
 from labkit.paths import ROOT
 from labkit.tracking import tracker
-from labkit.tracking.journal import is_running, journals, load_progress, runs_of_chain
+from labkit.tracking.journal import is_running, journals, load_progress, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
 
 pytestmark = pytest.mark.integration
@@ -50,7 +50,7 @@ def folder(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
     for name, value in tracker.SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LAB_JOURNALS", str(folder))
-    monkeypatch.setenv("LAB_CHAIN_ID", "chain")
+    monkeypatch.setenv("LAB_EXECUTION_ID", "execution")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
@@ -245,8 +245,8 @@ def test_a_run_is_seen_while_it_runs_and_its_journal_goes_when_it_is_done(
     assert tracking.wait(WAIT_SECONDS) == 0
     check_fifty_steps_and_a_plot()
     assert journals(folder) == []
-    assert [(run.stage, run.chain) for run in runs_of_chain("chain", folder)] == [("train", "chain")]
-    assert runs_of_chain("chain", folder)[0].run_id in {run.info.run_id for run in found_runs()}
+    assert [(run.stage, run.execution) for run in runs_of_execution("execution", folder)] == [("train", "execution")]
+    assert runs_of_execution("execution", folder)[0].run_id in {run.info.run_id for run in found_runs()}
 
 
 @pytest.mark.parametrize(("end", "begin"), [("kill", "start"), ("freeze", "thaw")])
@@ -405,7 +405,7 @@ def test_journals_are_carried_oldest_first(folder: Path, process: Start) -> None
         process("run_process(lambda run: None)").end()
     carry_all(folder)
     begun = {run.info.run_id: run.info.start_time for run in found_runs()}
-    carried = [begun[run.run_id] for run in runs_of_chain("chain", folder)]
+    carried = [begun[run.run_id] for run in runs_of_execution("execution", folder)]
     assert carried == sorted(carried)
     assert len(carried) == 3
 

@@ -77,10 +77,10 @@ def _artifact_location(tracking_uri: str) -> str | None:
     return None if file == tracking_uri else (Path(file).absolute().parent / "mlartifacts").as_uri()
 
 
-class Carrier:
+class Uploader:
     """A journal on its way to MLflow.
 
-    When MLflow can't be reached its methods raise what MLflow raises, and another Carrier has to go on.
+    When MLflow can't be reached its methods raise what MLflow raises, and another Uploader has to go on.
     """
 
     def __init__(self, store: Store, journal: Path) -> None:

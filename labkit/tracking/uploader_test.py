@@ -19,8 +19,8 @@ from labkit.process.params import CommonParams, read_params
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
 from labkit.testing.fixtures import Shell
 from labkit.tracking import tracker, uploader
-from labkit.tracking.journal import SILENT_END, journals, runs_of_chain
-from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, Carrier, connect, explain
+from labkit.tracking.journal import SILENT_END, journals, runs_of_execution
+from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, Uploader, connect, explain
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,7 @@ def record(tmp_path: Path) -> Record:
     def write(main: Callable[[Run], object]) -> Path:
         journal = folder / f"{100 + len(journals(folder))}-train.jsonl"
         journal.touch()
-        append(journal, ROOT_RUN, "start", name="train", tags={"lab.stage": "train", "lab.chain": "c1"})
+        append(journal, ROOT_RUN, "start", name="train", tags={"lab.stage": "train", "lab.execution": "c1"})
         os.environ[JOURNAL_VARIABLE] = str(journal)
         with suppress(Exception, SystemExit):  # which it makes of Ctrl-C
             run_process(lambda run: void(main(run)))
@@ -59,7 +59,7 @@ def void(value: object) -> None:
 
 
 def carry(journal: Path, running: bool = False) -> None:
-    Carrier(connect(), journal).carry(running)
+    Uploader(connect(), journal).carry(running)
 
 
 def found_runs(view: int = ViewType.ACTIVE_ONLY) -> dict[str, MlflowRun]:
@@ -95,11 +95,11 @@ def test_all_that_a_process_told_arrives_and_the_journal_goes(record: Record, tm
     assert run.data.params == {"lr": "0.1"}
     assert history(run, "loss") == [(0, 1.0), (1, 0.5), (2, pytest.approx(1 / 3))]
     assert artifact(run, "plots/plot.svg") == "<svg/>"
-    assert run.data.tags.items() >= {"lab.stage": "train", "lab.chain": "c1", "lab.selected": "forest"}.items()
+    assert run.data.tags.items() >= {"lab.stage": "train", "lab.execution": "c1", "lab.selected": "forest"}.items()
     assert run.info.status == "FINISHED"
     assert run.info.start_time <= run.info.end_time == pytest.approx(ended, abs=1000)
     assert [path.name for path in journal.parent.glob("*train*")] == []
-    (carried,) = runs_of_chain("c1", journal.parent)
+    (carried,) = runs_of_execution("c1", journal.parent)
     assert (carried.stage, carried.status, carried.run_id) == ("train", "FINISHED", run.info.run_id)
     assert carried.url.endswith(f"/runs/{run.info.run_id}?workflowType=machine_learning")
     assert carried.seconds == pytest.approx((run.info.end_time - run.info.start_time) / 1000, abs=0.1)
@@ -114,7 +114,7 @@ def test_nested_runs_stand_below_their_parent_with_its_tags(record: Record) -> N
     runs = found_runs()
     parents = {name: run.data.tags.get("mlflow.parentRunId") for name, run in runs.items()}
     assert parents == {"train": None, "forest": runs["train"].info.run_id, "fold": runs["forest"].info.run_id}
-    assert runs["fold"].data.tags["lab.chain"] == "c1"
+    assert runs["fold"].data.tags["lab.execution"] == "c1"
     assert runs["forest"].data.metrics == {"accuracy": 0.9}
 
 
@@ -136,7 +136,7 @@ def test_a_run_grows_while_its_process_runs(record: Record) -> None:
     journal = record(lambda run: run.log_metrics({"loss": 1.0}, step=0))
     complete = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(complete[:-1]))
-    uploader = Carrier(connect(), journal)
+    uploader = Uploader(connect(), journal)
     uploader.carry(running=True)
     assert found_runs()["train"].info.status == "RUNNING"
     assert history(found_runs()["train"], "loss") == [(0, 1.0)]
@@ -224,7 +224,7 @@ def test_a_run_whose_making_was_not_answered_is_found_again(record: Record) -> N
 def test_a_twin_that_was_made_late_is_removed(record: Record) -> None:
     store = connect()
     journal = record(lambda run: run.log_metrics({"loss": 1.0}))
-    uploader = Carrier(store, journal)
+    uploader = Uploader(store, journal)
     uploader.carry(running=True)
     store.client.create_run(store.experiment, tags={JOURNAL_TAG: journal.stem, RUN_TAG: ROOT_RUN}, run_name="train")
     uploader.carry(running=False)
@@ -326,7 +326,7 @@ def test_a_file_whose_bytes_are_gone_is_named_and_no_other_bytes_take_its_place(
     run = found_runs()["train"]
     assert mlflow.MlflowClient().list_artifacts(run.info.run_id) == []
     assert "plot.svg: " in run.data.tags["lab.incomplete"]
-    assert [run.lacking for run in runs_of_chain("c1", journal.parent)] == ["plot.svg"]
+    assert [run.lacking for run in runs_of_execution("c1", journal.parent)] == ["plot.svg"]
     assert run.info.status == "FINISHED"
 
 

@@ -26,7 +26,7 @@ def tool(name: str) -> str:
     return found
 
 
-def environment(sandbox: Sandbox, part: str) -> dict[str, str]:
+def part_environment(sandbox: Sandbox, part: str) -> dict[str, str]:
     """The environment of a part of the sandbox: a home of its own, this machine's tools and package caches."""
     home = sandbox.folder / "home"
     home.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import read_yaml
-from labkit.scaffold.new_process import DVC_YAML, PARAMS_YAML
+from labkit.scaffold.add import DVC_YAML, PARAMS_YAML
 
 
 def remove_process(name: str) -> None:

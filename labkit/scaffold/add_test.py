@@ -10,7 +10,7 @@ import yaml
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import faults
 from labkit.process.errors import InputError
-from labkit.scaffold.new_process import check_name, with_stage
+from labkit.scaffold.add import check_name, with_stage
 from labkit.testing.fixtures import Shell
 
 STAGE = "  new:\n    cmd: echo new\n"

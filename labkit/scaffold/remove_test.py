@@ -9,7 +9,7 @@ import pytest
 
 from labkit.pipeline.dependencies import faults
 from labkit.process.errors import InputError
-from labkit.scaffold.remove_process import without_block
+from labkit.scaffold.remove import without_block
 from labkit.testing.fixtures import Shell
 
 REMOVE = f"{sys.executable} -m lab remove-process"

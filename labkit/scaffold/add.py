@@ -27,7 +27,7 @@ LONGEST_NAME = 60
 PACKAGES = ("numpy", "pydantic", "pyyaml")
 
 
-def new_process(name: str) -> None:
+def add_process(name: str) -> None:
     """Write the process `name` and add its section to params.yaml and its stage to dvc.yaml: all of it, or nothing.
 
     Raises InputError when the name is taken or no good.
