@@ -26,10 +26,13 @@ stages:
       - lib/metrics.py
     params:
       - training
+      - lab/kernels.yaml:
   train_more:
     cmd: python -m lab.run_process train_more
     deps:
       - lab/processes/train_more
+    params:
+      - lab/kernels.yaml:
 """,
     "lab/__init__.py": "",
     "lab/params.py": "from pydantic import BaseModel\n",
@@ -98,6 +101,18 @@ def test_a_lab_without_faults_has_none(tmp_path: Path) -> None:
             "dvc.yaml: stages: add one with the line `cmd: python -m lab.run_process train`",
         ),
         ("dvc.yaml", "      - training\n", "", "dvc.yaml: stages.train.params: add the line `- training`"),
+        (
+            "dvc.yaml",
+            "      - lab/kernels.yaml:\n",
+            "",
+            "dvc.yaml: stages.train.params: add the line `- lab/kernels.yaml:`",
+        ),
+        (
+            "dvc.yaml",
+            "- lab/kernels.yaml:\n",
+            "- lab/kernels.yaml: [format]\n",
+            "dvc.yaml: stages.train.params: add the line `- lab/kernels.yaml:`",
+        ),
         (
             "dvc.yaml",
             "- training\n",

@@ -10,7 +10,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from lab.dependencies import declared_sections, stage_inputs, stage_outputs
+from lab.declared import declared_sections
+from lab.dependencies import stage_inputs, stage_outputs
 from lab.environments import PROCESSES, ROOT
 from lab.experiments.records import DVC_LOCK, read_records, write_records
 from lab.new_process import DVC_YAML, PARAMS_YAML

@@ -12,10 +12,10 @@ import pytest
 
 from lab.environments import ROOT, process_python
 from lab.example_lab import example_params, write_yaml
+from lab.kernels import deciding_variables
 from lab.params import PARAMS_FILE
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
-from lab.run_process import DETERMINISTIC
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
 from lib.files import read_json, write_json
 from lib.metrics import HIGHER_IS_BETTER, classification_metrics
@@ -30,7 +30,7 @@ def run_main(folder: Path, *before: str, **variables: str) -> None:
     subprocess.run(
         [*before, python, "-W", "error", "-m", "lab.processes.train_standard_classifiers.main"],
         cwd=folder,
-        env={**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT), **variables},
+        env={**os.environ, **deciding_variables("portable"), "PYTHONPATH": str(ROOT), **variables},
         check=True,
     )
 
