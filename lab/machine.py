@@ -13,14 +13,11 @@ INSTRUCTIONS = {"avx512f": "avx512", "avx2": "avx2", "avx": "avx", "sse4_2": "ss
 
 
 class Machine(NamedTuple):
-    """A processor: its architecture, who made it, and its newest instructions for vectors; `unknown` where it hides."""
+    """A processor: its architecture, who made it, and its newest vector instructions; `unknown` where it hides them."""
 
     architecture: str
     vendor: str
     instructions: str
-
-    def __str__(self) -> str:
-        return " ".join(self)
 
 
 def this_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
@@ -34,30 +31,33 @@ def this_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
     has = set(flags[1].split()) if flags else set()
     return Machine(
         platform.machine(),
-        vendor[1]
-        if vendor
-        else "Apple"
-        if platform.system() == "Darwin" and platform.machine() == "arm64"
-        else "unknown",
+        vendor[1] if vendor else "unknown",
         next((name for flag, name in INSTRUCTIONS.items() if flag in has), "unknown"),
     )
 
 
 def described(machine: Machine, choice: Choice) -> str:
     """In one phrase what the bytes depend on, beside code, data and parameters."""
-    return f"{machine}, {choice.device}, {choice.kernels} kernels"
+    return f"{' '.join(machine)}, {choice.device}, {choice.kernels} kernels"
 
 
 def other_bytes(machine: Machine, choices: Mapping[str, Choice]) -> list[str]:
     """Why the results of these processes are not those that other machines get, a line each; none where they are."""
-    lines = []
+    if not choices:
+        return []
     if machine.architecture != "x86_64":
-        lines.append(f"Results made on {machine.architecture} are not byte-identical to those made on x86-64.")
-    for process, choice in choices.items():
-        if choice.device != "cpu":
-            lines.append(f"{process} ran on {choice.device}: its results are not byte-identical to those of a CPU.")
-        elif choice.kernels != "portable" and machine.architecture == "x86_64":
-            lines.append(
-                f"{process} ran with this processor's own kernels: on another kind its results have other bytes."
-            )
-    return [f"{line} Compare by tolerance." for line in lines]
+        told = [f"results made on {machine.architecture} are not byte-identical to those made on x86-64"]
+    elif machine.instructions not in ("avx512", "avx2", "unknown"):
+        told = [f"results made without AVX2 ({machine.instructions}) are not byte-identical to those made with it"]
+    else:
+        told = [
+            f"{process} ran with this processor's own kernels, and another kind of processor gives other bytes"
+            for process, choice in choices.items()
+            if choice.kernels != "portable"
+        ]
+    told += [
+        f"{process} ran on {choice.device}, and a CPU gives other bytes"
+        for process, choice in choices.items()
+        if choice.device != "cpu"
+    ]
+    return [f"{line}: compare by tolerance" for line in told]

@@ -9,6 +9,8 @@ from rich.markup import escape
 
 from lab import environments
 from lab.environments import ROOT
+from lab.kernels import chosen
+from lab.machine import other_bytes, this_machine
 from lab.params import CommonParams, read_params
 from lab.run_process import CHAIN_VARIABLE, chain_id, processes_of
 from lab.summary import print_summary
@@ -49,6 +51,8 @@ def run_pipeline() -> int:
     if exit_code == 0:
         print_summary(console)
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
+        for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
+            console.print(f"[yellow]other bytes[/]: {escape(line)}")
     if ran:
         with console.status("handing the runs to MLflow"):
             pending = deliver(DELIVERY_SECONDS)

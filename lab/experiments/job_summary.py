@@ -23,7 +23,7 @@ from lab.experiments.changes import changes_since
 from lab.experiments.git import GitError, git
 from lab.experiments.markdown import Plot, code, draw, link, plain, table
 from lab.experiments.records import read_records
-from lab.experiments.report import StageReport, known_chains, stage_reports
+from lab.experiments.report import StageReport, known_chains, machines, stage_reports
 from lab.experiments.results_commit import records_of
 from lab.experiments.watched import while_remote_answers
 from lab.github import github_run
@@ -287,7 +287,8 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
         ]
         for stage in stages
     ]
-    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+    made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
 
 
 def changed_params(repo: Repo, name: str) -> list[str]:

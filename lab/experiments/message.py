@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from lab.experiments.report import StageReport
+from lab.experiments.report import StageReport, machines
 from lab.summary import RESULTS
 from lib.errors import InputError
 from lib.files import read_json
@@ -41,6 +41,8 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
         )
         if stage.url:
             yield "MLflow", stage.url
+    for machine in machines(stages):
+        yield "Machine", machine
     if not any(stage.outcome in INCOMPLETE for stage in stages):  # else the files may be those of another run
         with suppress(FileNotFoundError, KeyError):  # a lab may have no such stage
             metrics = read_json(RESULTS / "metrics.json")
