@@ -9,7 +9,7 @@ import yaml
 from labkit.goals import tally, verdicts
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.report.outcomes import StageReport
+from labkit.report.outcomes import StageReport, machines
 from labkit.report.tables import RESULTS
 
 INCOMPLETE = ("failed", "not run")
@@ -41,6 +41,8 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
         )
         if stage.url:
             yield "MLflow", stage.url
+    for machine in machines(stages):
+        yield "Machine", machine
     if not any(stage.outcome in INCOMPLETE for stage in stages):  # else the files may be those of another run
         with suppress(FileNotFoundError, KeyError):  # a lab may have no such stage
             metrics = read_json(RESULTS / "metrics.json")

@@ -29,7 +29,7 @@ from labkit.pipeline.stages import duration, in_order, project, upstream_of
 from labkit.pipeline.status import param_changes, some
 from labkit.process.errors import InputError
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, stage_reports
+from labkit.report.outcomes import StageReport, known_executions, machines, stage_reports
 from labkit.report.tables import RESULTS
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
@@ -288,7 +288,8 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
         ]
         for stage in stages
     ]
-    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+    made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
 
 
 def changed_params(repo: Repo, name: str) -> list[str]:

@@ -10,8 +10,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from labkit.declared import declared_sections
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import declared_sections, stage_inputs, stage_outputs
+from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing

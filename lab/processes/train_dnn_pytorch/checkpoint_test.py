@@ -12,7 +12,9 @@ from lib.pytorch import make_deterministic
 
 pytestmark = pytest.mark.unittest
 
-PARAMS = Training(seed=7, hidden_layers=[8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=7, epochs=4)
+PARAMS = Training(
+    seed=7, hidden_layers=[8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=7, epochs=4, kernels="portable"
+)
 ROWS = Rows(torch.linspace(-1, 1, 60).reshape(30, 2), torch.arange(30) // 15)
 OPPOSITE = Rows(ROWS.X, 1 - ROWS.y)  # what is learned from ROWS is wrong here, so the first epoch is the best
 

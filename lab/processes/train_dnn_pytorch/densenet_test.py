@@ -13,7 +13,9 @@ from lib.pytorch import make_deterministic, predict_probabilities
 pytestmark = pytest.mark.unittest
 
 CPU = torch.device("cpu")
-PARAMS = Training(seed=7, hidden_layers=[16, 8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=30, epochs=3)
+PARAMS = Training(
+    seed=7, hidden_layers=[16, 8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=30, epochs=3, kernels="portable"
+)
 
 
 @pytest.fixture(autouse=True)

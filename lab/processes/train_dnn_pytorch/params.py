@@ -1,6 +1,6 @@
 """What this process reads of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ class Training(Strict):
     weight_decay: float = Field(ge=0)
     batch_size: int = Field(gt=0)
     epochs: int = Field(gt=0)
+    kernels: Literal["portable", "native"]  # for the launcher, which sets them before the process starts
 
 
 class Params(Strict):
