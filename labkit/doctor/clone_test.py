@@ -147,3 +147,24 @@ def test_the_gpu_is_what_nvidias_tool_says(
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert clone.check_gpu().found.startswith(found)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("device", "runner", "state"),
+    [("cpu", "true", "ok"), ("cuda", "", "warning"), ("cuda", "true", "problem"), ("[", "true", "ok")],
+)
+def test_a_gpu_that_params_yaml_asks_for_and_is_not_there_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, runner: str, state: str
+) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    (tmp_path / "params.yaml").write_text(f"training: {{device: {device}}}\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("GITHUB_ACTIONS", runner)
+    monkeypatch.chdir(tmp_path)
+
+    check = clone.check_gpu()
+
+    assert check.state == state
+    assert ("params.yaml: training.device is cuda" in check.found) == (device == "cuda")

@@ -10,6 +10,7 @@ from labkit.process.params import Strict
 class Training(Strict):
     """How the dense network is trained."""
 
+    device: Literal["cpu", "cuda"]
     seed: int = Field(ge=0)
     hidden_layers: list[Annotated[int, Field(gt=0)]]
     dropout: float = Field(ge=0, lt=1)
