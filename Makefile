@@ -23,7 +23,7 @@ sandbox-down:  ## end them
 	else echo "no sandbox was running"; fi
 
 lock: setup   ## lock every Pipfile again; with UPGRADE=1, at the newest versions
-	@python -m lab.lock $(if $(UPGRADE),--upgrade)
+	@python -m labkit.launch.locks $(if $(UPGRADE),--upgrade)
 
 setup: .venv/made
 
@@ -37,11 +37,11 @@ repository:
 	@cmp -s Pipfile.lock $@ || echo "installing into .venv what Pipfile.lock lists; the first time, this takes minutes"
 	@test -x .venv/bin/python || $(PYTHON) -m venv --clear "$$(readlink -f .venv)"
 	@cmp -s Pipfile.lock $@ || "$$(readlink -f .venv)/bin/python" -m pip install --quiet "$(UV)"
-	@cmp -s Pipfile.lock $@ || .venv/bin/python -m lab.environments --root
+	@cmp -s Pipfile.lock $@ || .venv/bin/python -m labkit.launch.environments --root
 	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || $(MAKE) --no-print-directory hooks
 	@cp Pipfile.lock $@
 
 # What Git calls in this clone.
 hooks:
-	@.venv/bin/python -m lab.experiments.merge_driver --install
+	@.venv/bin/python -m labkit.publish.merge_driver --install
 	@.venv/bin/pre-commit install >/dev/null

@@ -1,3 +1,3 @@
-"""What every test can use: lab/fixtures.py."""
+"""What every test can use: labkit/testing/fixtures.py."""
 
-pytest_plugins = ["lab.fixtures"]
+pytest_plugins = ["labkit.testing.fixtures"]

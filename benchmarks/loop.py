@@ -21,10 +21,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
 from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
-from runtimes.sandbox.runs import runs  # noqa: E402
+from runtimes.sandbox.runs import recorded_runs  # noqa: E402
 from runtimes.sandbox.start import down, up  # noqa: E402
 from runtimes.sandbox.state import Sandbox  # noqa: E402
-from runtimes.sandbox.watch import watch  # noqa: E402
+from runtimes.sandbox.watch import follow_newest  # noqa: E402
 
 TURNS = 3
 STEPS = ("Set up", "Check the services", "Run", "Publish")
@@ -42,10 +42,10 @@ def tag_to_results(sandbox: Sandbox, tag: str) -> tuple[float, list[float]]:
     started = perf_counter()
     command(f"git push --quiet --no-verify origin {tag}", sandbox.clone)()
     log: list[str] = []
-    if watch(sandbox, log.append):
+    if follow_newest(sandbox, log.append):
         sys.exit("\n".join(log))
     total = perf_counter() - started
-    took = {step.name: step.seconds for step in runs(sandbox)[-1].steps}
+    took = {step.name: step.seconds for step in recorded_runs(sandbox)[-1].steps}
     command("git pull --quiet", sandbox.clone)()
     return total, [took[name] for name in STEPS]
 

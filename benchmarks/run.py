@@ -24,10 +24,10 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
-from lab.params import read_params  # noqa: E402
 from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train  # noqa: E402
 from lab.processes.train_dnn_pytorch.params import Params  # noqa: E402
 from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
+from labkit.process.params import read_params  # noqa: E402
 from lib.pytorch import build_network  # noqa: E402
 
 TURNS = 5
@@ -60,7 +60,7 @@ def copy_of_the_lab(target: Path) -> Path:
 def pipeline_against_floor(lab: Path, table: Table) -> None:
     """Cold `dvc repro` (environments made, no results, nothing cached) against the plain script, turn by turn."""
     repro, floor = command("dvc repro", lab), command("python benchmarks/floor.py", lab)
-    settle = command("python -m lab.tracker", lab)
+    settle = command("python -m labkit.tracking.tracker", lab)
     repro()
     floor()  # bytecode, MLflow's tables, disk caches
     cold, plain, unchanged = [], [], []
@@ -85,10 +85,10 @@ def environments(table: Table) -> None:
         warm = []
         for turn in range(TURNS):
             make = command(
-                "python -m lab.environments", ROOT, XDG_CACHE_HOME=f"{cache}/{turn}", UV_CACHE_DIR=uv_cache()
+                "python -m labkit.launch.environments", ROOT, XDG_CACHE_HOME=f"{cache}/{turn}", UV_CACHE_DIR=uv_cache()
             )
             warm.append(seconds(make))
-    nothing = [seconds(command("python -m lab.environments", ROOT)) for _ in range(TURNS)]
+    nothing = [seconds(command("python -m labkit.launch.environments", ROOT)) for _ in range(TURNS)]
     row(table, "all environments, warm", warm, "all environments, there already", nothing, "2 s or less")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.goals import Goal, judge, read_goals
+from labkit.goals import Goal, judge, read_goals
 
 RESULTS = Path("artifacts/best_model/metrics.json")
 

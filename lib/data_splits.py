@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.errors import InputError
-from lib.files import read_json
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
 
 if TYPE_CHECKING:
     import torch

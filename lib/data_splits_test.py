@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.process.errors import InputError
+from labkit.process.files import write_json
 from lib.data_splits import ArraySplits, Dataset, load_data_splits, load_dataset, save_data_splits
-from lib.errors import InputError
-from lib.files import write_json
 
 pytestmark = pytest.mark.unittest
 

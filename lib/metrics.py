@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 HIGHER_IS_BETTER = {"accuracy": True, "balanced_accuracy": True, "f1": True, "log_loss": False, "roc_auc": True}
 

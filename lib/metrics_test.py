@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
 
 pytestmark = pytest.mark.unittest

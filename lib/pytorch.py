@@ -1,4 +1,7 @@
-"""The dense network, built, saved, loaded and asked for probabilities; and how torch is to run."""
+"""The dense network, built, saved, loaded and asked for probabilities; and how torch is to run.
+
+A served network carries a copy of this file, so it imports nothing of the lab.
+"""
 
 import io
 import os
@@ -10,9 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-
-from lib.errors import InputError
-from lib.files import replacing
 
 # Rows that pass through a network at once where no gradient is needed: bounds the memory, and more is no faster.
 SLICE_ROWS = 16_384
@@ -29,8 +29,8 @@ def build_network(n_features: int, hidden_layers: Sequence[int], n_classes: int,
     return nn.Sequential(*layers, nn.Linear([n_features, *hidden_layers][-1], n_classes))
 
 
-def save_network(network: nn.Sequential, path: str | Path) -> None:
-    """Write a network of build_network as one file: what to build, and the weights."""
+def network_bytes(network: nn.Sequential) -> bytes:
+    """A network of build_network as the content of one file: what to build, and the weights."""
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     content = {
         "n_features": linear[0].in_features,
@@ -41,14 +41,13 @@ def save_network(network: nn.Sequential, path: str | Path) -> None:
     }
     buffer = io.BytesIO()  # given a path, torch.save writes the file's name into the file
     torch.save(content, buffer)
-    with replacing(path) as beside:
-        beside.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def load_network(path: str | Path) -> nn.Sequential:
-    """Read a network that save_network wrote, on the CPU, ready to predict.
+    """Read a file of network_bytes, on the CPU, ready to predict.
 
-    Raises InputError when the file is missing or is no such network.
+    Raises FileNotFoundError when the file is missing, ValueError when it holds no such network.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -56,9 +55,9 @@ def load_network(path: str | Path) -> nn.Sequential:
         network = build_network(**content)
         network.load_state_dict(weights)
     except FileNotFoundError:
-        raise InputError(f"{path} is missing; run `dvc repro train_dnn_pytorch` (or `dvc pull`) first") from None
+        raise FileNotFoundError(f"{path} is missing; run `dvc repro train_dnn_pytorch` (or `dvc pull`) first") from None
     except Exception as error:  # torch.load documents none; a damaged file raises half a dozen kinds
-        raise InputError(f"{path} is no network of this lab; restore it with `dvc checkout --force {path}`") from error
+        raise ValueError(f"{path} is no network of this lab; restore it with `dvc checkout --force {path}`") from error
     return network.eval()
 
 

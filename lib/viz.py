@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lib.files import replacing
+from labkit.process.files import replacing
 from lib.metrics import HIGHER_IS_BETTER, best_first
 
 INK, MUTED, FAINT, BLUE, ORANGE = "#1f2933", "#5f6b76", "#dfe4e9", "#1f6fb2", "#d9772b"

@@ -9,9 +9,9 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from lab.fixtures import Shell
-from lab.params import read_yaml
-from lib.files import read_json
+from labkit.process.files import read_json
+from labkit.process.params import read_yaml
+from labkit.testing.fixtures import Shell
 from lib.metrics import HIGHER_IS_BETTER
 
 pytestmark = pytest.mark.integration

@@ -7,13 +7,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox import start
 from runtimes.sandbox.origin import uncommitted
 from runtimes.sandbox.runs import rerun as run_again
 from runtimes.sandbox.state import Sandbox, default_folder, existing, load
-from runtimes.sandbox.watch import watch as watch_run
+from runtimes.sandbox.watch import follow_newest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -67,7 +67,7 @@ def down() -> None:
 @app.command()
 def watch() -> None:
     """Show the log of the newest run until it ends; the exit code is the run's."""
-    sys.exit(watch_run(existing(default_folder()), print))
+    sys.exit(follow_newest(existing(default_folder()), print))
 
 
 @app.command()

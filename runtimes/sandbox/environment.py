@@ -5,8 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import Sandbox
 
@@ -26,7 +26,7 @@ def tool(name: str) -> str:
     return found
 
 
-def environment(sandbox: Sandbox, part: str) -> dict[str, str]:
+def part_environment(sandbox: Sandbox, part: str) -> dict[str, str]:
     """The environment of a part of the sandbox: a home of its own, this machine's tools and package caches."""
     home = sandbox.folder / "home"
     home.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """Whatever goes wrong while an experiment runs or is published: nothing is lost or forged, and a re-run mends it.
 
-The workflow file, the lab, S3, MLflow, Git and DVC are real; the four processes do next to nothing (stand_in.py).
+The workflow file, the lab, S3, MLflow, Git and DVC are real; the four processes do next to nothing (fake_process.py).
 """
 
 import json
@@ -17,19 +17,20 @@ import pytest
 import requests
 import yaml
 
-from lab.example_lab import STAGES
-from lab.experiments.records import read_records
-from lab.fixtures import ROOT, Shell
-from lab.journal import journals
+from labkit.paths import ROOT
+from labkit.pipeline.records import read_records
+from labkit.testing.example_lab import STAGES
+from labkit.testing.fixtures import Shell
+from labkit.tracking.journal import journals
+from runtimes.sandbox.fake_process import DIVERGES, Params, digest
 from runtimes.sandbox.origin import git
 from runtimes.sandbox.processes import running
-from runtimes.sandbox.runs import kill_run, rerun, runs
+from runtimes.sandbox.runs import kill_run, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, wait_until_ready
-from runtimes.sandbox.stand_in import DIVERGES, Params, digest
 from runtimes.sandbox.start import down, up
 from runtimes.sandbox.start_test import free_port, wait_for
 from runtimes.sandbox.state import Sandbox
-from runtimes.sandbox.watch import watch
+from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration
 
@@ -42,9 +43,9 @@ UPDATE = '#!/bin/sh\n[ "$1" != refs/heads/main ] || [ ! -e ../gates/main ]\n'
 
 # So that the tests need not wait as long as a person would.
 SHORTER = (
-    ("lab/experiments/publish.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 3.0"),
-    ("lab/experiments/data.py", "LOOK_SECONDS = 20.0", "LOOK_SECONDS = 2.0"),
-    ("lab/experiments/data.py", "wait_exponential_jitter(1, max=10)", "wait_exponential_jitter(0.1, max=1)"),
+    ("labkit/publish/results.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 3.0"),
+    ("labkit/publish/data.py", "LOOK_SECONDS = 20.0", "LOOK_SECONDS = 2.0"),
+    ("labkit/publish/data.py", "wait_exponential_jitter(1, max=10)", "wait_exponential_jitter(0.1, max=1)"),
 )
 
 Fault = Callable[[str], None]
@@ -55,7 +56,7 @@ def lab(new_lab: Callable[[], Path], shell: Shell) -> Path:
     """The example lab with stand-ins for its processes, which waits less for a server that is away."""
     lab = new_lab()
     for main in lab.glob("lab/processes/*/main.py"):
-        shutil.copy(ROOT / "runtimes" / "sandbox" / "stand_in.py", main)
+        shutil.copy(ROOT / "runtimes" / "sandbox" / "fake_process.py", main)
     for file, patience, less in SHORTER:
         text = (lab / file).read_text(encoding="utf-8")
         assert patience in text
@@ -124,7 +125,7 @@ def push_tags(sandbox: Sandbox, *tags: str) -> None:
 def ended(sandbox: Sandbox) -> tuple[int, str]:
     """The exit code and the log of the newest run, once it has ended."""
     log: list[str] = []
-    return watch(sandbox, log.append), "\n".join(log)
+    return follow_newest(sandbox, log.append), "\n".join(log)
 
 
 def run_again(sandbox: Sandbox, tag: str) -> tuple[int, str]:
@@ -252,7 +253,7 @@ def journals_in_mlflow(sandbox: Sandbox) -> list[str]:
     ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
     found = requests.post(f"{api}/runs/search", json={"experiment_ids": ids, "max_results": 1000}, timeout=30).json()
     tags = ({tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in found["runs"])
-    return [of["lab.journal"] for of in tags]
+    return [of["labkit.tracking.journal"] for of in tags]
 
 
 def begun(sandbox: Sandbox) -> list[str]:
@@ -391,7 +392,7 @@ def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault:
     commit = ask(sandbox, tag)
     with closed(sandbox, "main"):
         assert ended(sandbox)[0] == 0
-    number = runs(sandbox)[-1].number
+    number = recorded_runs(sandbox)[-1].number
     assert git(sandbox.origin, "rev-parse", "main") == commit
     survived(sandbox, shell, tag, f"results/{tag}-{number}.1")
 
@@ -411,7 +412,7 @@ def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     fault("three tags at once")
     push_tags(sandbox, *tags[2:])
     assert ended(sandbox)[0] == 0
-    assert [(run.tag, run.exit_code) for run in runs(sandbox)[-5:]] == [(tag, 0) for tag in tags]
+    assert [(run.tag, run.exit_code) for run in recorded_runs(sandbox)[-5:]] == [(tag, 0) for tag in tags]
     for tag in tags[:2]:
         results_of(sandbox, tag)
     fault("a finished run again")
@@ -448,7 +449,7 @@ def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> Non
     main = git(sandbox.origin, "rev-parse", "main")
     assert ended(sandbox)[0] == 0
     assert git(sandbox.origin, "rev-parse", "main") == main
-    survived(sandbox, shell, tag, f"results/{tag}-{runs(sandbox)[-1].number}.1")
+    survived(sandbox, shell, tag, f"results/{tag}-{recorded_runs(sandbox)[-1].number}.1")
 
 
 def test_s3_silent_or_killed_while_publishing_a_rerun_goes_on(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:

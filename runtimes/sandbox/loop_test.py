@@ -18,14 +18,15 @@ import requests
 import yaml
 from sklearn.datasets import load_wine
 
-from lab.docs.docs_test import DOCS, Block, blocks
-from lab.experiments.records import read_records
-from lab.fixtures import ROOT, Shell
+from labkit.paths import ROOT
+from labkit.pipeline.records import read_records
+from labkit.testing.docs_test import DOCS, Block, blocks
+from labkit.testing.fixtures import Shell
 from runtimes.sandbox.processes import running
-from runtimes.sandbox.runs import folder_of, runs
+from runtimes.sandbox.runs import folder_of, recorded_runs
 from runtimes.sandbox.start import down, up
 from runtimes.sandbox.state import BUCKET, Sandbox
-from runtimes.sandbox.watch import watch
+from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +59,7 @@ def looped(sandbox: Sandbox, shell: Shell) -> dict[str, str]:
     before, after = [b.text for b in blocks(ROOT / "README.md") if b.reason and b.reason.startswith(TEST)]
     log: list[str] = []
     asked = shell(f"bash -euo pipefail -c {shlex.quote(before)}", sandbox.clone).stdout
-    if exit_code := watch(sandbox, log.append):
+    if exit_code := follow_newest(sandbox, log.append):
         pytest.fail(f"the run exited with {exit_code}:\n" + "\n".join(log))
     answered = shell(f"bash -euo pipefail -c {shlex.quote(after)}", sandbox.clone).stdout
     return {"before": asked, "log": "\n".join(log), "after": answered}
@@ -98,7 +99,7 @@ def test_a_fresh_clone_has_the_results_and_they_are_current(
 
 
 def test_the_run_shows_what_changed_against_the_results_before(looped: dict[str, str], sandbox: Sandbox) -> None:
-    summary = (folder_of(sandbox, runs(sandbox)[-1]) / "summary.md").read_text(encoding="utf-8")
+    summary = (folder_of(sandbox, recorded_runs(sandbox)[-1]) / "summary.md").read_text(encoding="utf-8")
     densenet = next(line for line in summary.splitlines() if line.startswith(("| `densenet`", "| ★ `densenet`")))
     assert "(+" in densenet or "(-" in densenet
     assert "```mermaid" in summary
@@ -147,7 +148,7 @@ def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
     assert shell("bash -c 'echo run-example-$(touch${IFS}injected)' && rm injected", sandbox.folder).returncode == 0
     in_clone(sandbox, shell, f"git tag {tag} && git push --quiet --no-verify origin {tag}")
     log: list[str] = []
-    assert watch(sandbox, log.append) == 0
+    assert follow_newest(sandbox, log.append) == 0
     assert any("Nothing new" in line for line in log)
     assert list(sandbox.folder.rglob("injected")) == []
     assert in_clone(sandbox, shell, "git ls-remote --heads origin") == before
@@ -187,7 +188,7 @@ def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
     do(share)  # the hook pushes the data
     in_clone(sandbox, shell, "git tag run-example-wine && git push --quiet origin run-example-wine")
     log: list[str] = []
-    assert watch(sandbox, log.append) == 0, "\n".join(log)
+    assert follow_newest(sandbox, log.append) == 0, "\n".join(log)
     in_clone(sandbox, shell, "git pull --quiet && dvc pull")
     model = json.loads((sandbox.clone / "artifacts/best_model/metrics.json").read_text(encoding="utf-8"))
     assert model["test"]["accuracy"] > 0.9

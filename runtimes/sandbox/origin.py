@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from runtimes.sandbox.state import BUCKET, Sandbox
 
 # GitHub tells a runner of each push; here the origin writes them down, in their order: old commit, new commit, ref.

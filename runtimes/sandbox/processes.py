@@ -5,13 +5,14 @@ environment, so the mark also finds what a killed process has left behind, and i
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from labkit.detached import start_detached
 
 MARK, PART = "LAB_SANDBOX", "LAB_SANDBOX_PART"
 PATIENCE_SECONDS = 10.0
@@ -23,18 +24,9 @@ def marks(folder: Path, part: str) -> dict[str, str]:
 
 
 def start(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path, log: Path) -> None:
-    """Start a process that outlives this one, is no child of it, and is out of reach of the terminal's Ctrl-C."""
+    """Start a process in the background, with a log of its own."""
     with log.open("w") as output:
-        subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *command],
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            check=True,
-        )
+        start_detached(command, folder, environment, output)
 
 
 def running(folder: Path, *parts: str) -> list[psutil.Process]:

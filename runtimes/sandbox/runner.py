@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from lib.errors import InputError
-from lib.files import replacing
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
 from runtimes.sandbox.runs import execute, new_run, only_run, record, starts_a_run
 from runtimes.sandbox.services import WATCHING
 from runtimes.sandbox.state import Sandbox, existing

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lab.fixtures import Shell
-from lib.errors import InputError
+from labkit.process.errors import InputError
+from labkit.testing.fixtures import Shell
 from runtimes.sandbox.processes import running
-from runtimes.sandbox.runs import WORKFLOW, folder_of, rerun, runs
+from runtimes.sandbox.runs import WORKFLOW, folder_of, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, stop_service, wait_until_ready
 from runtimes.sandbox.start import down, up
 from runtimes.sandbox.start_test import free_port
 from runtimes.sandbox.state import Sandbox
-from runtimes.sandbox.watch import watch
+from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration
 
@@ -85,7 +85,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Callable[..., None], shell: Shell) -> None:
     push("echo last words; exit 3", "small-1", "other-1")
     log: list[str] = []
-    assert watch(sandbox, log.append) == 1
+    assert follow_newest(sandbox, log.append) == 1
     commit = shell("git rev-parse HEAD", sandbox.clone).stdout.strip()
     text = "\n".join(log)
     assert f"sandbox/lab 1.1 refs/tags/small-1 {commit}" in text
@@ -93,13 +93,13 @@ def test_a_pushed_tag_runs_as_on_a_runner_of_its_own(sandbox: Sandbox, push: Cal
     assert f"key: ***, mine: , home: {sandbox.folder / 'home'}, identity:\n" in text
     assert "no terminal" in text
     assert "last words" in text
-    (run,) = runs(sandbox)
+    (run,) = recorded_runs(sandbox)
     assert [(step.name, step.outcome) for step in run.steps[1:]] == [("Tell", "success"), ("Work", "failure")]
     assert (folder_of(sandbox, run) / "summary.md").read_text() == "## Small\n"
     assert running(sandbox.folder, "run") == []
 
     push("exit 0", "small-2")  # what the tag's own commit says is what runs again
-    assert watch(sandbox, log.append) == 0
+    assert follow_newest(sandbox, log.append) == 0
     log.clear()
     stop_service(sandbox, "mlflow")
     assert rerun(sandbox, "small-1", log.append) == 1
@@ -122,9 +122,9 @@ def test_tags_of_one_push_run_one_after_the_other(sandbox: Sandbox, push: Callab
         if line.startswith("waiting for small-b, whose log is ") and line.endswith("then comes small-a, small-c"):
             gate.touch()  # without which small-b fails
 
-    assert watch(sandbox, report) == 0
-    assert [run.tag for run in runs(sandbox)][-3:] == ["small-b", "small-a", "small-c"]
-    assert [run.exit_code for run in runs(sandbox)][-3:] == [0, 0, 0]
+    assert follow_newest(sandbox, report) == 0
+    assert [run.tag for run in recorded_runs(sandbox)][-3:] == ["small-b", "small-a", "small-c"]
+    assert [run.exit_code for run in recorded_runs(sandbox)][-3:] == [0, 0, 0]
 
 
 def test_a_run_killed_with_its_runner_waits_for_a_rerun(sandbox: Sandbox, push: Callable[..., None]) -> None:
@@ -134,13 +134,16 @@ def test_a_run_killed_with_its_runner_waits_for_a_rerun(sandbox: Sandbox, push: 
         process.send_signal(signal.SIGKILL)
     wait_for(lambda: not running(sandbox.folder, "runner", "run"))
     log: list[str] = []
-    assert watch(sandbox, log.append) == 1
+    assert follow_newest(sandbox, log.append) == 1
     assert "was killed; `python -m runtimes.sandbox rerun small-killed`" in log[-1]
 
     start_service(sandbox, "runner")
     wait_until_ready(sandbox, "runner")
     push("true", "small-after")
-    assert watch(sandbox, log.append) == 0
-    assert [run.tag for run in runs(sandbox)].count("small-killed") == 1
+    assert follow_newest(sandbox, log.append) == 0
+    assert [run.tag for run in recorded_runs(sandbox)].count("small-killed") == 1
     assert rerun(sandbox, "small-killed") == 0
-    assert [(run.attempt, run.exit_code) for run in runs(sandbox) if run.tag == "small-killed"] == [(1, None), (2, 0)]
+    assert [(run.attempt, run.exit_code) for run in recorded_runs(sandbox) if run.tag == "small-killed"] == [
+        (1, None),
+        (2, 0),
+    ]

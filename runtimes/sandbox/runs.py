@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from lib.errors import InputError
-from lib.files import read_json, write_json
-from runtimes.sandbox.environment import environment, tool
+from labkit.process.errors import InputError
+from labkit.process.files import read_json, write_json
+from runtimes.sandbox.environment import part_environment, tool
 from runtimes.sandbox.origin import command, git
 from runtimes.sandbox.processes import end
 from runtimes.sandbox.services import SERVERS, answers
@@ -69,7 +69,7 @@ def folder_of(sandbox: Sandbox, run: Run) -> Path:
     return sandbox.runs / str(run.number) / "attempts" / str(run.attempt)
 
 
-def runs(sandbox: Sandbox) -> list[Run]:
+def recorded_runs(sandbox: Sandbox) -> list[Run]:
     """All attempts at all runs, in their order."""
     found = [Run.model_validate(read_json(file)) for file in sandbox.runs.glob("*/attempts/*/run.json")]
     return sorted(found, key=lambda run: (run.number, run.attempt))
@@ -81,9 +81,9 @@ def rerun(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int
     Each line of its log goes to `report`. Raises InputError when the tag has had no run.
     """
     with only_run(sandbox):
-        earlier = [run for run in runs(sandbox) if run.tag == tag]
+        earlier = [run for run in recorded_runs(sandbox) if run.tag == tag]
         if not earlier:
-            had = dict.fromkeys(run.tag for run in runs(sandbox))
+            had = dict.fromkeys(run.tag for run in recorded_runs(sandbox))
             raise InputError(f"{tag} has had no run; there are: {', '.join(had) or '-'}")
         last = earlier[-1]
         return execute(sandbox, Run(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
@@ -95,7 +95,7 @@ def new_run(sandbox: Sandbox, tag: str) -> Run:
         sha = git(sandbox.origin, "rev-parse", f"refs/tags/{tag}^{{commit}}")
     except RuntimeError:
         raise InputError(f"the origin has no tag {tag}; `git push origin {tag}`") from None
-    return Run(number=max((run.number for run in runs(sandbox)), default=0) + 1, attempt=1, tag=tag, sha=sha)
+    return Run(number=max((run.number for run in recorded_runs(sandbox)), default=0) + 1, attempt=1, tag=tag, sha=sha)
 
 
 def starts_a_run(sandbox: Sandbox, tag: str) -> bool:
@@ -195,7 +195,7 @@ def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
     work = sandbox.folder / "runner"
     keep_only(work, TOOL_CACHE)
     (work / TOOL_CACHE).mkdir(exist_ok=True)
-    variables = environment(sandbox, "run")
+    variables = part_environment(sandbox, "run")
     variables["PATH"] = f"{bash_without_terminal(sandbox)}{os.pathsep}{variables['PATH']}"
     with subprocess.Popen(
         act_command(sandbox, run, work),

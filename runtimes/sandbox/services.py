@@ -7,9 +7,9 @@ from http.client import HTTPConnection, HTTPException
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from lab.environments import ROOT
-from lib.errors import InputError
-from runtimes.sandbox.environment import environment, tool
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
+from runtimes.sandbox.environment import part_environment, tool
 from runtimes.sandbox.processes import end, running, start, stopped
 from runtimes.sandbox.state import BUCKET, Sandbox
 
@@ -33,7 +33,7 @@ def start_service(sandbox: Sandbox, service: str) -> None:
     command, variables = commands[service](sandbox)
     sandbox.logs.mkdir(exist_ok=True)
     log = sandbox.logs / f"{service}.log"
-    start(command, environment(sandbox, service) | variables, ROOT, log)
+    start(command, part_environment(sandbox, service) | variables, ROOT, log)
 
 
 def stop_service(sandbox: Sandbox, service: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.environments import ROOT
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from runtimes.sandbox import origin, state
 from runtimes.sandbox.environment import TOOLS, tool
 from runtimes.sandbox.processes import end, running

@@ -13,9 +13,9 @@ import psutil
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lab.environments import ROOT
-from lab.fixtures import Shell
-from lib.errors import InputError
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
+from labkit.testing.fixtures import Shell
 from runtimes.sandbox.__main__ import describe
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.services import SERVICES, answers, check, need_free_port, stop_service

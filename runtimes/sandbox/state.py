@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from lab.environments import ROOT
-from lib.errors import InputError
-from lib.files import read_json, write_json
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
+from labkit.process.files import read_json, write_json
 
 BUCKET = "lab"
 REPOSITORY = "sandbox/lab"  # owner and name, as on GitHub

@@ -2,16 +2,16 @@
 
 import time
 
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runner import TAGS, waiting
-from runtimes.sandbox.runs import FAILED, Report, Run, at_work, folder_of, runs
+from runtimes.sandbox.runs import FAILED, Report, Run, at_work, folder_of, recorded_runs
 from runtimes.sandbox.state import Sandbox
 
 POLL_SECONDS = 0.2
 
 
-def watch(sandbox: Sandbox, report: Report) -> int:
+def follow_newest(sandbox: Sandbox, report: Report) -> int:
     """Report the log of the newest run, until it ends; return its exit code. A tag just pushed is waited for.
 
     Raises InputError when nothing has run, and nothing will.
@@ -24,14 +24,14 @@ def watch(sandbox: Sandbox, report: Report) -> int:
             report(line)
             told = line
         time.sleep(POLL_SECONDS)
-    if not (known := runs(sandbox)):
+    if not (known := recorded_runs(sandbox)):
         raise InputError("nothing has run yet; `git tag run-example-1 && git push origin run-example-1`")
     return follow(sandbox, known[-1], report)
 
 
 def behind(sandbox: Sandbox, tags: list[str]) -> str:
     """What the waiting tags wait for."""
-    logs = {folder_of(sandbox, run) / "log": run.tag for run in runs(sandbox) if run.exit_code is None}
+    logs = {folder_of(sandbox, run) / "log": run.tag for run in recorded_runs(sandbox) if run.exit_code is None}
     newest = max(logs, key=lambda log: log.stat().st_mtime, default=None)  # others were killed
     ahead = f"{logs[newest]}, whose log is {newest}" if newest else "the run at work"
     return f"waiting for {ahead}; then comes {', '.join(tags)}"
@@ -55,4 +55,4 @@ def follow(sandbox: Sandbox, run: Run, report: Report) -> int:
 
 def now(sandbox: Sandbox, run: Run) -> Run:
     """The run as it is now."""
-    return next(r for r in runs(sandbox) if (r.number, r.attempt) == (run.number, run.attempt))
+    return next(r for r in recorded_runs(sandbox) if (r.number, r.attempt) == (run.number, run.attempt))

@@ -1,19 +1,19 @@
 """Prepare the data: load, check, split and scale it, as the sections data and split of params.yaml say.
 
     dvc repro prepare_data
-    python -m lab.run_process prepare_data      without DVC
+    python -m labkit.launch prepare_data      without DVC
 
 What it writes to data/processed is described in lib/data_splits.py and preparation.py.
 """
 
 import numpy as np
 
-from lab.params import read_params
 from lab.processes.prepare_data.params import Params
 from lab.processes.prepare_data.preparation import prepare, save_prepared
 from lab.processes.prepare_data.sources import load_table
+from labkit.process.params import read_params
+from labkit.process.tracking import Run, run_process
 from lib.data_splits import DIR_PROCESSED
-from lib.tracking import Run, run_process
 
 
 def main(run: Run) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
-from lab.environments import ROOT, process_python
-from lab.example_lab import example_params, write_yaml
+from labkit.launch.environments import process_python
+from labkit.paths import ROOT
+from labkit.process.tracking import JOURNAL_VARIABLE
+from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import load_data_splits, load_dataset
-from lib.tracking import JOURNAL_VARIABLE
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from lab.params import Strict
+from labkit.process.params import Strict
 
 
 class Data(Strict):

@@ -13,9 +13,9 @@ from pandas.api.types import is_numeric_dtype
 from sklearn.preprocessing import StandardScaler
 
 from lab.processes.prepare_data.params import Data, Split
+from labkit.process.errors import InputError
+from labkit.process.files import replacing, write_json
 from lib.data_splits import ArraySplits, Dataset, save_data_splits
-from lib.errors import InputError
-from lib.files import replacing, write_json
 
 EXAMPLE_ROWS = 5
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.preparation import encode_labels, prepare, save_prepared, split_by_class
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 

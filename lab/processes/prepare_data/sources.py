@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from lab.processes.prepare_data.params import Data
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -11,7 +11,7 @@ from pyarrow.parquet import write_table
 
 from lab.processes.prepare_data.params import Data
 from lab.processes.prepare_data.sources import BUILT_IN, load_table, with_password
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 

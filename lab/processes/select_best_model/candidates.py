@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.errors import InputError
-from lib.files import read_json
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
 
 
 class Candidate(NamedTuple):

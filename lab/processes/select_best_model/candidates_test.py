@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lab.processes.select_best_model.candidates import read_candidates
-from lib.errors import InputError
-from lib.files import write_json
+from labkit.process.errors import InputError
+from labkit.process.files import write_json
 
 pytestmark = pytest.mark.unittest
 

@@ -1,7 +1,7 @@
 """Select the best trained model, test it once, and write it ready to be served.
 
     dvc repro select_best_model                      when something that it depends on changed
-    python -m lab.run_process select_best_model      now
+    python -m labkit.launch select_best_model      now
 
 Reads each model's validation metrics and the model that is best by selection.metric; writes the model in MLflow's
 format with its preprocessing, its test metrics, and its predictions of the test rows.
@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from lab.params import read_params
 from lab.processes.select_best_model.candidates import read_candidates
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
 from lab.processes.select_best_model.served_model import load_classifier
+from labkit.process.errors import InputError
+from labkit.process.files import replacing, write_json
+from labkit.process.params import read_params
+from labkit.process.tracking import Run, run_process
 from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
-from lib.files import replacing, write_json
 from lib.metrics import best_first, classification_metrics
-from lib.tracking import Run, run_process
 from lib.viz import plot_confusion_matrix
 
 CANDIDATES = (Path("artifacts/dnn_pytorch"), Path("artifacts/standard_classifiers"))
@@ -38,7 +39,11 @@ def main(run: Run) -> None:
     dataset = load_dataset()
     splits = load_data_splits()
 
-    probabilities = load_classifier(best.file)(splits.X_test)
+    try:
+        classifier = load_classifier(best.file)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(str(error)) from None
+    probabilities = classifier(splits.X_test)
     predicted = probabilities.argmax(axis=1)
     test = classification_metrics(splits.y_test, probabilities)
 

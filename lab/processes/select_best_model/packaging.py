@@ -19,7 +19,7 @@ from lab.processes.select_best_model import served_model
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 # What a served network imports of the lab's code.
-NETWORK_CODE = ("__init__.py", "errors.py", "files.py", "pytorch.py")
+NETWORK_CODE = ("__init__.py", "pytorch.py")
 
 
 def save_served_model(target: Path, classifier: Path, dir_processed: Path) -> None:

@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from lab.processes.select_best_model.packaging import save_served_model
-from lib.files import write_json
-from lib.pytorch import build_network, predict_probabilities, save_network
+from labkit.process.files import write_json
+from lib.pytorch import build_network, network_bytes, predict_probabilities
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +55,7 @@ def prepared(processed: Path, rows: pd.DataFrame) -> NDArray[np.float32]:
 def classifier(request: pytest.FixtureRequest, tmp_path: Path, processed: Path, rows: pd.DataFrame) -> Path:
     """A trained model of either kind."""
     if request.param == "pt":
-        save_network(build_network(3, [4], 3, dropout=0.0), tmp_path / "net.pt")
+        (tmp_path / "net.pt").write_bytes(network_bytes(build_network(3, [4], 3, dropout=0.0)))
         return tmp_path / "net.pt"
     labels = np.arange(60) % 3
     joblib.dump(LogisticRegression().fit(prepared(processed, rows), labels), tmp_path / "lr.joblib")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lab.params import Strict
+from labkit.process.params import Strict
 
 
 class Selection(Strict):

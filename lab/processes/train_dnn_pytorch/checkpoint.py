@@ -12,8 +12,8 @@ import torch
 from lab.processes.train_dnn_pytorch import densenet
 from lab.processes.train_dnn_pytorch.densenet import Moments, Rows, State
 from lab.processes.train_dnn_pytorch.params import Training
+from labkit.process.files import replacing
 from lib import pytorch
-from lib.files import replacing
 
 CHECKPOINTS = Path(".lab") / "checkpoints"
 DIGEST_BYTES = hashlib.sha256().digest_size

@@ -14,7 +14,7 @@ from torch.optim.adam import adam
 
 from lab.processes.train_dnn_pytorch.params import Training
 from lab.processes.train_dnn_pytorch.team import Team, sum_over
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from lib.pytorch import SLICE_ROWS, build_network
 
 History = dict[str, list[float]]

@@ -7,7 +7,7 @@ import torch
 from lab.processes.train_dnn_pytorch.densenet import Rows, State, best_epoch, evaluate, initial_state, train
 from lab.processes.train_dnn_pytorch.params import Training
 from lab.processes.train_dnn_pytorch.team import Team
-from lib.errors import InputError
+from labkit.process.errors import InputError
 from lib.pytorch import make_deterministic, predict_probabilities
 
 pytestmark = pytest.mark.unittest

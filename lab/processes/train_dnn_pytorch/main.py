@@ -1,7 +1,7 @@
 """Train the dense network, on CUDA where there is a device.
 
     dvc repro train_dnn_pytorch                      when something that it depends on changed
-    python -m lab.run_process train_dnn_pytorch      now
+    python -m labkit.launch train_dnn_pytorch      now
 
     OMP_NUM_THREADS=1 torchrun --nproc-per-node=2 -m lab.processes.train_dnn_pytorch.main      on two devices or cores
 
@@ -17,17 +17,17 @@ from time import monotonic
 
 from sklearn.metrics import confusion_matrix
 
-from lab.params import read_params
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
 from lab.processes.train_dnn_pytorch.densenet import History, Rows, State, best_epoch, initial_state, train
 from lab.processes.train_dnn_pytorch.params import Params
 from lab.processes.train_dnn_pytorch.progress import show_progress
 from lab.processes.train_dnn_pytorch.team import from_leader, join_team
+from labkit.process.files import replacing, write_json
+from labkit.process.params import read_params
+from labkit.process.tracking import Run, run_process
 from lib.data_splits import TensorSplits, load_data_splits, load_dataset
-from lib.files import replacing, write_json
 from lib.metrics import classification_metrics
-from lib.pytorch import make_deterministic, pick_device, predict_probabilities, save_network
-from lib.tracking import Run, run_process
+from lib.pytorch import make_deterministic, network_bytes, pick_device, predict_probabilities
 from lib.viz import plot_confusion_matrix, plot_training_history
 
 OUTPUT = Path("artifacts/dnn_pytorch")
@@ -96,7 +96,8 @@ def write_results(run: Run, state: State, splits: TensorSplits, classes: list[st
     metrics = classification_metrics(y_val, probabilities)
     counts = confusion_matrix(y_val, probabilities.argmax(axis=1), labels=range(len(classes)))
 
-    save_network(network, OUTPUT / "densenet.pt")
+    with replacing(OUTPUT / "densenet.pt") as beside:
+        beside.write_bytes(network_bytes(network))
     write_history(history, OUTPUT / "training_history.csv")
     write_json(OUTPUT / "metrics" / "densenet.json", {**metrics, "training_rows": len(splits.y_train)})
     plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))

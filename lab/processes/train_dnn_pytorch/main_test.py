@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.example_lab import example_params, write_yaml
-from lab.params import PARAMS_FILE
 from lab.processes.train_dnn_pytorch.checkpoint import CHECKPOINTS
 from lab.processes.train_dnn_pytorch.main import OUTPUT
+from labkit.process.files import read_json, write_json
+from labkit.process.params import PARAMS_FILE
+from labkit.process.tracking import JOURNAL_VARIABLE
+from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
-from lib.files import read_json, write_json
 from lib.metrics import classification_metrics
 from lib.pytorch import load_network, predict_probabilities
-from lib.tracking import JOURNAL_VARIABLE
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lab.params import Strict
+from labkit.process.params import Strict
 
 
 class Training(Strict):

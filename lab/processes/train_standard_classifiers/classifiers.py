@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from lab.processes.train_standard_classifiers.params import Classifiers
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 # To fit the one and to ask the other costs the square of the rows; the rest stays close to linear.
 QUADRATIC = frozenset({"support_vector_machine", "k_nearest_neighbours"})

@@ -12,7 +12,7 @@ from lab.processes.train_standard_classifiers.classifiers import (
     stratified_subsample,
 )
 from lab.processes.train_standard_classifiers.params import Classifiers
-from lib.errors import InputError
+from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 

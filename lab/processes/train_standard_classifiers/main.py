@@ -1,7 +1,7 @@
 """Fit seven families of scikit-learn's classifiers and compare them on the validation rows.
 
     dvc repro train_standard_classifiers                      when something that it depends on changed
-    python -m lab.run_process train_standard_classifiers      now
+    python -m labkit.launch train_standard_classifiers      now
 
 Writes each family's model, metrics and confusion matrix, and the families side by side. Beyond
 classifiers.max_rows_quadratic rows the families whose cost grows with the square are fitted on a sample.
@@ -16,7 +16,6 @@ import joblib
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import confusion_matrix
 
-from lab.params import read_params
 from lab.processes.train_standard_classifiers.classifiers import (
     QUADRATIC,
     Rows,
@@ -25,10 +24,11 @@ from lab.processes.train_standard_classifiers.classifiers import (
     stratified_subsample,
 )
 from lab.processes.train_standard_classifiers.params import Params
+from labkit.process.files import replacing, write_json
+from labkit.process.params import read_params
+from labkit.process.tracking import Run, run_process
 from lib.data_splits import load_data_splits, load_dataset
-from lib.files import replacing, write_json
 from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
-from lib.tracking import Run, run_process
 from lib.viz import plot_comparison, plot_confusion_matrix
 
 OUTPUT = Path("artifacts/standard_classifiers")

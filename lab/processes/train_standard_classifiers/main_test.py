@@ -10,16 +10,17 @@ import joblib
 import numpy as np
 import pytest
 
-from lab.environments import ROOT, process_python
-from lab.example_lab import example_params, write_yaml
-from lab.params import PARAMS_FILE
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
-from lab.run_process import DETERMINISTIC
+from labkit.launch.environments import process_python
+from labkit.launch.launcher import DETERMINISTIC
+from labkit.paths import ROOT
+from labkit.process.files import read_json, write_json
+from labkit.process.params import PARAMS_FILE
+from labkit.process.tracking import JOURNAL_VARIABLE, Run
+from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
-from lib.files import read_json, write_json
 from lib.metrics import HIGHER_IS_BETTER, classification_metrics
-from lib.tracking import JOURNAL_VARIABLE, Run
 
 pytestmark = pytest.mark.integration
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from lab.params import Strict
+from labkit.process.params import Strict
 
 
 class LogisticRegressionParams(Strict):

@@ -1,0 +1,119 @@
+"""The lab's command line: `python -m lab --help`."""
+
+import sys
+from typing import Annotated
+
+MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
+
+try:
+    import typer
+
+    from labkit.process.errors import InputError
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: {sys.executable} has no {missing.name}; {MEND}")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def run() -> None:
+    """Run the pipeline (`dvc repro`) and show the models, the one selected, and the goals it met."""
+    from labkit.run import run_pipeline
+
+    sys.exit(run_pipeline())
+
+
+@app.command()
+def track(seconds: float = 60.0) -> None:
+    """Send MLflow the runs that it has not got yet, for SECONDS at most."""
+    from labkit.tracking.tracker import deliver
+
+    if pending := deliver(seconds):
+        sys.exit("\n".join(f"not in MLflow: {journal.stem}: {reason}" for journal, reason in pending))
+
+
+@app.command()
+def setup(
+    name: str | None = None,
+    s3_endpoint: str | None = None,
+    bucket: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    mlflow_url: str | None = None,
+) -> None:
+    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given."""
+    from labkit.setup import Answers, set_up
+
+    set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))
+
+
+@app.command()
+def doctor() -> None:
+    """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
+    from labkit.doctor.run import examine
+
+    sys.exit(examine())
+
+
+@app.command()
+def publish(tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")]) -> None:
+    """Publish the results of TAG, which is checked out: data, MLflow's runs, a results commit on the tag's branch."""
+    from labkit.publish.results import publish_results
+
+    publish_results(tag)
+
+
+@app.command()
+def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
+    """Show the results commits of REVISION as a table of experiments, newest first."""
+    from labkit.publish.history import print_experiments
+
+    print_experiments(revision)
+
+
+@app.command()
+def status() -> None:
+    """Say which stages `dvc repro` would run, why, and how long they took last time. Runs nothing."""
+    from labkit.pipeline.status import print_status
+
+    print_status()
+
+
+@app.command()
+def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
+    """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
+    from labkit.report.page import page_of
+
+    print(page_of(execution, against))
+
+
+@app.command()
+def new_process(name: str) -> None:
+    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
+    from labkit.scaffold.add import add_process
+
+    add_process(name)
+
+
+@app.command()
+def remove_process(name: str) -> None:
+    """Remove the process NAME: its folder, sections, stages, and what these wrote."""
+    from labkit.scaffold.remove import remove_process as remove
+
+    remove(name)
+
+
+def main() -> None:
+    """Run a verb; a mistake that can be mended is one line and exit code 1."""
+    try:
+        app(prog_name="python -m lab")
+    except (InputError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+    except ModuleNotFoundError as error:
+        if (error.name or "lab").split(".")[0] in {"lab", "labkit", "lib", "runtimes"}:  # a mistake in the code
+            raise
+        sys.exit(f"error: {sys.executable} has no {error.name}; {MEND}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Checks of this clone and this machine: nothing here asks a service, or imports more than it needs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from labkit.doctor.check import Check, ok, problem, warning
+from labkit.launch.environments import process_environment
+from labkit.paths import PROCESSES, ROOT
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
+
+HOOKS = ("pre-commit", "pre-push", "post-checkout")
+SET_UP = "`make -B setup`"
+LOCK = "`make lock`"
+LEAST_FREE_BYTES = 5 << 30
+
+
+def check_identity() -> Check:
+    """Whether Git knows in whose name to commit."""
+    from labkit.git_cli import GitError, git
+
+    try:
+        who = git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
+    except GitError:
+        mend = '`git config --global user.name "YOUR NAME" && git config --global user.email YOU@EXAMPLE.COM`'
+        return problem("git identity", "Git does not know who you are, and commits nothing", mend)
+    return ok("git identity", f"commits are by {who}")
+
+
+def check_hooks() -> Check:
+    """Whether Git calls the hooks, and merges dvc.lock by stage."""
+    from labkit.git_cli import GitError, git
+    from labkit.publish.merge_driver import ATTRIBUTE
+
+    subject = "git hooks"
+    try:
+        places = [Path(git("rev-parse", "--git-path", place)) for place in ("hooks", "info/attributes")]
+    except GitError:
+        return problem(subject, "this folder is no Git repository", f"`git init`, then {SET_UP}")
+    hooks, attributes = places
+    missing = [name for name in HOOKS if "pre-commit" not in _text(hooks / name)]
+    try:
+        git("config", "merge.dvc-lock.driver")
+    except GitError:
+        missing.append("the merge driver of dvc.lock")
+    else:
+        if ATTRIBUTE not in _text(attributes).splitlines():
+            missing.append("the merge driver of dvc.lock")
+    if missing:
+        return problem(subject, f"not installed: {', '.join(missing)}", SET_UP)
+    return ok(subject, f"{', '.join(HOOKS)} and the merge driver of dvc.lock are installed")
+
+
+def check_settings() -> Check:
+    """Whether params.yaml and goals.yaml are valid."""
+    from labkit.goals import read_goals
+    from labkit.process.params import CommonParams, read_params
+
+    wrong = []
+    for read in (lambda: read_params(CommonParams), read_goals):
+        try:
+            read()
+        except InputError as error:
+            wrong.append(str(error))
+    if wrong:
+        return problem("settings", "\n".join(wrong), "correct the file, or `git checkout` it")
+    return ok("settings", "params.yaml and goals/goals.yaml are valid")
+
+
+def check_locks() -> Check:
+    """Whether each Pipfile.lock was made from the Pipfile beside it."""
+    from labkit.launch.locks import pipfile_hashes
+
+    folders = [ROOT, *sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))]
+    hashes = pipfile_hashes([folder / "Pipfile" for folder in folders])
+    stale = [
+        str((folder / "Pipfile").relative_to(ROOT))
+        for folder, digest in zip(folders, hashes, strict=True)
+        if _locked(folder).get("_meta", {}).get("hash", {}).get("sha256") != digest
+    ]
+    if stale:
+        return problem("locks", f"changed since it was locked: {', '.join(stale)}", LOCK)
+    return ok("locks", f"{len(folders)} Pipfile.locks are those of their Pipfiles")
+
+
+def check_environment() -> Check:
+    """Whether this Python's packages are those of the root lock."""
+    from packaging.markers import Marker
+    from packaging.utils import canonicalize_name
+
+    lock = _locked(ROOT)
+    wanted = {
+        canonicalize_name(name): package["version"].removeprefix("==")
+        for name, package in (lock.get("default", {}) | lock.get("develop", {})).items()
+        if "markers" not in package or Marker(package["markers"]).evaluate()
+    }
+    here = {}
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for folder in Path(place).glob("*.dist-info"):
+            name, _, version = folder.stem.rpartition("-") if folder.suffix else ("", "", "")
+            here[canonicalize_name(name)] = version
+    # torch 2.13.0+cpu is torch 2.13.0: the lock has the builds of all machines.
+    differ = sorted(name for name, version in wanted.items() if here.get(name, "").partition("+")[0] != version)
+    if differ:
+        some = ", ".join(differ[:3]) + (f" and {len(differ) - 3} more" if len(differ) > 3 else "")
+        return problem("environment", f"{sys.prefix} is not what Pipfile.lock says: {some}", SET_UP)
+    return ok("environment", f"{len(wanted)} packages of Pipfile.lock are in {sys.prefix}")
+
+
+def check_process_environments() -> Check:
+    """Whether the processes' environments are made."""
+    processes = sorted(lock.parent.name for lock in PROCESSES.glob("*/Pipfile.lock"))
+    missing = [process for process in processes if not (process_environment(process) / "complete").exists()]
+    if missing:
+        return ok("process environments", f"to be made when it first runs: {', '.join(missing)}")
+    return ok("process environments", f"all {len(processes)} are made")
+
+
+def check_disk() -> Check:
+    """Whether there is room where the workspace and DVC's cache are."""
+    # Where `dvc cache dir` points elsewhere, that is told by DVC alone; a link in its place is followed.
+    cache = Path(".dvc/cache").resolve()
+    free = {name: _free_bytes(place) for name, place in {"the workspace": Path(), "DVC's cache": cache}.items()}
+    found = ", ".join(f"{free_bytes / (1 << 30):.1f} GiB free for {name}" for name, free_bytes in free.items())
+    if min(free.values()) < LEAST_FREE_BYTES:
+        return warning("disk", found, "`dvc gc --workspace` removes from the cache what no commit here needs")
+    return ok("disk", found)
+
+
+def check_gpu() -> Check:
+    """Which GPUs there are."""
+    if shutil.which("nvidia-smi"):
+        command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+        answer = subprocess.run(command, capture_output=True, text=True)
+        if answer.returncode == 0 and answer.stdout.strip():
+            return ok("GPU", "; ".join(answer.stdout.strip().splitlines()))
+    return ok("GPU", f"none of NVIDIA's: training runs on {os.cpu_count()} CPU cores")
+
+
+def _locked(folder: Path) -> dict[str, Any]:
+    try:
+        lock: dict[str, Any] = read_json(folder / "Pipfile.lock")
+    except (FileNotFoundError, ValueError):  # none, or one with a merge conflict in it
+        return {}
+    return lock
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _free_bytes(place: Path) -> int:
+    existing = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
+    return shutil.disk_usage(existing).free

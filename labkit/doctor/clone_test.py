@@ -1,0 +1,149 @@
+"""The checks of a clone and its machine, each well and ill."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.doctor import clone
+from labkit.launch.locks import pipfile_hashes
+from labkit.paths import ROOT
+from labkit.testing.fixtures import Shell
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which this process stands; Git knows nobody, and nothing of other repositories."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    (tmp_path / "lab").mkdir()
+    monkeypatch.chdir(tmp_path / "lab")
+    return tmp_path / "lab"
+
+
+@pytest.fixture
+def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Pipfiles of this repository in a folder that the checks take for the repository."""
+    for lock in [ROOT / "Pipfile.lock", *ROOT.glob("lab/processes/*/Pipfile.lock")]:
+        copy = folder / lock.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        for file in (lock, lock.with_suffix("")):
+            shutil.copy(file, copy.parent)
+    monkeypatch.setattr(clone, "ROOT", folder)
+    monkeypatch.setattr(clone, "PROCESSES", folder / "lab" / "processes")
+    return folder
+
+
+@pytest.mark.unittest
+def test_who_commits_is_told_from_settings_or_variables(
+    folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = clone.check_identity()
+    assert (nobody.state, nobody.subject) == ("problem", "git identity")
+    assert "git config --global user.name" in nobody.mend
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Ada")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ada@example.com")
+    assert clone.check_identity() == ("git identity", "ok", "commits are by Ada", "")
+
+
+@pytest.mark.integration
+def test_missing_hooks_and_a_missing_driver_are_named(folder: Path, shell: Shell) -> None:
+    assert "no Git repository" in clone.check_hooks().found
+    shell("git init --quiet", folder)
+    missing = "not installed: pre-commit, pre-push, post-checkout, the merge driver of dvc.lock"
+    assert clone.check_hooks() == ("git hooks", "problem", missing, "`make -B setup`")
+    shutil.copy(ROOT / ".pre-commit-config.yaml", folder)
+    (folder / "lab").symlink_to(ROOT / "lab")
+    (folder / "lib").symlink_to(ROOT / "lib")
+    shell("pre-commit install && python -m labkit.publish.merge_driver --install", folder)
+    assert clone.check_hooks().state == "ok"
+    (folder / ".git" / "hooks" / "pre-push").unlink()
+    assert clone.check_hooks().found == "not installed: pre-push"
+    (folder / ".git" / "info" / "attributes").unlink()
+    assert clone.check_hooks().found == "not installed: pre-push, the merge driver of dvc.lock"
+
+
+@pytest.mark.unittest
+def test_what_is_wrong_in_either_file_is_told(folder: Path) -> None:
+    (folder / "goals").mkdir()
+    for name in ("params.yaml", "goals/goals.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    assert clone.check_settings().state == "ok"
+    params = (folder / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(params.replace("project:", "projekt:"), encoding="utf-8")
+    (folder / "goals" / "goals.yaml").unlink()
+    check = clone.check_settings()
+    assert check.state == "problem"
+    assert "projekt" in check.found
+    assert "goals/goals.yaml is missing" in check.found
+
+
+@pytest.mark.integration
+def test_a_pipfile_changed_since_its_lock_is_named(locked: Path) -> None:
+    assert clone.check_locks().state == "ok"
+    pipfile = locked / "lab" / "processes" / "prepare_data" / "Pipfile"
+    pipfile.write_text(pipfile.read_text(encoding="utf-8").replace("[packages]", "[packages]\nnew = '*'"))
+    found = "changed since it was locked: lab/processes/prepare_data/Pipfile"
+    assert clone.check_locks() == ("locks", "problem", found, "`make lock`")
+    (locked / "Pipfile.lock").write_text("<<<<<<<")
+    assert "locked: Pipfile, lab" in clone.check_locks().found
+
+
+@pytest.mark.integration
+def test_many_pipfiles_have_the_hashes_that_each_has_alone() -> None:
+    pipfiles = [ROOT / "Pipfile", *ROOT.glob("lab/processes/*/Pipfile")]
+    assert pipfile_hashes(pipfiles) == [pipfile_hashes([pipfile])[0] for pipfile in pipfiles]
+    assert len(set(pipfile_hashes(pipfiles))) == len(pipfiles)
+
+
+@pytest.mark.unittest
+def test_packages_that_differ_from_the_lock_are_named(locked: Path) -> None:
+    assert clone.check_environment().state == "ok"
+    lock = json.loads((locked / "Pipfile.lock").read_text(encoding="utf-8"))
+    for group in lock["default"], lock["develop"]:
+        group["numpy"] = {"version": "==0.0.1"}
+    lock["develop"]["no-such-package"] = {"version": "==1.0"}
+    lock["develop"]["for-another-system"] = {"version": "==1.0", "markers": "sys_platform == 'none'"}
+    (locked / "Pipfile.lock").write_text(json.dumps(lock), encoding="utf-8")
+    check = clone.check_environment()
+    assert check.state == "problem"
+    assert check.found.endswith("is not what Pipfile.lock says: no-such-package, numpy")
+
+
+@pytest.mark.unittest
+def test_environments_that_are_not_made_yet_are_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labkit.launch.environments.ENVIRONMENTS", tmp_path)
+    check = clone.check_process_environments()
+    assert check.state == "ok"
+    assert check.found.startswith("to be made when it first runs: prepare_data")
+
+
+@pytest.mark.unittest
+def test_little_room_is_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clone, "LEAST_FREE_BYTES", 0)
+    assert clone.check_disk().state == "ok"
+    monkeypatch.setattr(clone, "LEAST_FREE_BYTES", 1 << 80)
+    assert clone.check_disk().state == "warning"
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("echo 'NVIDIA H200, 143771 MiB'", "NVIDIA H200, 143771 MiB"),
+        ("echo 'no devices were found'; exit 6", "none of NVIDIA's"),
+    ],
+)
+def test_the_gpu_is_what_nvidias_tool_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, found: str
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert clone.check_gpu().found.startswith(found)

@@ -1,0 +1,117 @@
+"""The checks of the results, in a project of one stage that reads a folder of raw data."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit.doctor.results import check_lock_file, check_raw_data
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+DVC_YAML = """
+stages:
+  copy:
+    cmd: cat raw/a.csv raw/b/c.csv > all.csv
+    deps: [raw, code.py]
+    outs: [all.csv]
+"""
+
+Without = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    (folder / "raw" / "b").mkdir(parents=True)
+    for name in ("raw/a.csv", "raw/b/c.csv", "code.py"):
+        (folder / name).write_text(name, encoding="utf-8")
+    (folder / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
+    shell("git init --quiet && dvc init --quiet && dvc remote add --quiet -d share ../share", folder)
+    shell("dvc add --quiet raw/a.csv raw/b && dvc repro --quiet && dvc push --quiet", folder)
+    shell("git add --all && git commit --quiet --no-verify -m results", folder)
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy with its remote, in which this process stands."""
+    shutil.copytree(finished.parent / "share", tmp_path / "share")
+    folder = shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def without(project: Path) -> Without:
+    """Lose files or folders of the project."""
+
+    def lose(*names: str) -> None:
+        for name in names:
+            path = project / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return lose
+
+
+def test_a_current_lock_needs_no_data(without: Without) -> None:
+    current = ("dvc.lock", "ok", "the 1 stages are those of this code, data and params", "")
+    assert check_lock_file() == current
+    without(".dvc/cache", "raw/a.csv", "all.csv")
+    assert check_lock_file() == current
+
+
+def test_changed_code_is_a_warning_that_names_the_stage(project: Path) -> None:
+    (project / "code.py").write_text("changed", encoding="utf-8")
+    check = check_lock_file()
+    assert (check.state, check.mend) == ("warning", "`dvc repro`")
+    assert "data and params: copy;" in check.found
+
+
+def test_raw_data_are_looked_for_in_the_cache_and_then_in_the_remote(project: Path, without: Without) -> None:
+    assert check_raw_data() == ("raw data", "ok", "all that .dvc files name is in the cache (2)", "")
+    without(".dvc/cache")
+    found = "all that .dvc files name is in the cache or the remote; `dvc pull` brings raw/a.csv, raw/b"
+    assert check_raw_data() == ("raw data", "ok", found, "")
+
+
+def test_data_that_are_nowhere_are_a_problem(project: Path, without: Without) -> None:
+    without(".dvc/cache")
+    of_c = next(
+        file for file in (project.parent / "share").rglob("*") if file.is_file() and file.read_bytes() == b"raw/b/c.csv"
+    )
+    of_c.unlink()  # one file of a folder
+    found = "neither in the cache nor in the remote: raw/b"
+    assert check_raw_data() == ("raw data", "problem", found, "`dvc commit && dvc push` where it is")
+
+
+def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, without: Without, shell: Shell) -> None:
+    without(".dvc/cache")
+    shell("dvc remote remove share", project)
+    check = check_raw_data()
+    assert (check.state, check.found) == ("problem", "not in the cache, and there is no remote: raw/a.csv, raw/b")
+
+
+def test_a_remote_that_is_away_leaves_it_open(
+    project: Path, without: Without, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(".dvc/cache")
+    shell(
+        "dvc remote modify share url s3://bucket/dvc && dvc remote modify share endpointurl http://127.0.0.1:9", project
+    )
+    before = os.environ.get("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", before)  # what the check sets there ends with the test
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "key")
+    check = check_raw_data()
+    assert check.state == "warning"
+    assert "the remote can't be asked (EndpointConnectionError): raw/a.csv, raw/b" in check.found
+
+
+def test_a_project_without_raw_data_is_well(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("git init --quiet && dvc init --quiet", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert check_raw_data() == ("raw data", "ok", "no .dvc file names any", "")

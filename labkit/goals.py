@@ -1,0 +1,111 @@
+"""Acceptance criteria: thresholds in a YAML file, judged against the metrics that the pipeline wrote."""
+
+from collections.abc import Callable
+from functools import reduce
+from math import inf, isinf, nan
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
+from labkit.process.strict_yaml import load_yaml
+
+GOALS_FILE = Path("goals/goals.yaml")
+
+
+class Goal(BaseModel):
+    """One threshold on one metric of one result file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    goal: str = Field(min_length=1)
+    file: str
+    metric: str
+    at_least: float = -inf
+    at_most: float = inf
+    ambition: bool = False
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if isinf(self.at_least) == isinf(self.at_most):
+            raise ValueError("give either at_least or at_most")
+        return self
+
+    @property
+    def threshold(self) -> str:
+        """The threshold as people write it."""
+        return f"≤ {self.at_most}" if isinf(self.at_least) else f"≥ {self.at_least}"
+
+
+class Verdict(NamedTuple):
+    """A goal, the value that was reached, and whether that is enough; where that is not known, why."""
+
+    goal: Goal
+    value: float = nan
+    met: bool | None = None
+    unknown: str = ""
+
+
+def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
+    """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""
+    content = load_yaml(path) or []  # nothing but comments: no goals yet
+    try:
+        return TypeAdapter(list[Goal]).validate_python(content)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {p['msg']}" for p in error.errors()]
+        raise InputError("\n".join(f"{path}: goal {problem}" for problem in problems)) from None
+
+
+def judge(goal: Goal, results: Path = Path()) -> Verdict:
+    """Judge one goal by the result files below `results`.
+
+    Raises FileNotFoundError when the pipeline has not written them, InputError when they lack the metric.
+    """
+    metrics: Any = read_json(results / goal.file)
+    try:
+        value = float(reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics))
+    except (KeyError, TypeError, ValueError):
+        known = ", ".join(sorted(_numbers(metrics)))
+        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
+    return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
+
+
+def verdicts(not_made: Callable[[str], bool] = lambda file: False) -> list[Verdict]:
+    """Judge every goal; those whose files are not here, or of another run as `not_made` tells, are not judged.
+
+    Raises InputError when the goals can't be read.
+    """
+    return [_judged(goal, not_made) for goal in read_goals()]
+
+
+def _judged(goal: Goal, not_made: Callable[[str], bool]) -> Verdict:
+    if not_made(goal.file):
+        return Verdict(goal, unknown=f"{goal.file} was not made")
+    try:
+        return judge(goal)
+    except FileNotFoundError:
+        return Verdict(goal, unknown=f"{goal.file} is not here")
+    except (InputError, OSError, ValueError) as error:
+        return Verdict(goal, unknown=str(error))
+
+
+def tally(judged: list[Verdict]) -> str:
+    """How many goals are met: `3 of 3 met, 1 ambition open`. An ambition is no goal to be missed."""
+    if all(one.met is None for one in judged):
+        return "not judged"
+    asked = [one for one in judged if not one.goal.ambition]
+    said = [f"{sum(one.met is True for one in asked)} of {len(asked)} met"] if asked else []
+    for met, word in ((True, "reached"), (False, "open")):
+        if number := sum(one.goal.ambition and one.met is met for one in judged):
+            said.append(f"{number} ambition{'s' * (number > 1)} {word}")
+    if number := sum(one.met is None for one in judged):
+        said.append(f"{number} not judged")
+    return ", ".join(said)
+
+
+def _numbers(metrics: Any, prefix: str = "") -> list[str]:
+    if isinstance(metrics, dict):
+        return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
+    return [prefix[:-1]] if isinstance(metrics, int | float) else []

@@ -1,0 +1,95 @@
+"""Goals: what is met, what is refused, and what a wrong goals file is told."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.goals import Goal, Verdict, judge, read_goals, tally, verdicts
+from labkit.process.errors import InputError
+from labkit.process.files import write_json
+
+pytestmark = pytest.mark.unittest
+
+
+@pytest.mark.parametrize(
+    ("limit", "met"),
+    [({"at_least": 0.9}, True), ({"at_least": 0.91}, False), ({"at_most": 0.9}, True), ({"at_most": 0.89}, False)],
+)
+def test_a_threshold_includes_its_own_value(tmp_path: Path, limit: dict[str, float], met: bool) -> None:
+    write_json(tmp_path / "metrics.json", {"test": {"accuracy": 0.9}})
+    verdict = judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", **limit), tmp_path)  # type: ignore[arg-type]
+    assert (verdict.value, verdict.met) == (0.9, met)
+
+
+def test_a_metric_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"selected": "x", "test": {"accuracy": 0.9}})
+    with pytest.raises(InputError, match=r"no metric 'test.acuracy'; it has: test.accuracy"):
+        judge(Goal(goal="g", file="metrics.json", metric="test.acuracy", at_least=0.9), tmp_path)
+
+
+def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", at_least=0.9), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("{goal: g, file: f, metric: m}", "give either at_least or at_most"),
+        ("{goal: g, file: f, metric: m, at_least: 1.0, at_most: 2.0}", "give either at_least or at_most"),
+        ("{goal: g, file: f, metric: m, at_least: high}", "0.at_least is 'high'"),
+        ("{goal: g, file: f, metric: m, at_lest: 0.5, at_most: 1.0}", "0.at_lest is 0.5"),
+        ("{goal: [", "no YAML"),
+        ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal stands here for the second time; keep one"),
+    ],
+)
+def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, told: str) -> None:
+    (tmp_path / "goals.yaml").write_text(f"- {entry}\n")
+    with pytest.raises(InputError) as refused:
+        read_goals(tmp_path / "goals.yaml")
+    assert told in str(refused.value)
+    assert "goals.yaml" in str(refused.value)
+
+
+def test_a_threshold_is_read_as_in_params_yaml(tmp_path: Path) -> None:
+    (tmp_path / "goals.yaml").write_text("- {goal: g, file: f, metric: m, at_most: 1e-1}\n")
+    assert read_goals(tmp_path / "goals.yaml")[0].at_most == 0.1
+
+
+def test_a_file_of_comments_holds_no_goals(tmp_path: Path) -> None:
+    (tmp_path / "goals.yaml").write_text("# later\n")
+    assert read_goals(tmp_path / "goals.yaml") == []
+
+
+def judged(ambition: bool, met: bool | None) -> Verdict:
+    return Verdict(Goal(goal="g", file="f", metric="m", at_least=1.0, ambition=ambition), 1.0, met)
+
+
+def test_an_open_ambition_is_no_goal_missed() -> None:
+    met, missed, unknown = (judged(False, word) for word in (True, False, None))
+    reached, still_open = (judged(True, word) for word in (True, False))
+    assert tally([met, met, still_open]) == "2 of 2 met, 1 ambition open"
+    assert tally([met, missed, reached, still_open, still_open]) == "1 of 2 met, 1 ambition reached, 2 ambitions open"
+    assert tally([met, unknown]) == "1 of 2 met, 1 not judged"
+    assert tally([still_open]) == "1 ambition open"
+    assert tally([unknown, judged(True, None)]) == "not judged"
+
+
+def test_goals_that_can_not_be_judged_are_told_apart_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    goals = "".join(
+        f"- {{goal: g, file: {file}, metric: {metric}, at_least: 0.5}}\n"
+        for file, metric in (("a.json", "m"), ("a.json", "n"), ("b.json", "m"), ("c.json", "m"))
+    )
+    write_json("a.json", {"m": 0.9})
+    write_json("c.json", {"m": 0.9})
+    Path("goals").mkdir()
+    Path("goals/goals.yaml").write_text(goals)
+    good, no_metric, no_file, not_made = verdicts(lambda file: file == "c.json")
+    assert good.met
+    assert [one.met for one in (no_metric, no_file, not_made)] == [None] * 3
+    assert "no metric 'n'; it has: m" in no_metric.unknown
+    assert no_file.unknown == "b.json is not here"
+    assert not_made.unknown == "c.json was not made"

@@ -1,0 +1,129 @@
+"""Run a process in the environment of its own Pipfile.lock: what every stage of dvc.yaml calls.
+
+    python -m labkit.launch prepare_data
+
+It makes the environment where it is missing, opens the run's journal, starts the tracker beside it,
+and then becomes the process: from there on nothing of the lab stands between the process and DVC.
+"""
+
+import fcntl
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from labkit.github import github_run
+from labkit.launch.environments import process_python
+from labkit.paths import PROCESSES, ROOT
+from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
+from labkit.tracking.journal import JOURNALS, runs_of_execution
+from labkit.tracking.tracker import start_tracker
+from labkit.urls import without_credentials
+
+EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
+
+# The same bytes on every machine of a kind: one thread, a fixed hash order, and the kernels that all x86-64
+# machines of the last ten years share instead of the newest that this one happens to have.
+DETERMINISTIC = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+}
+if platform.machine() == "x86_64":
+    DETERMINISTIC |= {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+
+
+def execution_id() -> str:
+    """One name for all the processes of one pipeline execution: the one given, or after the `dvc` that runs them."""
+    if given := os.environ.get(EXECUTION_VARIABLE):
+        return given
+    import psutil  # not above: it costs a stage start 20 ms, and `python -m lab run` gives the name
+
+    this = psutil.Process()
+    for dvc in [*this.parents(), this]:
+        if any(Path(word).name == "dvc" for word in dvc.as_dict(["cmdline"], ad_value=[])["cmdline"]):
+            break
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(dvc.create_time()))}-{dvc.pid}"
+
+
+def processes_of(execution: str) -> list[str]:
+    """The processes that have run in one pipeline execution, whether MLflow has them already or not."""
+    return list(dict.fromkeys(run.stage for run in runs_of_execution(execution)))
+
+
+def git_state() -> dict[str, str]:
+    """Commit, branch and dirtiness of the code as MLflow's tags; none outside of a Git repository.
+
+    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
+    Nor is dvc.lock, which the pipeline itself writes.
+    """
+    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ".", ":!dvc.lock"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if answer.returncode:
+        return {}
+    lines = answer.stdout.splitlines()
+    head = dict(line.removeprefix("# branch.").split(" ", 1) for line in lines if line.startswith("# branch."))
+    return {
+        "mlflow.source.git.commit": head["oid"],
+        "mlflow.source.git.branch": head["head"],
+        "lab.git.dirty": str(any(not line.startswith("#") for line in lines)).lower(),
+    }
+
+
+def open_journal(process: str) -> Path:
+    """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
+
+    Raises OSError when it can't be written.
+    """
+    tags = {
+        "lab.stage": process,
+        "lab.execution": execution_id(),
+        "mlflow.source.name": f"lab/processes/{process}/main.py",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": os.environ.get("USER", "unknown"),
+        **git_state(),
+        **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
+    }
+    JOURNALS.mkdir(parents=True, exist_ok=True)
+    journal = JOURNALS / f"{time.time_ns()}-{process}.jsonl"
+    beginning = journal.with_suffix(".beginning")  # a tracker must not see it before its lock is held
+    held = os.open(beginning, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    os.set_inheritable(held, True)
+    # A tracker that is not told where runs go leaves those alone that were for a server.
+    server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
+    return beginning.rename(journal)
+
+
+def main() -> None:
+    """Become the process named on the command line."""
+    if missing := [package for package in ("mlflow", "psutil") if find_spec(package) is None]:
+        sys.exit(
+            f"error: {sys.executable} is not the lab's Python: it lacks {' and '.join(missing)}\n"
+            "Run `rm -rf .venv && make setup` and `source .venv/bin/activate`; "
+            "or `pipenv sync --dev` and then `pipenv run dvc repro`."
+        )
+    process, *arguments = sys.argv[1:] or [""]
+    if not (PROCESSES / process / "main.py").is_file():
+        known = ", ".join(sorted(main.parent.name for main in PROCESSES.glob("*/main.py")))
+        sys.exit(f"error: no process {process!r} in lab/processes; there are: {known}")
+    try:
+        python = process_python(process)
+    except (RuntimeError, OSError) as error:
+        sys.exit(f"error: {process}: {error}")
+    environment = {**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT)}
+    # The environment's bytecode is compiled once, whatever the caller's shell says.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        environment[JOURNAL_VARIABLE] = str(open_journal(process))
+        start_tracker()
+    except OSError as error:  # a process runs, tracked or not
+        print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
+    os.chdir(ROOT)
+    os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)

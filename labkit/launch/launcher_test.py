@@ -1,0 +1,221 @@
+"""Stages as `dvc repro` runs them, in a copy of this repository with two processes that do next to nothing."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from labkit.testing.fixtures import Shell
+from labkit.tracking.journal import is_running, journals
+
+pytestmark = pytest.mark.integration
+
+MAIN = """
+import os, sys
+from labkit.process.errors import InputError
+from labkit.process.tracking import Run, run_process
+
+def main(run: Run) -> None:
+    if "bad" in sys.argv:
+        raise InputError("data.csv: empty")
+    if "wait" in sys.argv:
+        print("waiting", flush=True)
+        input()
+    print(os.getcwd(), os.environ["PYTHONPATH"], os.environ["PYTHONHASHSEED"])
+
+run_process(main)
+"""
+LOCK = {"_meta": {"requires": {"python_version": "3.11"}}, "default": {}, "develop": {}}
+DVC_YAML = """
+stages:
+  first:
+    cmd: python -m labkit.launch first
+  second:
+    cmd: python -m labkit.launch second
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(new_lab: Callable[[], Path], shell: Shell) -> Path:
+    lab = new_lab()
+    for name in ("first", "second"):
+        folder = lab / "lab" / "processes" / name
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "main.py").write_text(MAIN)
+        (folder / "Pipfile.lock").write_text(json.dumps(LOCK))
+    (lab / "dvc.yaml").write_text(DVC_YAML)
+    (lab / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    shell("git add --all && git commit --quiet --no-verify -m 'two processes'", lab)
+    return lab
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder of journals that no tracker carries away: its place is taken."""
+    folder = tmp_path / "journals"
+    folder.mkdir()
+    with (folder / "tracker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+        for journal in journals(folder):  # else a tracker that is only just starting would carry them
+            journal.unlink()
+
+
+@pytest.fixture
+def settings(lab: Path, folder: Path) -> dict[str, str]:
+    """Journals go to `folder`, and the processes' environments are made beside the copy."""
+    return {"LAB_JOURNALS": str(folder), "XDG_CACHE_HOME": str(lab.parent / "cache")}
+
+
+@pytest.fixture
+def waiting(lab: Path, settings: dict[str, str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of its main, in a process group of its own, as a terminal would start it."""
+    command = ["python", "-m", "labkit.launch", "first", "wait"]
+    running = subprocess.Popen(
+        command,
+        cwd=lab,
+        env=environment | settings,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    assert running.stdout
+    assert running.stdout.readline() == "waiting\n"
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def events(folder: Path, event: str) -> list[dict[str, Any]]:
+    """The events of this kind in all journals, oldest journal first."""
+    lines = [json.loads(line) for journal in journals(folder) for line in journal.read_text().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+def tags(folder: Path) -> dict[str, str]:
+    """The tags of the one run that there is."""
+    (start,) = events(folder, "start")
+    found: dict[str, str] = start["tags"]
+    return found
+
+
+def test_a_process_runs_at_the_root_in_its_own_environment(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    done = shell("python -m labkit.launch first", lab, PYTHONPATH="/elsewhere", **settings)
+    assert done.stdout == f"{lab} {lab} 0\n"
+    assert [event["status"] for event in events(folder, "end")] == ["FINISHED"]
+
+
+def test_the_stages_of_one_dvc_repro_share_a_chain_and_those_of_the_next_have_another(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    for repro in ("dvc repro --force", "python -m dvc repro --force"):
+        shell(repro, lab, **settings)
+    executions = [start["tags"]["lab.execution"] for start in events(folder, "start")]
+    assert [start["name"] for start in events(folder, "start")] == ["first", "second"] * 2
+    assert executions[0] == executions[1] != executions[2] == executions[3]
+
+
+def test_a_chain_can_be_named(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:
+    shell("python -m labkit.launch first", lab, LAB_EXECUTION_ID="run-example-1", **settings)
+    assert tags(folder)["lab.execution"] == "run-example-1"
+
+
+@pytest.mark.parametrize(
+    ("change", "dirty"),
+    [
+        ("true", "false"),
+        ("echo '# changed' >> params.yaml", "true"),
+        ("touch notes.txt", "false"),
+        ("echo '# changed' >> dvc.lock", "false"),
+    ],
+)
+def test_a_run_names_its_commit_and_branch_and_whether_the_code_was_changed(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell, change: str, dirty: str
+) -> None:
+    shell(change, lab)
+    shell("python -m labkit.launch first", lab, **settings)
+    shell("git checkout --quiet . && git clean --quiet --force", lab)
+    assert (
+        tags(folder).items()
+        >= {
+            "mlflow.source.git.commit": shell("git rev-parse HEAD", lab).stdout.strip(),
+            "mlflow.source.git.branch": "main",
+            "lab.git.dirty": dirty,
+        }.items()
+    )
+
+
+def test_the_journal_is_locked_as_long_as_the_process_lives(waiting: subprocess.Popen[str], folder: Path) -> None:
+    (journal,) = journals(folder)
+    assert is_running(journal)
+    waiting.kill()
+    waiting.wait()
+    assert not is_running(journal)
+
+
+def test_ctrl_c_at_the_terminal_kills_the_run(waiting: subprocess.Popen[str], folder: Path) -> None:
+    os.killpg(waiting.pid, signal.SIGINT)
+    _, errors = waiting.communicate()
+    assert errors == "interrupted\n"
+    assert [event["status"] for event in events(folder, "end")] == ["KILLED"]
+
+
+def test_nothing_of_the_lab_is_left_around_the_process(waiting: subprocess.Popen[str]) -> None:
+    process = psutil.Process(waiting.pid)
+    assert process.cmdline()[1:] == ["-m", "lab.processes.first.main", "wait"]
+    assert process.children() == []
+
+
+def test_bad_input_is_one_line_and_exit_code_1(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:
+    done = shell("python -m labkit.launch first bad", lab, check=False, **settings)
+    assert (done.returncode, done.stderr) == (1, "error: data.csv: empty\n")
+    assert [event["status"] for event in events(folder, "end")] == ["FAILED"]
+
+
+def test_a_process_runs_where_no_journal_can_be_written(
+    lab: Path, tmp_path: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = str(tmp_path / "file" / "journals")
+    done = shell("python -m labkit.launch first", lab, **settings | {"LAB_JOURNALS": nowhere})
+    assert done.stdout.startswith(str(lab))
+    assert "warning: first is not tracked" in done.stderr
+
+
+def test_an_unknown_process_is_told_which_there_are(lab: Path, shell: Shell) -> None:
+    done = shell("python -m labkit.launch frist", lab, check=False)
+    assert done.returncode == 1
+    assert "no process 'frist'" in done.stderr
+    assert "first" in done.stderr
+
+
+def test_another_python_than_the_labs_is_told_what_to_do(lab: Path, shell: Shell) -> None:
+    done = shell(f"{sys.executable} -S -m labkit.launch first", lab, check=False)  # -S: without installed packages
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "make setup" in done.stderr
+    assert "pipenv sync --dev" in done.stderr
+
+
+def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(
+    lab: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    del settings["LAB_JOURNALS"]
+    shell("python -m labkit.launch first", lab, LAB_EXECUTION_ID="default", **settings)
+    shell('python -c "from labkit.tracking.tracker import deliver; assert deliver(60) == []"', lab)
+    look = "import mlflow; print(*mlflow.search_runs(search_all_experiments=True)['tags.lab.execution'])"
+    assert "default" in shell(f'python -c "{look}"', lab, MLFLOW_TRACKING_URI="sqlite:///mlflow.db").stdout.split()
+    assert shell("git status --porcelain -- . ':!dvc.lock'", lab).stdout == ""

@@ -1,0 +1,197 @@
+"""What the code of each process depends on, read from its imports and held against dvc.yaml and its Pipfile.
+
+A dependency that dvc.yaml does not name is a stage that DVC takes for up to date when it is not. Nothing is
+imported here: the code is parsed. Tests are left out, as .dvcignore leaves them out of the stages.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from packaging.utils import canonicalize_name
+
+from labkit.launch.locks import read_pipfile, versions
+
+
+class Import(NamedTuple):
+    """A module that a file names; `late` when inside of a function, so that the file can do without it."""
+
+    module: str
+    line: int
+    late: bool
+
+
+def faults(root: Path) -> list[str]:
+    """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
+    stages: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    found = [*library_faults(root)]
+    for process in sorted(main.parent.name for main in root.glob("lab/processes/*/main.py")):
+        found += [*code_faults(root, process), *pipfile_faults(root, process)]
+        command = rf"python -m labkit\.launch {process}\b"
+        ran_by = {name: stage.get("do", stage) for name, stage in stages.items() if re.search(command, str(stage))}
+        if not ran_by:
+            found.append(f"dvc.yaml: stages: add one with the line `cmd: python -m labkit.launch {process}`")
+        for name, stage in ran_by.items():
+            found += stage_faults(root, process, name, stage)
+    return found
+
+
+def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
+    """What the stage's `deps` and `params` lack or have too much."""
+    folder = f"lab/processes/{process}"
+    files = reached(root, own_files(root, process))
+    # Of labkit, a stage names the version (labkit/process/kernels.yaml), so that a reworded comment trains nothing.
+    needed = {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
+    named = {dep for dep in map(str, stage.get("deps") or []) if dep.startswith(("lab/", "labkit/", "lib/"))}
+    sections = declared_sections(root / folder / "params.py")
+    read = set(map(str, stage.get("params") or []))
+    for key, lacking, idle, why in (
+        ("deps", needed - named, named - needed, f"nothing that {folder} imports"),
+        ("params", sections - read, read - sections, f"no section that {folder}/params.py declares"),
+    ):
+        yield from (f"dvc.yaml: stages.{name}.{key}: add the line `- {item}`" for item in sorted(lacking))
+        yield from (f"dvc.yaml: stages.{name}.{key}: remove the line `- {item}`: {why}" for item in sorted(idle))
+
+
+def stage_inputs(stage: dict[str, Any]) -> list[str]:
+    """The paths that a stage of dvc.yaml reads."""
+    return [*map(str, stage.get("deps") or [])]
+
+
+def stage_outputs(stage: dict[str, Any]) -> list[Path]:
+    """The paths that a stage of dvc.yaml writes: each stands alone there, or as the key of its options."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    return [Path(*entry) if isinstance(entry, dict) else Path(entry) for entry in entries]
+
+
+def code_faults(root: Path, process: str) -> Iterator[str]:
+    """Where the process uses code that it must not, or reads params.yaml by itself."""
+    own = f"lab.processes.{process}."
+    for file in own_files(root, process):
+        for module, line, _ in imports(root, file):
+            top = module.split(".")[0]
+            if file.endswith("/params.py"):
+                if top not in {*sys.stdlib_module_names, "pydantic"} and not module.startswith("labkit.process.params"):
+                    yield f"{file}:{line}: imports {module}; every process reads this file: keep to pydantic"
+            elif module.startswith("labkit.process.params") and module != "labkit.process.params.read_params":
+                yield f"{file}:{line}: imports {module}; declare the sections that it needs in params.py"
+            elif module.startswith("lab.processes.") and not module.startswith(own):
+                yield f"{file}:{line}: imports {module}, of another process; move what both need to lib"
+            elif top in {"goals", "lab", "labkit", "runtimes"} and not module.startswith(("labkit.process.", own)):
+                yield f"{file}:{line}: imports {module}; a process imports lib, labkit.process and its own folder"
+        for node in ast.walk(_parse(root / file)):
+            if isinstance(node, ast.Constant) and Path(str(node.value)).name == "params.yaml":
+                yield f"{file}:{node.lineno}: reads params.yaml by itself; use read_params"
+
+
+def library_faults(root: Path) -> Iterator[str]:
+    """Where lib imports what builds on it, and where a package's own file holds code."""
+    for path in code_in(root / "lib"):
+        file = path.relative_to(root).as_posix()
+        for module, line, _ in imports(root, file):
+            top = module.split(".")[0]
+            if top in {"goals", "lab", "labkit", "runtimes"} and not module.startswith("labkit.process."):
+                yield f"{file}:{line}: imports {module}; lib imports nothing that builds on it"
+    packages = ("lab", "lab/processes", "labkit", "labkit/process", "lib")
+    for path in (root / package / "__init__.py" for package in packages):
+        if path.exists() and path.read_text(encoding="utf-8"):
+            yield f"{path.relative_to(root)}: runs in every process, but no stage depends on it; leave it empty"
+
+
+def pipfile_faults(root: Path, process: str) -> Iterator[str]:
+    """Packages that the process imports and its Pipfile does not name."""
+    own = own_files(root, process)
+    named, of_root = _packages(root / "lab/processes" / process), _packages(root)
+    known = {*sys.stdlib_module_names, "lab", "labkit", "lib"}
+    for file in [*own, *sorted(reached(root, own, late=False) - {*own})]:
+        for module, line, late in imports(root, file):
+            top = module.split(".")[0]
+            # What a library module imports late is for those that have it: they import it themselves.
+            if top in known or (late and file not in own):
+                continue
+            known.add(top)
+            providers = _providers().get(top, [top])
+            if not named.keys() & {*providers}:
+                name = next((name for name in providers if name in of_root), providers[0])
+                wanted = f'{name} = "{of_root.get(name) or "*"}"'
+                yield f"lab/processes/{process}/Pipfile: add the line `{wanted}`: {file}:{line} imports {top}"
+
+
+def own_files(root: Path, process: str) -> list[str]:
+    """The process's code, as paths from the root."""
+    return [path.relative_to(root).as_posix() for path in code_in(root / "lab" / "processes" / process)]
+
+
+def code_in(folder: Path) -> list[Path]:
+    """The Python files of a folder that are no tests."""
+    return sorted(path for path in folder.rglob("*.py") if not path.name.endswith("_test.py"))
+
+
+def reached(root: Path, files: Sequence[str], late: bool = True) -> set[str]:
+    """`files`, those of the repository that they import, and so on; with `late` false, those import nothing late."""
+    found: set[str] = set()
+    waiting = [*files]
+    while waiting:
+        file = waiting.pop()
+        found.add(file)
+        modules = [one.module for one in imports(root, file) if late or not one.late or file in files]
+        waiting += [path for path in (_file_of(root, module) for module in modules) if path and path not in found]
+    return found
+
+
+def imports(root: Path, file: str) -> list[Import]:
+    """The modules that a file names, in absolute terms; `from a import b` is `a.b`, be b a module or not."""
+    return [*_imports(_parse(root / file), file.split("/")[:-1], late=False)]
+
+
+def _imports(node: ast.AST, package: list[str], late: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, late) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            base = package[: len(package) - child.level + 1] if child.level else []
+            module = ".".join([*base, *filter(None, [child.module])])
+            yield from (Import(f"{module}.{alias.name}", child.lineno, late) for alias in child.names)
+        elif not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, package, late or inside)
+
+
+def declared_sections(params_file: Path) -> set[str]:
+    """The fields of the class Params in a process's params.py."""
+    if not params_file.exists():
+        return set()
+    body = [node.body for node in _parse(params_file).body if isinstance(node, ast.ClassDef) and node.name == "Params"]
+    return {ast.unparse(line.target) for line in body[0] if isinstance(line, ast.AnnAssign)}
+
+
+def _file_of(root: Path, module: str) -> str | None:
+    """The file of a module of the repository, or of the module that holds the name."""
+    parts = module.split(".")
+    paths = ("/".join(parts[:length]) + ".py" for length in range(len(parts), 1, -1))
+    return next((path for path in paths if (root / path).is_file()), None)
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _packages(folder: Path) -> dict[str, str]:
+    """The packages of a Pipfile with the versions it allows."""
+    packages = read_pipfile(folder)["packages"]
+    return {canonicalize_name(name): str(versions(package)) for name, package in packages.items()}
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    """The packages that bring each importable name."""
+    return {
+        name: [canonicalize_name(package) for package in packages]
+        for name, packages in packages_distributions().items()
+    }

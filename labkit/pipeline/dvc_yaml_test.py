@@ -1,0 +1,197 @@
+"""dvc.yaml and the Pipfiles name what the code of the processes depends on, no more and no less."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.pipeline.dependencies import faults
+
+ROOT = Path(__file__).parents[2]
+MAIN = "lab/processes/train/main.py"
+PARAMS = "lab/processes/train/params.py"
+PIPFILE = "lab/processes/train/Pipfile"
+
+# A lab without faults, which each test below spoils in one place.
+TREE = {
+    "Pipfile": '[packages]\npydantic = "*"\npyyaml = "==6.0.3"\n',
+    "dvc.yaml": """
+stages:
+  train:
+    cmd: python -m labkit.launch train
+    deps:
+      - data/processed
+      - lab/processes/train
+      - lib/files.py
+      - lib/metrics.py
+    params:
+      - training
+  train_more:
+    cmd: python -m labkit.launch train_more
+    deps:
+      - lab/processes/train_more
+""",
+    "lab/__init__.py": "",
+    "labkit/process/params.py": "from pydantic import BaseModel\n",
+    "labkit/launch/environments.py": "",
+    MAIN: """
+import json
+from typing import TYPE_CHECKING
+
+from labkit.process.params import read_params
+from lab.processes.train import model
+from lab.processes.train.params import Params
+
+if TYPE_CHECKING:
+    from lib.viz import Plot
+
+params = read_params(Params)
+""",
+    "lab/processes/train/model.py": "def fit():\n    from lib.metrics import accuracy\n",
+    "lab/processes/train/main_test.py": "import pytest\nimport lib.viz\nimport labkit.launch.environments\n",
+    PARAMS: "from labkit.process.params import Strict\nclass Params(Strict):\n    training: int\n",
+    PIPFILE: '[packages]\npydantic = "*"\n',
+    "lab/processes/train_more/main.py": "",
+    "lab/processes/train_more/Pipfile": "[packages]\n",
+    "lib/__init__.py": "",
+    "lib/files.py": "def read():\n    import yaml\n",
+    "lib/metrics.py": "from .files import read\n",
+    "lib/viz.py": "import matplotlib\n",
+}
+
+
+def plant(root: Path, tree: dict[str, str]) -> Path:
+    for name, text in tree.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.unittest
+def test_a_lab_without_faults_has_none(tmp_path: Path) -> None:
+    assert faults(plant(tmp_path, TREE)) == []
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        ("dvc.yaml", "      - lib/metrics.py\n", "", "dvc.yaml: stages.train.deps: add the line `- lib/metrics.py`"),
+        (
+            "dvc.yaml",
+            "      - lib/files.py\n",
+            "",
+            "dvc.yaml: stages.train.deps: add the line `- lib/files.py`",
+        ),
+        (
+            "dvc.yaml",
+            "      - lab/processes/train\n",
+            "",
+            "dvc.yaml: stages.train.deps: add the line `- lab/processes/train`",
+        ),
+        (
+            "dvc.yaml",
+            "      - lib/files.py\n",
+            "      - lib/files.py\n      - lib/viz.py\n",
+            "dvc.yaml: stages.train.deps: remove the line `- lib/viz.py`: nothing that lab/processes/train imports",
+        ),
+        (
+            "dvc.yaml",
+            "python -m labkit.launch train\n",
+            "python -m labkit.launch train_less\n",
+            "dvc.yaml: stages: add one with the line `cmd: python -m labkit.launch train`",
+        ),
+        ("dvc.yaml", "      - training\n", "", "dvc.yaml: stages.train.params: add the line `- training`"),
+        (
+            "dvc.yaml",
+            "- training\n",
+            "- training\n      - data\n",
+            "dvc.yaml: stages.train.params: remove the line `- data`: "
+            "no section that lab/processes/train/params.py declares",
+        ),
+        (
+            "dvc.yaml",
+            "- training\n",
+            "- training\n      - other.yaml: [a]\n",
+            "dvc.yaml: stages.train.params: remove the line `- {'other.yaml': ['a']}`: "
+            "no section that lab/processes/train/params.py declares",
+        ),
+        (
+            PARAMS,
+            "training: int",
+            "training: int\n    data: int",
+            "dvc.yaml: stages.train.params: add the line `- data`",
+        ),
+        (
+            MAIN,
+            "if TYPE_CHECKING:",
+            "if True:",
+            "dvc.yaml: stages.train.deps: add the line `- lib/viz.py`",
+        ),
+        (MAIN, "import json", "import yaml", f'{PIPFILE}: add the line `pyyaml = "==6.0.3"`: {MAIN}:2 imports yaml'),
+        (MAIN, "import json", "import numpy.linalg", f'{PIPFILE}: add the line `numpy = "*"`: {MAIN}:2 imports numpy'),
+        (
+            "lib/metrics.py",
+            "from .files",
+            "import pytest\nfrom .files",
+            f'{PIPFILE}: add the line `pytest = "*"`: lib/metrics.py:1 imports pytest',
+        ),
+        (
+            PIPFILE,
+            'pydantic = "*"\n',
+            "",
+            f'{PIPFILE}: add the line `pydantic = "*"`: labkit/process/params.py:1 imports pydantic',
+        ),
+        (
+            MAIN,
+            "import json",
+            "import lab.processes.train_more.main",
+            f"{MAIN}:2: imports lab.processes.train_more.main, of another process; move what both need to lib",
+        ),
+        (
+            MAIN,
+            "import json",
+            "from labkit.launch import environments",
+            f"{MAIN}:2: imports labkit.launch.environments; a process imports lib, labkit.process and its own folder",
+        ),
+        (
+            MAIN,
+            "import json",
+            "from labkit.process.params import CommonParams",
+            f"{MAIN}:2: imports labkit.process.params.CommonParams; declare the sections that it needs in params.py",
+        ),
+        (
+            MAIN,
+            "import json",
+            "text = open('params.yaml').read()",
+            f"{MAIN}:2: reads params.yaml by itself; use read_params",
+        ),
+        (
+            PARAMS,
+            "from labkit.process.params",
+            "import yaml\nfrom labkit.process.params",
+            f"{PARAMS}:1: imports yaml; every process reads this file: keep to pydantic",
+        ),
+        (
+            "lib/files.py",
+            "import yaml",
+            "from goals import goals_test",
+            "lib/files.py:2: imports goals.goals_test; lib imports nothing that builds on it",
+        ),
+        (
+            "lib/__init__.py",
+            "",
+            "SEED = 1",
+            "lib/__init__.py: runs in every process, but no stage depends on it; leave it empty",
+        ),
+    ],
+)
+def test_a_fault_is_found_and_told_with_its_remedy(tmp_path: Path, file: str, old: str, new: str, fault: str) -> None:
+    assert old in TREE[file]
+    found = faults(plant(tmp_path, TREE | {file: TREE[file].replace(old, new, 1)}))
+    assert fault in found
+
+
+@pytest.mark.unittest
+def test_this_lab_has_none() -> None:
+    found = faults(ROOT)
+    assert not found, "\n".join(["", *found])

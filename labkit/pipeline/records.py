@@ -1,0 +1,49 @@
+"""dvc.lock's records: for each stage, what was run on what, and what came of it. A record is taken whole or not at all.
+
+Git's merge of two dvc.locks by lines makes records of runs that never were, and DVC then calls them up to date.
+"""
+
+from typing import Any
+
+from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
+
+from labkit.git_cli import git
+from labkit.process.errors import InputError
+
+DVC_LOCK = "dvc.lock"
+
+Records = dict[str, Any]
+
+
+def read_records(text: str) -> Records:
+    """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it is no dvc.lock."""
+    try:
+        content = parse_yaml(text, DVC_LOCK) or {}
+        return dict(content.get("stages", {}))
+    except (YAMLFileCorruptedError, AttributeError, TypeError, ValueError):
+        raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed") from None
+
+
+def records_of(commit: str) -> str:
+    """The text of dvc.lock in a commit; none where it has none."""
+    return git("show", f"{commit}:{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
+
+
+def write_records(records: Records) -> str:
+    """The text of a dvc.lock, the same bytes as DVC's own."""
+    return str(dumps_yaml({"schema": "2.0", "stages": records}))
+
+
+def merge_records(base: Records, ours: Records, theirs: Records) -> Records:
+    """Merge by stage: a record that one side changed since `base` is that side's; one that both changed is ours.
+
+    A record of a run on other code or parameters than the merged ones stays the record of that run:
+    `dvc status` then says what changed, and `dvc repro` runs it.
+    """
+    merged = {}
+    for stage in [*ours, *(stage for stage in theirs if stage not in ours)]:
+        our, their = ours.get(stage), theirs.get(stage)
+        record = their if our == base.get(stage) or (our is None and their != base.get(stage)) else our
+        if record is not None:
+            merged[stage] = record
+    return merged

@@ -1,0 +1,54 @@
+"""Records of dvc.lock are merged by stage, and written as DVC writes them."""
+
+import pytest
+
+from labkit.paths import ROOT
+from labkit.pipeline.records import Records, merge_records, read_records, write_records
+from labkit.process.errors import InputError
+
+pytestmark = pytest.mark.unittest
+
+OLD, OURS, THEIRS = {"md5": "old"}, {"md5": "ours"}, {"md5": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "merged"),
+    [
+        ({"a": OLD}, {"a": OLD}, {"a": OLD}, {"a": OLD}),
+        ({"a": OLD}, {"a": OURS}, {"a": OLD}, {"a": OURS}),
+        ({"a": OLD}, {"a": OLD}, {"a": THEIRS}, {"a": THEIRS}),
+        ({"a": OLD}, {"a": OURS}, {"a": THEIRS}, {"a": OURS}),
+        ({}, {"a": OURS}, {"b": THEIRS}, {"a": OURS, "b": THEIRS}),
+        ({"a": OLD, "b": OLD}, {"a": OURS, "b": OLD}, {"a": OLD, "b": THEIRS}, {"a": OURS, "b": THEIRS}),
+        ({"a": OLD}, {}, {"a": OLD}, {}),
+        ({"a": OLD}, {"a": OLD}, {}, {}),
+        ({"a": OLD}, {}, {"a": THEIRS}, {"a": THEIRS}),  # nothing that ran is lost
+        ({"a": OLD}, {"a": OURS}, {}, {"a": OURS}),
+    ],
+)
+def test_a_record_is_the_one_of_the_side_that_changed_it(
+    base: Records, ours: Records, theirs: Records, merged: Records
+) -> None:
+    assert merge_records(base, ours, theirs) == merged
+
+
+def test_written_as_dvc_writes_them() -> None:
+    text = (ROOT / "dvc.lock").read_text(encoding="utf-8")
+    records = read_records(text)
+    assert "prepare_data" in records
+    assert write_records(records) == text
+
+
+def test_hashes_that_look_like_numbers_stay_words() -> None:
+    records = {"a": {"md5": "12e" + "34" * 3}}
+    assert read_records(write_records(records)) == records
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\na: 1\n", "- 1\n", "stages: 3\n", "a: [\n"])
+def test_what_is_no_dvc_lock_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"dvc\.lock can't be read"):
+        read_records(text)
+
+
+def test_an_empty_file_has_no_records() -> None:
+    assert read_records("") == {}

@@ -1,0 +1,132 @@
+"""What a process tells of its run: a journal on disk, which labkit/tracking/tracker.py carries to MLflow.
+
+The process only appends lines to a local file, so no tracking server, slow or dead, can slow or stop
+it, and it needs no MLflow in its environment. The names are those of MLflow's own fluent API.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from labkit.process.errors import InputError
+
+JOURNAL_VARIABLE = "LAB_JOURNAL"
+ROOT_RUN = "0"
+
+
+class Run:
+    """One MLflow run to be. `journal` is the file to append to, or None where nothing is tracked.
+
+    `key` names the run within its journal; a nested run's key is its parent's, a dot, and a number.
+    """
+
+    def __init__(self, journal: Path | None, key: str = ROOT_RUN) -> None:
+        self._journal = journal
+        self._key = key
+        self._children = count()
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record parameters; nested ones get dotted names."""
+        self._tell("params", params=_flat(params))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is no number."""
+        self._tell("metrics", step=step, metrics={name: float(value) for name, value in metrics.items()})
+
+    def log_artifact(self, path: str | Path, folder: str = "") -> None:
+        """Record a file, or every file of a folder, by its md5, so that later bytes can't be taken for these.
+
+        Raises FileNotFoundError when it is missing.
+        """
+        path = Path(path)
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            target = Path(folder) / file.relative_to(path.parent)
+            self._tell("artifact", path=str(file.absolute()), target=target.as_posix(), md5=md5_of(file))
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Record tags."""
+        self._tell("tags", tags={name: str(value) for name, value in tags.items()})
+
+    @contextmanager
+    def nested(self, name: str) -> Iterator["Run"]:
+        """Open a child run, which MLflow shows below this one."""
+        child = Run(self._journal, f"{self._key}.{next(self._children)}")
+        child._tell("start", name=name)
+        with child._ending():
+            yield child
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            reason = "".join(traceback.format_exception_only(error)).strip()
+            self._tell("end", status="KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", reason=reason)
+            raise
+        self._tell("end", status="FINISHED")
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        if self._journal is None:
+            return
+        try:
+            append(self._journal, self._key, event, **fields)
+        except OSError as error:  # a full disk under the journal must not end a training
+            print(f"warning: {event} not tracked: {self._journal}: {error.strerror}", file=sys.stderr)
+
+
+def run_process(main: Callable[[Run], None]) -> None:
+    """Run a process's main with the run that LAB_JOURNAL names.
+
+    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it.
+    """
+    journal = os.environ.pop(JOURNAL_VARIABLE, None)  # not for processes that this one starts
+    run = Run(Path(journal) if journal else None)
+    try:
+        with run._ending():
+            main(run)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def append(journal: Path, run: str, event: str, **fields: Any) -> None:
+    """Append an event of the run with key `run` to a journal that exists: the whole line or none of it.
+
+    Raises OSError when the line can't be written.
+    """
+    line = json.dumps({"event": event, "run": run, "time": int(time.time() * 1000), **fields}).encode() + b"\n"
+    file = os.open(journal, os.O_WRONLY | os.O_APPEND)
+    try:
+        length = os.fstat(file).st_size
+        if os.write(file, line) < len(line):
+            os.ftruncate(file, length)  # else the next line would be glued to this half
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(file)
+
+
+def md5_of(path: Path) -> str:
+    """The md5 of a file's bytes, which is also its name in DVC's cache."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = str(value)
+    return flat

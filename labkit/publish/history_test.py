@@ -1,0 +1,88 @@
+"""The messages of results commits tell the run, and `git log` gives the table of experiments."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.git_cli import git
+from labkit.publish.conftest import Place
+from labkit.publish.history import experiments
+from labkit.publish.message import commit_message
+from labkit.publish.results_commit import commit_results
+from labkit.report.outcomes import StageReport
+from labkit.testing.fixtures import Shell
+
+CODE, URL = "0123456789" * 4, "https://github.example/lab/actions/runs/7/attempts/1"
+RUN = ("run-example-1", CODE, URL)
+RAN = StageReport("train", "ran", 61.4, "https://mlflow.example/#/experiments/1/runs/a")
+CACHED = StageReport("prepare", "from cache", None, "")
+FAILED = StageReport("select", "failed", 1.0, "")
+
+
+@pytest.mark.unittest
+def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished_lab)
+    title, empty, *trailers = commit_message(*RUN, [CACHED, RAN]).splitlines()
+    assert (title, empty) == ("Results of run-example-1", "")
+    assert trailers[:6] == [
+        f"Code-Commit: {CODE}",
+        "Tag: run-example-1",
+        f"Run: {URL}",
+        "From-Cache: prepare",
+        "Ran: train (61 s)",
+        f"MLflow: {RAN.url}",
+    ]
+    assert [trailer.split(":")[0] for trailer in trailers[6:]] == ["Selected-Model", "Metric", "Goals"]
+    assert trailers[7].startswith("Metric: test log_loss 0.")
+    assert "skip ci" not in "".join(trailers)  # a tag on this commit would start nothing
+
+
+@pytest.mark.unittest
+def test_an_incomplete_run_names_what_failed_and_claims_no_model(
+    finished_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished_lab)
+    text = commit_message(*RUN, [CACHED, RAN, FAILED, StageReport("deploy", "not run", None, "")])
+    assert text.startswith("Incomplete results of run-example-1\n\n")
+    assert "Failed: select (1 s)\nNot-Run: deploy\n" in text
+    assert "Selected-Model" not in text
+
+
+@pytest.mark.unittest
+def test_a_lab_that_selects_no_model_has_its_message_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert commit_message(*RUN, [RAN]).endswith(f"MLflow: {RAN.url}\n")
+
+
+@pytest.mark.integration
+def test_the_log_is_read_back_from_git(place: Place) -> None:
+    place.tagged()
+    place.ran({"a": {"md5": "a1"}, "b": {"md5": "b0"}})
+    first = commit_results(git("rev-parse", "HEAD"), commit_message(*RUN, [CACHED, RAN], "training.lr 0.1 -> 0.2"))
+    assert first is not None
+    git("checkout", "--quiet", "--force", first)
+    git("commit", "--quiet", "--allow-empty", "-m", "no experiment")
+    place.ran({"a": {"md5": "a1"}, "b": {"md5": "b1"}})
+    second = commit_results(git("rev-parse", "HEAD"), commit_message("run-example-2", CODE, URL, [RAN, RAN, FAILED]))
+    assert second is not None
+    newer, older = experiments(second)
+    assert (newer.tag, newer.ran, newer.failed) == ("run-example-2", "train (61 s), train (61 s)", "select (1 s)")
+    assert (older.tag, older.code, older.ran, older.run) == ("run-example-1", CODE, "train (61 s)", URL)
+    assert (newer.changed, older.changed) == ("", "training.lr 0.1 -> 0.2")
+    assert experiments("run-example-1") == []
+    git("commit", "--quiet", "--allow-empty", "-m", f"Squashed\n\n{commit_message(*RUN, [RAN])}\nand more")
+    assert experiments("HEAD") == [older]
+
+
+@pytest.mark.integration
+def test_the_table_is_whole_when_piped(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
+    lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
+    assert "no results commits" in shell("python -m lab log", lab).stdout
+    (lab / "message.txt").write_text(commit_message(*RUN, [RAN]), encoding="utf-8")
+    shell("git commit --quiet --no-verify --allow-empty --file message.txt", lab)
+    assert "run-example-1" in shell("python -m lab log", lab).stdout
+    unknown = shell("python -m lab log nowhere", lab, check=False)
+    assert unknown.returncode == 1
+    assert "nowhere" in unknown.stderr
+    assert "Traceback" not in unknown.stderr

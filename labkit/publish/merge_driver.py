@@ -1,0 +1,63 @@
+"""Merge dvc.lock by stage whenever Git merges, rebases or cherry-picks, so that nobody merges it by hand.
+
+    python -m labkit.publish.merge_driver --install     what `make setup` calls
+    python -m labkit.publish.merge_driver %O %A %B      what Git calls: the base, ours, theirs; the answer goes to ours
+
+Where it is not installed, .gitattributes makes Git refuse to merge dvc.lock rather than merge it by lines: the line
+that names the driver is in the clone's own attributes, since Git takes lines for a driver that it does not know.
+"""
+
+import sys
+from pathlib import Path
+
+from labkit.git_cli import git
+from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, write_records
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
+
+ATTRIBUTE = f"{DVC_LOCK} merge=dvc-lock"
+SETTINGS = {
+    "merge.dvc-lock.name": "dvc.lock by stage",
+    "merge.dvc-lock.driver": ".venv/bin/python -m labkit.publish.merge_driver %O %A %B",
+}
+
+
+def install() -> None:
+    """Make the driver known to this clone; a second time changes nothing. Raises GitError outside of a repository."""
+    for name, value in SETTINGS.items():
+        git("config", name, value)
+    attributes = Path(git("rev-parse", "--git-path", "info/attributes"))
+    lines = attributes.read_text(encoding="utf-8").splitlines() if attributes.exists() else []
+    if ATTRIBUTE not in lines:
+        attributes.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(attributes) as beside:
+            beside.write_text("\n".join([*lines, ATTRIBUTE, ""]), encoding="utf-8")
+
+
+def merge_files(base: Path, ours: Path, theirs: Path) -> None:
+    """Merge three dvc.locks into the file `ours`. Raises InputError when one of them is none."""
+    before, here, there = (read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs))
+    # In a rebase, Git calls the upstream ours, and theirs what the person has committed.
+    merged = merge_records(before, there, here) if is_rebasing() else merge_records(before, here, there)
+    ours.write_text(write_records(merged), encoding="utf-8")
+
+
+def is_rebasing() -> bool:
+    """Whether this is a merge within a rebase."""
+    return any(Path(git("rev-parse", "--git-path", folder)).exists() for folder in ("rebase-merge", "rebase-apply"))
+
+
+def main() -> None:
+    """Install the driver, or be it."""
+    try:
+        if sys.argv[1:] == ["--install"]:
+            install()
+        else:
+            base, ours, theirs = map(Path, sys.argv[1:])
+            merge_files(base, ours, theirs)
+    except (InputError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Git merges dvc.lock by stage where the driver is installed, not at all where it is not, and never by lines."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit.testing.fixtures import Shell
+
+PIPELINE = """
+stages:
+  train:
+    cmd: cat code.txt params.yaml > model.txt
+    deps: [code.txt, other.txt]
+    params: [lr]
+    outs: [model.txt]
+"""
+INSTALL = "python -m labkit.publish.merge_driver --install"
+
+
+@pytest.fixture(scope="module")
+def two_branches(new_lab: Callable[[], Path], shell: Shell) -> Path:
+    """A refactoring on main, a changed parameter on `lr`, each with the results of its own run."""
+    lab = new_lab()
+    (lab / ".venv").symlink_to(sys.prefix)
+    shutil.rmtree(lab / ".github")
+    (lab / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
+    (lab / "dvc.lock").unlink(missing_ok=True)
+    commit = "git add --all && git commit --quiet --no-verify --message"
+    shell(f"echo 1 > code.txt; echo 1 > other.txt; echo 'lr: 1' > params.yaml; dvc repro && {commit} base", lab)
+    shell(f"git switch --quiet --create lr && echo 'lr: 2' > params.yaml && dvc repro && {commit} lr", lab)
+    shell(f"git switch --quiet main && echo 2 > other.txt && dvc repro && {commit} refactoring", lab)
+    return lab
+
+
+@pytest.fixture
+def lab(two_branches: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(two_branches, tmp_path / "lab", symlinks=True)
+
+
+@pytest.mark.integration
+def test_by_lines_git_forges_a_record_of_a_run_that_never_was(lab: Path, shell: Shell) -> None:
+    (lab / ".git/info/attributes").write_text("dvc.lock merge\n", encoding="utf-8")
+    shell("git merge --quiet --no-edit lr && dvc checkout", lab)
+    assert "up to date" in shell("dvc status", lab).stdout  # though nobody ran the new code with the new parameter
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("combine", ["merge --no-edit lr", "rebase lr", "cherry-pick lr"])
+def test_by_stage_the_record_is_the_one_of_a_run_and_dvc_tells_what_changed(
+    lab: Path, shell: Shell, combine: str
+) -> None:
+    shell(INSTALL, lab)
+    own = shell("git show main:dvc.lock", lab).stdout
+    shell(f"git {combine}", lab)
+    assert (lab / "dvc.lock").read_text(encoding="utf-8") == own
+    assert "train:" in shell("dvc status", lab).stdout
+    assert "Running stage 'train'" in shell("dvc repro", lab).stdout
+
+
+@pytest.mark.integration
+def test_where_it_is_not_installed_git_refuses(lab: Path, shell: Shell) -> None:
+    done = shell("git merge --quiet --no-edit lr", lab, check=False)
+    assert done.returncode == 1
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in done.stdout
+
+
+@pytest.mark.integration
+def test_installing_twice_keeps_what_was_there(lab: Path, shell: Shell) -> None:
+    attributes = lab / ".git/info/attributes"
+    attributes.write_text("*.md diff=markdown\n", encoding="utf-8")
+    shell(f"{INSTALL} && {INSTALL}", lab)
+    assert attributes.read_text(encoding="utf-8") == "*.md diff=markdown\ndvc.lock merge=dvc-lock\n"
+
+
+@pytest.mark.integration
+def test_a_lock_with_conflict_markers_stays_as_it_is(lab: Path, shell: Shell) -> None:
+    (lab / "dvc.lock").write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    done = shell("python -m labkit.publish.merge_driver dvc.lock dvc.lock dvc.lock", lab, check=False)
+    assert done.returncode == 1
+    assert "dvc.lock can't be read" in done.stderr
+    assert (lab / "dvc.lock").read_text(encoding="utf-8") == "<<<<<<< HEAD\n"

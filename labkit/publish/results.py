@@ -1,0 +1,78 @@
+"""Publish what a run has made: its data, its runs in MLflow, its commit, its summary; in this order.
+
+    python -m lab publish run-example-1     after `dvc repro`, in a checkout of that tag
+
+A commit never names data that the remote lacks. Whatever ends this in the middle, run again it goes on from there.
+"""
+
+import os
+from pathlib import Path
+
+from labkit.git_cli import git
+from labkit.github import error_line, github_run
+from labkit.launch.launcher import EXECUTION_VARIABLE
+from labkit.pipeline.changes import changed_params, changes_since
+from labkit.process.errors import InputError
+from labkit.publish.branches import RESULTS_BRANCHES, push_results
+from labkit.publish.data import push_data
+from labkit.publish.message import commit_message
+from labkit.publish.results_commit import commit_results, refuse_uncommitted
+from labkit.report.markdown import plain
+from labkit.report.outcomes import StageReport, newest_execution, stage_reports
+from labkit.report.page import Publication, run_page
+from labkit.tracking.tracker import deliver
+
+DELIVERY_SECONDS = 60.0
+
+
+def publish_results(tag: str) -> None:
+    """Publish the results that are here as those of `tag`, and print where they are.
+
+    Raises InputError when the DVC remote or the Git remote can't take them.
+    """
+    code = git("rev-parse", "HEAD")
+    refuse_uncommitted(code)
+    execution = os.environ.get(EXECUTION_VARIABLE) or newest_execution()
+    pending: list[tuple[str, str]] = []
+    publication = Publication("**Not published**: publishing broke off", failed=True)
+    try:
+        changed = changes_since(code)
+        print(f"Pushed {push_data([change.stage for change in changed])} files to the DVC remote.")
+        for journal, reason in deliver(DELIVERY_SECONDS):
+            print(f"::warning::not in MLflow yet: {journal.stem}: {reason}; the next run sends it")
+            pending.append((journal.stem.partition("-")[2], reason))
+        name, url = (run.name, run.url) if (run := github_run()) else (execution, execution)
+        stages = stage_reports(execution)
+        tell_failures(stages)
+        results = commit_results(code, commit_message(tag, code, url, stages, changed_params(changed)))
+        side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
+        where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
+        print(where)
+        publication = Publication(where, pending=pending)
+    except (InputError, RuntimeError) as error:
+        publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
+        raise InputError(f"{error}; {again(tag)}") from error
+    finally:
+        show(run_page(execution, code, publication=publication))
+
+
+def again(tag: str) -> str:
+    """How to go on where publishing failed."""
+    return f"{'*Re-run jobs*' if github_run() else f'`python -m lab publish {tag}`'} goes on from there"
+
+
+def tell_failures(stages: list[StageReport]) -> None:
+    """Say on GitHub, at the top of the run, which stages failed and why."""
+    for stage in stages:
+        if stage.outcome == "failed" and github_run():
+            print(error_line(stage.stage, stage.reason or "failed"))
+
+
+def show(summary: str) -> None:
+    """Put the summary on the run's page; print it where there is none."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(summary)
+    else:
+        print(summary)

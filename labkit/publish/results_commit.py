@@ -1,0 +1,73 @@
+"""The results commit: the run's own commit, made beside the working folder, on the very commit that ran."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from labkit.git_cli import git
+from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, records_of, write_records
+from labkit.process.errors import InputError
+
+
+def refuse_uncommitted(code: str) -> None:
+    """Raise InputError when the working folder is not the commit `code`: its results belong to no commit."""
+    changed = git("diff", "--name-only", code, "--", ".", f":!{DVC_LOCK}", ":!*.gitignore").splitlines()
+    if changed:
+        raise InputError(
+            f"{', '.join(changed)}: not as in {code[:10]}, and results of what nobody committed are not published; "
+            "commit, and tag that commit"
+        )
+
+
+def commit_results(code: str, message: str) -> str | None:
+    """Commit what the run wrote for Git onto the commit `code`; None when that is nothing new.
+
+    That is dvc.lock, and the .gitignore files in which DVC put the outputs. The working folder and its index stay.
+    """
+    changed = git("diff", "--name-only", code, "--", DVC_LOCK, "*.gitignore")
+    added = git("ls-files", "--others", "--exclude-standard", "--", DVC_LOCK, "*.gitignore")
+    files = [name for name in f"{changed}\n{added}".splitlines() if Path(name).is_file()]
+    if not files:
+        return None
+    blobs = {name: git("hash-object", "-w", "--path", name, name) for name in files}
+    return git("commit-tree", tree_with(code, blobs), "-p", code, "-F", "-", given=message)
+
+
+def merge_results(tip: str, results: str) -> str:
+    """A merge commit of the results into a branch that has moved: the branch's files, the records merged by stage.
+
+    Where both have a new record of a stage, it is the branch's if its code is newer, else the run's.
+    """
+    code = git("rev-parse", f"{results}^")
+    base, run, branch = (read_records(records_of(commit)) for commit in (code, results, tip))
+    newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}")
+    records = merge_records(base, branch, run) if newer_code else merge_records(base, run, branch)
+    blobs = {DVC_LOCK: git("hash-object", "-w", "--stdin", given=write_records(records))}
+    for name in git("diff", "--name-only", code, results, "--", "*.gitignore").splitlines():
+        blobs[name] = git("hash-object", "-w", "--stdin", given=union(name, tip, results))
+    subject = git("log", "-1", "--format=%s", results)
+    return git("commit-tree", tree_with(tip, blobs), "-p", tip, "-p", results, "-m", f"Merge: {subject}")
+
+
+def union(name: str, *commits: str) -> str:
+    """The lines of a text file in any of the commits, each once, in their order."""
+    texts = [git("show", f"{commit}:{name}") for commit in commits if git("ls-tree", commit, "--", name)]
+    return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines())) + "\n"
+
+
+def tree_with(commit: str, blobs: dict[str, str]) -> str:
+    """The tree of a commit with some files replaced."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": f"{folder}/index"}
+        git("read-tree", commit, **index)
+        for name, blob in blobs.items():
+            git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", **index)
+        return git("write-tree", **index)
+
+
+def published(results: str) -> str | None:
+    """The commit on the remote that has the same results of the same code already, or None."""
+    code = git("rev-parse", f"{results}^")
+    wanted = f"{git('rev-parse', f'{results}^{{tree}}')} {code}"
+    known: Iterable[str] = git("log", "--remotes=origin", "--not", code, "--format=%H %T %P").splitlines()
+    return next((line.split()[0] for line in known if line.split(maxsplit=1)[1] == wanted), None)

@@ -1,0 +1,101 @@
+"""What the workflow files promise where no run here can show it: act ignores triggers, limits and permissions."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from labkit.paths import ROOT
+from labkit.testing.fixtures import Shell
+
+WORKFLOWS = ROOT / ".github" / "workflows"
+TESTS = WORKFLOWS / "tests.yml"
+# PyYAML reads the key `on` as true.
+EXPERIMENTS: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "experiments.yml").read_text(encoding="utf-8"))
+JOB = EXPERIMENTS["jobs"]["experiment"]
+STEPS = {step.get("name", step.get("uses")): step for step in JOB["steps"]}
+
+
+@pytest.mark.unittest
+def test_only_a_pushed_tag_starts_an_experiment() -> None:
+    assert EXPERIMENTS[True] == {"push": {"tags": ["run-example-*"]}}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.yml")), ids=lambda file: file.name)
+def test_no_name_that_someone_chose_is_pasted_into_a_script(file: Path) -> None:
+    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values()
+    scripts = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert scripts
+    assert [script for script in scripts if "${{" in script] == []
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.yml")), ids=lambda file: file.name)
+def test_actions_are_pinned_and_keep_no_credentials(file: Path) -> None:
+    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values()
+    actions = [step for job in jobs for step in job["steps"] if "uses" in step]
+    assert actions
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]) for step in actions)
+    assert all(step["with"]["persist-credentials"] is False for step in actions if "checkout" in step["uses"])
+
+
+@pytest.mark.unittest
+def test_an_experiment_sees_the_whole_history_and_is_never_cancelled() -> None:
+    assert JOB["steps"][0]["with"]["fetch-depth"] == 0
+    assert EXPERIMENTS["concurrency"] == {"group": "experiments-${{ github.ref }}", "cancel-in-progress": False}
+
+
+@pytest.mark.unittest
+def test_the_pipelines_limit_leaves_time_to_publish_before_the_token_dies() -> None:
+    assert STEPS["Run"]["timeout-minutes"] + 30 < JOB["timeout-minutes"] < 24 * 60
+    assert STEPS["Publish"]["if"].startswith("always()")
+
+
+@pytest.mark.unittest
+def test_only_publishing_has_the_token() -> None:
+    assert EXPERIMENTS["permissions"] == {}
+    assert [name for name, step in STEPS.items() if "github.token" in str(step)] == ["Publish"]
+    assert "github.token" not in str(JOB["env"])
+
+
+@pytest.mark.integration
+def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Path, shell: Shell) -> None:
+    filled = {"github.token": "a-token", "github.server_url": "https://github.com"}
+    step = {name: str(value) for name, value in STEPS["Publish"]["env"].items()}
+    for key, value in filled.items():
+        step = {name: text.replace(f"${{{{ {key} }}}}", value) for name, text in step.items()}
+    unset = "unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL"
+    commit = "git commit --quiet --allow-empty -m results"
+    shell("git init --quiet && git config user.useConfigOnly true", tmp_path)
+    assert "tell me who you are" in shell(f"{unset}; {commit}", tmp_path, check=False, HOME=str(tmp_path)).stderr
+    nobody = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1", **step}
+    shell(commit, tmp_path, **nobody)
+    assert "github-actions[bot]" in shell("git log --format='%an %cn'", tmp_path, **nobody).stdout
+    ask = "printf 'protocol=https\\nhost=%s\\n\\n' {} | GIT_TERMINAL_PROMPT=0 git credential fill"
+    assert "password=a-token" in shell(ask.format("github.com"), tmp_path, **nobody).stdout
+    assert shell(ask.format("elsewhere.example"), tmp_path, check=False, **nobody).returncode != 0
+
+
+@pytest.mark.unittest
+def test_the_tests_run_on_every_push_without_a_secret_or_a_machine_of_ones_own() -> None:
+    tests: dict[Any, Any] = yaml.safe_load(TESTS.read_text(encoding="utf-8"))
+    assert tests[True] == {"push": {"branches": ["**"]}, "pull_request": None}
+    assert "secrets" not in TESTS.read_text(encoding="utf-8")
+    job = tests["jobs"]["tests"]
+    assert job["runs-on"].startswith("ubuntu-")
+    assert job["steps"][-1]["run"] == "make test"
+
+
+@pytest.mark.integration
+def test_a_checkout_on_windows_has_the_same_bytes(new_lab: Callable[[], Path], tmp_path: Path, shell: Shell) -> None:
+    lab = new_lab()
+    shell(f"git clone --quiet --config core.autocrlf=true {lab} {tmp_path / 'clone'}", tmp_path)
+    for name in ("dvc.yaml", "params.yaml", "labkit/process/files.py", "lab/processes/prepare_data/Pipfile.lock"):
+        assert (tmp_path / "clone" / name).read_bytes() == (lab / name).read_bytes()
+    shell("echo > .gitattributes && git add . && git commit --quiet -m none", lab)
+    shell(f"git clone --quiet --config core.autocrlf=true {lab} {tmp_path / 'naive'}", tmp_path)
+    assert b"\r\n" in (tmp_path / "naive" / "params.yaml").read_bytes()

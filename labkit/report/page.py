@@ -1,0 +1,389 @@
+"""The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
+
+    python -m lab report [EXECUTION] [--against REVISION]
+
+Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from dvc.dependency.param import ParamsDependency
+from dvc.render.match import match_defs_renderers
+from dvc.repo import Repo
+from dvc_render import ImageRenderer
+
+from labkit.git_cli import GitError, git
+from labkit.github import github_run
+from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
+from labkit.pipeline.changes import changes_since
+from labkit.pipeline.records import read_records, records_of
+from labkit.pipeline.remote import limit_waiting
+from labkit.pipeline.remote_watchdog import while_remote_answers
+from labkit.pipeline.stages import duration, in_order, project, upstream_of
+from labkit.pipeline.status import param_changes, some
+from labkit.process.errors import InputError
+from labkit.report.markdown import Plot, code, draw, link, plain, table
+from labkit.report.outcomes import StageReport, known_executions, stage_reports
+from labkit.report.tables import RESULTS
+from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
+
+LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
+MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
+MOST_EXECUTIONS = 10  # to name
+DONE = ("ran", "from cache")
+METRICS_FILE = (RESULTS / "metrics.json").as_posix()
+
+Numbers = dict[str, float]
+
+
+class Publication(NamedTuple):
+    """What came of publishing, as Markdown; whether it failed; and which runs MLflow has not got yet, and why."""
+
+    where: str
+    failed: bool = False
+    pending: Sequence[tuple[str, str]] = ()
+
+
+class Row(NamedTuple):
+    """Where numbers stand: a metrics file, and the part of it that holds them."""
+
+    file: str
+    part: str
+
+
+def page_of(execution: str, rev: str, journals: Path = JOURNALS) -> str:
+    """The summary of an execution that this machine knows, or of the last one, against the results of `rev`.
+
+    Raises InputError for one that it does not know, and GitError when there is no such revision.
+    """
+    git("rev-parse", f"{rev}^{{commit}}", "--")
+    known = known_executions(journals)
+    if execution and execution not in known:
+        raise InputError(
+            f"no run of {execution!r} is known here; known are: {', '.join(known[:MOST_EXECUTIONS]) or 'none'}"
+        )
+    return run_page(execution or next(iter(known), ""), rev, journals)
+
+
+def run_page(
+    execution: str, rev: str = "HEAD", journals: Path = JOURNALS, publication: Publication | None = None
+) -> str:
+    """The results that are here, as those of the pipeline execution `execution`, beside those that `rev` recorded.
+
+    Raises InputError when dvc.yaml is wrong.
+    """
+    stages = stage_reports(execution, journals)
+    with project() as repo:
+        limit_waiting(repo)  # for what the cache lacks of the results before
+        outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
+        missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
+        here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
+        first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
+        plots, images = read_plots(repo, missing)
+        undone = [stage.stage for stage in stages if stage.outcome not in DONE]
+        tried = {name: some([*map(code, changed_params(repo, name))]) for name in undone}
+    goals, mistake = judged_goals(missing)
+    unpublished = " **Not published**." if publication and publication.failed else ""
+    sections = [
+        f"## {plain(run.tag if (run := github_run()) else 'Results')}",
+        verdict(stages, here, before, goals) + unpublished,
+        metrics_section(here, before, rev, changed_inputs(rev, first), missing),
+        goals_section(goals, mistake),
+        *(draw(plot) for plot in plots),
+        images_section(images, outs, stages),
+        stages_section(stages, changed_in(rev) | tried),
+        links_section(),
+        publication_section(publication, runs_of_execution(execution, journals)),
+    ]
+    return shortened([section for section in sections if section], MOST_BYTES)
+
+
+def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict[Row, dict[str, Any]]:
+    """The metrics of a revision, without those files that are not here or belong to `missing`.
+
+    A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
+    """
+    try:
+        files = while_remote_answers(lambda: _metrics_files(repo, rev), LOOK_SECONDS, 1)
+    except RuntimeError:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
+        return {}
+    found: dict[Row, dict[str, Any]] = {}
+    for file, content in files.items():
+        # DVC reads from its cache what the workspace lacks.
+        if missing is not None and (not Path(file).exists() or is_below(file, missing)):
+            continue
+        for part, metrics in _parts(content, ""):
+            found[Row(file, part)] = metrics
+    return found
+
+
+def _metrics_files(repo: Repo, rev: str) -> dict[str, Any]:
+    """The content of each metrics file of a revision; what can't be read has none."""
+    shown = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {})
+    return {file: read.get("data") for file, read in shown.get("data", {}).items()}
+
+
+def read_plots(repo: Repo, missing: list[str]) -> tuple[list[Plot], list[str]]:
+    """The plots of dvc.yaml whose files are here and not `missing`: those with rows, a series each; and the images."""
+    plots, images = [], []
+    for renderer, _, _ in match_defs_renderers(repo.plots.show()):
+        series: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in renderer.datapoints:
+            if Path(row["filename"]).exists() and not is_below(row["filename"], missing):
+                series.setdefault((row["filename"], row.get("field", "")), []).append(row)
+        if isinstance(renderer, ImageRenderer):
+            images += [file for file, _ in series]
+            continue
+        drawn = renderer.properties
+        for (_, field), rows in series.items():
+            title = drawn["title"] if len(series) == 1 else f"{drawn['title']}: {field}"
+            y = field if field in rows[0] else drawn["y"]
+            plots.append(Plot(title, drawn.get("template") or "linear", drawn["x"], y, rows))
+    return plots, images
+
+
+def verdict(
+    stages: list[StageReport],
+    here: dict[Row, dict[str, Any]],
+    before: dict[Row, dict[str, Any]],
+    goals: list[Verdict],
+) -> str:
+    """What came of it in one line."""
+    undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
+    said = [f"**Incomplete**: {', '.join(undone)}" if undone else "**Complete**"]
+    if selected := here.get(Row(METRICS_FILE, ""), {}).get("selected"):
+        old = before.get(Row(METRICS_FILE, ""), {}).get("selected", selected)
+        said.append(f"{code(str(selected))} selected" + (f" (before: {code(str(old))})" if old != selected else ""))
+    metric = main_metric()
+    test = Row(METRICS_FILE, "test")
+    if metric in here.get(test, {}):
+        said.append(f"{code(metric)} on its test rows {change(here[test], before.get(test, {}), metric)}")
+    if goals:
+        said.append(f"goals: {tally(goals)}")
+    return "; ".join(said) + "."
+
+
+def main_metric() -> str:
+    """The metric that models are selected by; none where params.yaml names none."""
+    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):
+        return str(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["selection"]["metric"])
+    return ""
+
+
+def metrics_section(
+    here: dict[Row, dict[str, Any]],
+    before: dict[Row, dict[str, Any]],
+    rev: str,
+    inputs: list[str],
+    missing: list[str],
+) -> str:
+    """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
+    now, old = ({row: numbers for row, all_ in some.items() if (numbers := _numbers(all_))} for some in (here, before))
+    if not now:
+        return ""
+    commit = _short(rev)
+    names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
+    rank = {model: place for place, model in enumerate(_comparison())}
+    selection = [row for row in now if row.file == METRICS_FILE]
+    models = sorted(
+        (row for row in now if row not in selection), key=lambda row: rank.get(Path(row.file).stem, len(rank))
+    )
+    rows = [*selection, *models, *(row for row in old if row not in now)]
+    selected = here.get(Row(METRICS_FILE, ""), {}).get("selected")
+    lines = []
+    for row in rows:
+        note, numbers = "", now.get(row, {})
+        if row not in now and is_below(row.file, missing):
+            note = " (not made)"
+        elif row not in now:
+            note, numbers = " (removed)", old[row]
+        elif old and row not in old:
+            note = " (new)"
+        cells = [change(numbers, old.get(row, {}) if row in now else {}, name) for name in names]
+        lines.append([_named(row, selected) + note, *cells])
+    said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
+    if old and now == old:
+        said = f"All are as in {commit}."
+    if inputs and old:
+        said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
+    return f"### Metrics\n\n{said}\n\n" + table(["model", *map(code, names)], lines)
+
+
+def change(now: dict[str, Any], before: dict[str, Any], name: str) -> str:
+    """A value, and how it differs from the value before, where there was one."""
+    if not isinstance(value := now.get(name), int | float):
+        return ""
+    shown = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, int) else f"{value:.4f}"
+    if not isinstance(old := before.get(name), int | float):
+        return shown
+    difference = value - old
+    if difference == 0 or (math.isnan(value) and math.isnan(old)):
+        return f"{shown} (=)"
+    return f"{shown} ({difference:+.4f})" if abs(difference) >= 0.0001 else f"{shown} ({difference:+.1e})"
+
+
+def changed_inputs(rev: str, first: list[str]) -> list[str]:
+    """What the first stages made otherwise than in `rev`: all models were trained or tested on it."""
+    try:
+        old = read_records(records_of(rev))
+        now = read_records(Path("dvc.lock").read_text(encoding="utf-8"))
+    except (GitError, InputError, FileNotFoundError):
+        return []
+    return [
+        out["path"]
+        for stage in first
+        if stage in old and stage in now
+        for out in now[stage].get("outs", [])
+        if out not in old[stage].get("outs", [])
+    ]
+
+
+def judged_goals(missing: list[str]) -> tuple[list[Verdict], str]:
+    """The goals, judged by what is not `missing`; or what is wrong with them."""
+    if not GOALS_FILE.exists():
+        return [], ""
+    try:
+        return verdicts(lambda file: is_below(file, missing)), ""
+    except InputError as error:
+        return [], str(error)
+
+
+def goals_section(goals: list[Verdict], mistake: str) -> str:
+    """Each goal, what was reached, what was wanted."""
+    if mistake:
+        return f"### Goals\n\n**Not judged**: {plain(mistake)}"
+    lines = []
+    for goal, value, met, unknown in goals:
+        reached = plain(unknown) if met is None else f"{value:.4f}"
+        word = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "**missed**"
+        lines.append([plain(goal.goal), word, reached, plain(goal.threshold), code(goal.metric)])
+    return "### Goals\n\n" + table(["goal", "", "reached", "wanted", "metric"], lines) if lines else ""
+
+
+def images_section(images: list[str], outs: dict[str, list[str]], stages: list[StageReport]) -> str:
+    """Where to see the plots that are images, which a summary can't show."""
+    lines = []
+    for stage in stages:
+        if shown := [out for out in outs[stage.stage] if any(is_below(image, [out]) for image in images)]:
+            where = link("its run in MLflow", stage.url) if stage.url else "the stage's last run in MLflow"
+            lines.append(f"- {code(stage.stage)}: {', '.join(map(code, shown))}, in {where}")
+    return "### Images\n\n" + "\n".join(lines) if lines else ""
+
+
+def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
+    """What ran, what it did otherwise than before, how long it took, and its run in MLflow."""
+    lines = [
+        [
+            code(stage.stage),
+            outcome(stage),
+            changed.get(stage.stage, ""),
+            "" if stage.seconds is None else duration(stage.seconds),
+            link("run in MLflow", stage.url) if stage.url else "",
+        ]
+        for stage in stages
+    ]
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+
+
+def changed_params(repo: Repo, name: str) -> list[str]:
+    """The parameters of a stage that are others than at its last record: what was tried where it failed."""
+    deps = repo.stage.load_one(name=name).deps
+    return [change for dep in deps if isinstance(dep, ParamsDependency) for change in param_changes(dep)]
+
+
+def changed_in(rev: str) -> dict[str, str]:
+    """The parameters and inputs of each stage that are others than those that `rev` recorded."""
+    try:
+        return {one.stage: some([*map(code, one.params), *map(plain, one.others)]) for one in changes_since(rev)}
+    except (GitError, InputError):
+        return {}
+
+
+def outcome(stage: StageReport) -> str:
+    """What became of a stage, and why it failed."""
+    if stage.outcome in DONE:
+        return stage.outcome
+    return f"**{stage.outcome}**" + (f": {code(stage.reason)}" if stage.reason else "")
+
+
+def links_section() -> str:
+    """The run and its commit on GitHub, where this is one."""
+    run = github_run()
+    if run is None:
+        return ""
+    commit = git("rev-parse", "HEAD")
+    return f"{link('This run', run.url)} of {link(commit[:7], f'{run.repository_url}/commit/{commit}')}"
+
+
+def publication_section(publication: Publication | None, runs: list[TrackedRun]) -> str:
+    """Where the results went, or why nowhere; and what MLflow has not got of them."""
+    said = [publication.where] if publication else []
+    said += [
+        f"Not in MLflow yet, the next run sends it: {code(process)}: {plain(reason)}"
+        for process, reason in dict.fromkeys(publication.pending if publication else ())
+    ]
+    said += [
+        f"MLflow has not got all of {code(run.stage)}: it lacks {plain(run.lacking)}" for run in runs if run.lacking
+    ]
+    return "### Publication\n\n" + "\n".join(f"- {line}" for line in said) if said else ""
+
+
+def shortened(sections: list[str], most: int) -> str:
+    """The sections as one text of at most `most` bytes; the longest are left out first, and that is said."""
+    kept = list(sections)
+    while len(text := "\n\n".join(kept) + "\n") and len(text.encode()) > most:
+        longest = max(range(len(kept)), key=lambda number: len(kept[number].encode()))
+        title = kept[longest].splitlines()[0].lstrip("# ")[:100]
+        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many for a job summary."
+    return text
+
+
+def is_below(file: str, outs: list[str]) -> bool:
+    """Whether a file is one of the outs or lies in one."""
+    return any(Path(file).is_relative_to(out) for out in outs)
+
+
+def _parts(metrics: Any, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mappings of a metrics file by their dotted names, each with its own values."""
+    if not isinstance(metrics, dict):
+        if metrics is not None:
+            yield part, {"value": metrics}
+        return
+    if own := {str(name): value for name, value in metrics.items() if not isinstance(value, dict)}:
+        yield part, own
+    for name, inner in metrics.items():
+        if isinstance(inner, dict):
+            yield from _parts(inner, f"{part}.{name}" if part else str(name))
+
+
+def _numbers(metrics: dict[str, Any]) -> Numbers:
+    return {
+        name: value for name, value in metrics.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _named(row: Row, selected: Any) -> str:
+    if row == Row(METRICS_FILE, "test") and selected:
+        return f"★ {code(str(selected))} on its test rows"
+    name = Path(row.file).stem
+    return ("★ " if name == selected else "") + code(f"{name}: {row.part}" if row.part else name)
+
+
+def _comparison() -> list[str]:
+    """The models, best first."""
+    with suppress(OSError, KeyError, csv.Error), (RESULTS / "comparison.csv").open(encoding="utf-8") as file:
+        return [row["model"] for row in csv.DictReader(file)]
+    return []
+
+
+def _short(rev: str) -> str:
+    try:
+        return code(git("rev-parse", "--short", rev))
+    except GitError:
+        return code(rev)

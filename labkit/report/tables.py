@@ -1,0 +1,81 @@
+"""The tables that end `make run`: every model's metrics, the one selected, and the goals.
+
+python -m labkit.report.tables lab/docs/run.svg      writes them as the README's picture
+"""
+
+import csv
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labkit.goals import GOALS_FILE, Verdict, verdicts
+from labkit.process.files import read_json
+
+RESULTS = Path("artifacts/best_model")
+LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
+
+
+def print_summary(console: Console) -> None:
+    """Print the tables for the results that are here."""
+    with (RESULTS / "comparison.csv").open(encoding="utf-8", newline="") as file:
+        comparison = list(csv.DictReader(file))
+    console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
+    judged = verdicts()
+    console.print(goals_table(judged))
+    for goal, _, met, unknown in judged:
+        if met and goal.ambition:
+            console.print(f"Reached: {escape(goal.goal)}. Remove `ambition: true` from {GOALS_FILE}, so that it stays.")
+        if met is None:
+            console.print(f"Not judged: {escape(goal.goal)}: {escape(unknown)}; correct it in {GOALS_FILE}.")
+
+
+def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
+    """Validation metrics of the models, best first, and below them the test metrics of the selected one."""
+    names = [name for name in comparison[0] if name not in ("model", "training_rows")]
+    table = Table(title="Models, by their validation rows", show_footer=True, **LOOK)
+    table.add_column("model", footer="★ on its test rows", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("_", "\n"), justify="right", footer=f"{metrics['test'][name]:.3f}")
+    table.add_column("training\nrows", justify="right")
+    for row in comparison:
+        selected = row["model"] == metrics["selected"]
+        values = [f"{float(row[name]):.3f}" for name in names]
+        label = f"★ {row['model']}" if selected else f"  {row['model']}"
+        table.add_row(label, *values, row["training_rows"], style="bold green" if selected else None)
+    return table
+
+
+def goals_table(judged: list[Verdict]) -> Table:
+    """Each goal, what was reached, what was wanted."""
+    table = Table(title="Goals of the selected model", **LOOK)
+    table.add_column("")
+    table.add_column("goal")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("reached", justify="right")
+    table.add_column("wanted", justify="right", no_wrap=True)
+    for goal, value, met, _ in judged:
+        if met is None:
+            word = "[yellow]not judged[/]"
+        elif goal.ambition:
+            word = "[green]reached[/]" if met else "[yellow]ambition[/]"
+        else:
+            word = "[green]met[/]" if met else "[bold red]refused[/]"
+        table.add_row(word, goal.goal, goal.metric, "" if met is None else f"{value:.3f}", goal.threshold)
+    return table
+
+
+def main() -> None:
+    """Write the tables as an SVG file."""
+    console = Console(record=True, width=80, file=StringIO())
+    print_summary(console)
+    Path(sys.argv[1]).write_text(console.export_svg(title="make run", unique_id="run"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

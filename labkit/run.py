@@ -1,0 +1,73 @@
+"""`make run`: check the parameters, make the environments, run `dvc repro`, show what came out."""
+
+import os
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+
+from labkit.goals import read_goals
+from labkit.launch import environments
+from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
+from labkit.process.params import CommonParams, read_params
+from labkit.report.tables import print_summary
+from labkit.tracking.tracker import deliver
+
+# How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.
+DELIVERY_SECONDS = 15.0
+
+NEXT_STEPS = """\
+[bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
+[bold]dvc plots show[/]     the plots as one page
+[bold]params.yaml[/]        change a parameter, and run again
+[bold]git add -u[/]         and commit: the results belong to the commit that made them"""
+
+
+def run_pipeline() -> int:
+    """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
+
+    Raises InputError when params.yaml or goals.yaml is wrong or there is no Git repository, RuntimeError when an
+    environment can't be made.
+    """
+    console = Console()
+    os.chdir(ROOT)  # from wherever it was called
+    if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True).returncode:
+        raise InputError(
+            f"{ROOT} is no Git repository, which DVC needs: clone the lab instead of downloading it, or "
+            "`git init && git add --all && git commit --message Begin` there"
+        )
+    read_params(CommonParams)
+    read_goals()
+    with console.status("making the environments of the processes"):
+        environments.make_all()
+    execution = execution_id()
+    exit_code = repro(execution)
+    ran = processes_of(execution)
+    if exit_code == 0:
+        print_summary(console)
+        console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
+    if ran:
+        with console.status("handing the runs to MLflow"):
+            pending = deliver(DELIVERY_SECONDS)
+        if pending:
+            reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
+            console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
+            console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
+    if exit_code == 0:
+        console.print(NEXT_STEPS)
+    return exit_code
+
+
+def repro(execution: str) -> int:
+    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"], env={**os.environ, EXECUTION_VARIABLE: execution}
+    ) as dvc:
+        while True:
+            try:
+                return dvc.wait()
+            except KeyboardInterrupt:
+                continue

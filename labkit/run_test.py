@@ -1,0 +1,99 @@
+"""What `make run` says where it can't run, and of goals that are reached."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from labkit.process.files import write_json
+from labkit.report.tables import print_summary
+from labkit.testing.fixtures import Shell
+
+HERE = f"{sys.executable} -m lab"
+
+
+@pytest.fixture(scope="module")
+def template(new_lab: Callable[[], Path]) -> Path:
+    """A copy of this repository."""
+    return new_lab()
+
+
+@pytest.fixture
+def lab(template: Path, tmp_path: Path) -> Path:
+    """A lab to spoil."""
+    return shutil.copytree(template, tmp_path / "lab", symlinks=True)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("command", [f"{HERE} run", "make run", "make test"])
+def test_without_a_git_repository_nothing_is_installed_or_run(lab: Path, shell: Shell, command: str) -> None:
+    shutil.rmtree(lab / ".git")
+    refused = shell(command, lab, check=False)
+    assert refused.returncode
+    assert refused.stdout == ""
+    assert "clone the lab instead of downloading it" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (lab / ".venv").exists()
+
+
+@pytest.mark.integration
+def test_it_runs_from_any_folder(lab: Path, shell: Shell) -> None:
+    (lab / "params.yaml").write_text("project: {name: 3}\n", encoding="utf-8")
+    refused = shell(f"{HERE} run", lab / "lib", check=False, PYTHONPATH=str(lab))
+    assert refused.stderr.startswith("error: params.yaml: project.name is 3")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("lost", ["typer", "rich", "yaml"])
+def test_a_damaged_environment_is_one_line_with_the_remedy(lab: Path, shell: Shell, lost: str) -> None:
+    shell(f"echo 'import {lost}_is_lost' > {lost}.py", lab)
+    refused = shell(f"{HERE} run", lab, check=False)
+    remedy = "make the lab's environment anew: `rm -rf .venv && make setup`"
+    assert refused.stderr == f"error: {sys.executable} has no {lost}_is_lost; {remedy}\n"
+
+
+@pytest.mark.integration
+def test_a_mistake_in_the_code_keeps_its_traceback(lab: Path, shell: Shell) -> None:
+    shell("echo 'import lab.nothing' > labkit/run.py", lab)
+    assert "Traceback" in shell(f"{HERE} run", lab, check=False).stderr
+
+
+@pytest.mark.integration
+def test_an_environment_without_its_interpreter_is_made_anew(lab: Path, shell: Shell) -> None:
+    """With stand-ins for the interpreters: what is installed and how long that takes is not the question."""
+    make_venv = 'case "$*" in *--clear*) rm -rf .venv; mkdir -p .venv/bin; cp $0 .venv/bin/python;; esac'
+    python = f"#!/bin/sh\necho $* >> $MADE\n{make_venv}\n"
+    (lab.parent / "python").write_text(python, encoding="utf-8")
+    (lab.parent / "python").chmod(0o755)
+    made = lab.parent / "made.txt"
+    make = f"make setup CI=1 PYTHON={lab.parent / 'python'}"
+    assert "installing into .venv" in shell(make, lab, MADE=str(made)).stdout
+    steps = made.read_text(encoding="utf-8").splitlines()
+    assert [step.split()[:2] for step in steps] == [["-m", "venv"], ["-m", "pip"], ["-m", "labkit.launch.environments"]]
+    assert shell(make, lab, MADE=str(made)).stdout.endswith("Nothing to be done for 'setup'.\n")
+    (lab / ".venv/bin/python").unlink()
+    (lab / ".venv/bin/python").symlink_to("/nowhere")
+    shell(make, lab, MADE=str(made))
+    assert made.read_text(encoding="utf-8").splitlines() == steps * 2
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(("accuracy", "word"), [(0.9, "ambition"), (0.96, "reached")])
+def test_an_ambition_that_is_reached_is_to_be_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accuracy: float, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    best = Path("artifacts/best_model")
+    write_json(best / "metrics.json", {"selected": "net", "test": {"accuracy": accuracy}})
+    (best / "comparison.csv").write_text("model,accuracy,training_rows\nnet,0.9,100\n", encoding="utf-8")
+    goal = "- {goal: it is good, file: artifacts/best_model/metrics.json, metric: test.accuracy, at_least: 0.95"
+    Path("goals").mkdir()
+    Path("goals/goals.yaml").write_text(f"{goal}, ambition: true}}\n", encoding="utf-8")
+    with (console := Console(width=200)).capture() as shown:
+        print_summary(console)
+    assert word in shown.get()
+    remedy = "Reached: it is good. Remove `ambition: true` from goals/goals.yaml, so that it stays.\n"
+    assert (remedy in shown.get()) == (word == "reached")

@@ -1,0 +1,111 @@
+"""A new process: its code, test, parameters, Pipfile, lock and stage, small but working.
+
+    python -m lab new-process NAME
+
+What it writes is in labkit/scaffold/process_template: make that yours, and every later process begins so.
+"""
+
+import keyword
+import re
+import shutil
+from pathlib import Path
+from string import Template
+
+import yaml
+
+from labkit.launch.locks import lock_process, read_pipfile, versions
+from labkit.paths import PROCESSES, ROOT
+from labkit.pipeline.dependencies import own_files, reached
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
+from labkit.process.params import Strict
+
+DVC_YAML = ROOT / "dvc.yaml"
+PARAMS_YAML = ROOT / "params.yaml"
+TEMPLATE = Path(__file__).parent / "process_template"
+LONGEST_NAME = 60
+PACKAGES = ("numpy", "pydantic", "pyyaml")
+
+
+def add_process(name: str) -> None:
+    """Write the process `name` and add its section to params.yaml and its stage to dvc.yaml: all of it, or nothing.
+
+    Raises InputError when the name is taken or no good.
+    """
+    check_name(name)
+    folder = PROCESSES / name
+    params_yaml, dvc_yaml = (path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML))
+    try:
+        write_folder(folder, name)
+        lock_process(folder)
+        _write(PARAMS_YAML, params_yaml + fill(TEMPLATE / "params.yaml.template", name=name))
+        _write(DVC_YAML, with_stage(dvc_yaml, stage(name)))
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        _write(PARAMS_YAML, params_yaml)
+        _write(DVC_YAML, dvc_yaml)
+        if isinstance(error, RuntimeError):  # uv's
+            raise InputError(f"{name} was not written: {error}") from None
+        raise
+    print(f"lab/processes/{name}, its section in params.yaml and its stage in dvc.yaml are there, and work:")
+    print(f"    dvc repro {name}\n    PYTHONPATH=lab pytest lab/processes/{name}")
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless `name` can name a folder, a module, a section and a stage, all of them new."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise InputError(f"{name!r} is no name for a process; use lower-case letters, digits and _, as in clean_data")
+    if yaml.safe_load(name) != name or hasattr(Strict, name) or len(name) > LONGEST_NAME:
+        raise InputError(f"{name!r:.60} means something else to YAML or pydantic, or is too long; take another name")
+    if name in {"main", "params", "lab"} or name.endswith("_test"):
+        raise InputError(f"{name!r} is what another file of a process is called; take another name")
+    taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
+    taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")
+    taken |= dict.fromkeys(yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")).get("stages") or (), "dvc.yaml")
+    if name in taken:
+        raise InputError(f"{name!r} is in {taken[name]} already; take another name")
+
+
+def write_folder(folder: Path, name: str) -> None:
+    """Write the process's own files."""
+    of_root = read_pipfile(ROOT)["packages"]
+    packages = "\n".join(f'{package} = "{versions(of_root.get(package, "*")) or "*"}"' for package in PACKAGES)
+    folder.mkdir()
+    for template in sorted((TEMPLATE / "process").iterdir()):
+        filled = fill(template, name=name, Section=name.title().replace("_", ""), packages=packages)
+        (folder / template.stem.replace("NAME", name)).write_text(filled, encoding="utf-8")
+
+
+def stage(name: str) -> str:
+    """The process's part of dvc.yaml; its code is looked up in its imports."""
+    folder = f"lab/processes/{name}"
+    imported = {file for file in reached(ROOT, own_files(ROOT, name)) if not file.startswith(f"{folder}/")}
+    code = "\n".join(f"      - {path}" for path in sorted({folder, *imported}))
+    return fill(TEMPLATE / "dvc.yaml.template", name=name, code=code)
+
+
+def fill(template: Path, **values: str) -> str:
+    """The text of a template, each `$key` replaced."""
+    return Template(template.read_text(encoding="utf-8")).substitute(values)
+
+
+def with_stage(dvc_yaml: str, stage: str) -> str:
+    """The text of dvc.yaml with a stage after its last one; every other line stays as it is.
+
+    Raises InputError when the text has no indented block `stages:`.
+    """
+    lines = dvc_yaml.splitlines()
+    if "stages:" not in lines:
+        raise InputError("dvc.yaml: no place for another stage; write its stages indented, below a line `stages:`")
+    start = end = lines.index("stages:") + 1
+    while end < len(lines) and re.match(r"\s|#|$", lines[end]):
+        end += 1
+    while end > start and not lines[end - 1].startswith(" "):  # what stands above the next key belongs to that
+        end -= 1
+    blank = [""] if end > start else []
+    return "\n".join([*lines[:end], *blank, *stage.splitlines(), *lines[end:]]) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")

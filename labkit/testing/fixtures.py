@@ -1,0 +1,71 @@
+"""Fixtures for tests of the whole repository."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit.paths import ROOT
+from labkit.testing.example_lab import copy_lab
+
+Shell = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a person who has set nothing: no tracking server, no identity but a test's."""
+    # MAKE's too, so that a make within `make test` is as one that a person starts.
+    settings = ("AWS_", "GIT_", "GITHUB_", "LAB_", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
+    identity = {
+        f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+    }
+    return kept | identity | {"DVC_NO_ANALYTICS": "1"}
+
+
+@pytest.fixture(scope="session")
+def shell(environment: dict[str, str]) -> Shell:
+    """Run a command line in a folder; fails the test with the command's words when it fails."""
+
+    def run(command: str, cwd: Path, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=cwd, shell=True, env=environment | variables, capture_output=True, text=True, timeout=600
+        )
+        if check and done.returncode:
+            pytest.fail(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[[], Path]:
+    """Make a copy of this repository with the example in it (example_lab.py), committed, with no results yet."""
+
+    def make() -> Path:
+        lab = copy_lab(ROOT, tmp_path_factory.mktemp("lab"))
+        shell("git init --quiet --initial-branch main && git add --all && git commit --quiet --no-verify -m lab", lab)
+        return lab
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store of MLflow's without runs: making one takes a second or more, copying it nothing."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture(scope="session")
+def finished_lab(new_lab: Callable[[], Path], shell: Shell) -> Path:
+    """A copy in which the pipeline has run once, committed with its results. To change anything, copy it first."""
+    lab = new_lab()
+    shell("python -m lab run", lab)
+    shell("git add --all && git commit --quiet --no-verify --allow-empty -m results", lab)
+    return lab

@@ -1,0 +1,189 @@
+"""The pipeline as a whole, run by `dvc repro` in copies of this repository."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def lab(finished_lab: Path, tmp_path: Path) -> Path:
+    """A lab with results, to change at will."""
+    return Path(shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True))
+
+
+def change(lab: Path, **values: Any) -> None:
+    """Change parameters, given by their keys with two underscores for each dot."""
+    params = read_yaml(lab / "params.yaml")
+    for key, value in values.items():
+        *sections, name = key.split("__")
+        section = reduce(lambda inner, part: inner[part], sections, params)
+        assert name in section
+        section[name] = value
+    write_yaml(lab / "params.yaml", params)
+
+
+def test_another_folder_hash_seed_thread_count_and_time_give_the_same_bytes(
+    finished_lab: Path, new_lab: Callable[[], Path], shell: Shell
+) -> None:
+    other = new_lab()
+    threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    shell("dvc repro --force", other, PYTHONHASHSEED="3", TZ="Asia/Tokyo", **threads)
+    assert (other / "dvc.lock").read_text() == (finished_lab / "dvc.lock").read_text()
+
+
+def test_results_hold_no_trace_of_where_they_were_made(finished_lab: Path) -> None:
+    written = [
+        p for folder in ("data/processed", "artifacts") for p in (finished_lab / folder).rglob("*") if p.is_file()
+    ]
+    assert written
+    assert not [file for file in written if str(finished_lab).encode() in file.read_bytes()]
+
+
+def test_nothing_changed_means_that_nothing_runs_and_the_results_are_shown(lab: Path, shell: Shell) -> None:
+    said = shell("python -m lab run", lab).stdout
+    assert "Running stage" not in said
+    assert "Nothing had to run" in said
+    assert "densenet" in said
+
+
+def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: Path, shell: Shell) -> None:
+    change(lab, classifiers__random_forest__n_estimators=3)
+    said = shell("dvc repro", lab).stdout
+    ran = [name for name in STAGES if f"Running stage '{name}'" in said]
+    assert ran == ["train_standard_classifiers", "select_best_model"]
+
+    params = json.loads(shell("dvc params diff --json", lab).stdout)
+    assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
+    metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
+    assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
+    assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
+    plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
+    for drawn in ("dnn_pytorch/training_history.csv", "best_model/comparison.csv", "best_model/test_predictions.csv"):
+        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}"][0]["content"]["data"]["values"]}
+        assert revisions == {"HEAD", "workspace"}
+
+
+def test_a_changed_lock_reruns_its_stage_alone(lab: Path, shell: Shell) -> None:
+    with (lab / "lab/processes/train_standard_classifiers/Pipfile.lock").open("a") as lock:
+        lock.write("\n")
+    assert "train_standard_classifiers" in json.loads(shell("dvc status --json", lab).stdout)
+    assert set(json.loads(shell("dvc status --json prepare_data train_dnn_pytorch", lab).stdout)) == set()
+
+
+def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) -> None:
+    change(lab, data__source="wine")
+    shell("dvc repro", lab)
+    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    answer = model.predict(pd.read_csv(lab / "data/processed/example_rows.csv"))
+    assert [name for name in answer if name.startswith("probability_")] == [
+        "probability_class_0",
+        "probability_class_1",
+        "probability_class_2",
+    ]
+    assert json.loads((lab / "artifacts/best_model/metrics.json").read_text())["test"]["accuracy"] > 0.8
+
+
+def test_a_wrong_parameter_is_refused_before_anything_runs(lab: Path, shell: Shell) -> None:
+    change(lab, training__lr=-1, split__seed=8)
+    before = (lab / "dvc.lock").read_text()
+    refused = shell("python -m lab run", lab, check=False)
+    assert refused.returncode == 1
+    assert "params.yaml: training.lr is -1" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    by_hand = shell("dvc repro", lab, check=False)
+    assert by_hand.returncode
+    assert "params.yaml: training.lr is -1" in by_hand.stderr
+    assert (lab / "dvc.lock").read_text() == before
+
+
+def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: Path, shell: Shell) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{finished_lab / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("lab")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    stages = {run.info.run_name: run for run in runs if "mlflow.parentRunId" not in run.data.tags}
+    assert set(stages) >= set(STAGES)
+    assert len({run.data.tags["lab.execution"] for run in runs}) == 1
+
+    commit = shell("git rev-parse HEAD~1", finished_lab).stdout.strip()  # HEAD holds the results of that commit
+    network = stages["train_dnn_pytorch"]
+    assert network.data.tags["mlflow.source.git.commit"] == commit
+    assert network.data.tags["lab.git.dirty"] == "false"
+    assert network.data.params["training.lr"] == "0.0003"
+    assert len(client.get_metric_history(network.info.run_id, "validation_loss")) == 80
+    assert "training_history.png" in [file.path for file in client.list_artifacts(network.info.run_id)]
+
+    families = [run for run in runs if run.data.tags.get("mlflow.parentRunId")]
+    assert len(families) == 7
+    assert all("fit_seconds" in run.data.metrics for run in families)
+
+
+def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab: Path, shell: Shell) -> None:
+    change(lab, selection__metric="f1")
+    with socket.socket() as nobody:  # bound, and never listening
+        nobody.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        said = shell("python -m lab run", lab, MLFLOW_TRACKING_URI=server, COLUMNS="200").stdout
+    assert "not in MLflow yet: 1 of these runs" in said
+    assert f"{server} does not answer" in said
+    assert "Goals of the selected model" in said
+    refused = shell("python -m lab track", lab, check=False)
+    assert f"it was for {server}; set MLFLOW_TRACKING_URI" in refused.stderr
+    shell("python -m lab track", lab, MLFLOW_TRACKING_URI=f"sqlite:///{lab / 'mlflow.db'}")
+    assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
+
+
+def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Without its set-up, which would make this copy an environment of its own.
+    command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
+    log = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, cwd=finished_lab, env=environment, stdout=log, stderr=log, start_new_session=True
+    ) as ui:
+        try:
+            page = requests.Session()
+            page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
+            assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
+            client = mlflow.MlflowClient(f"http://127.0.0.1:{port}")
+            experiment = client.get_experiment_by_name("lab")
+            assert experiment is not None
+            (network,) = client.search_runs([experiment.experiment_id], "tags.`lab.stage` = 'train_dnn_pytorch'")
+            plot = page.get(
+                f"http://127.0.0.1:{port}/get-artifact",
+                {"path": "training_history.png", "run_uuid": network.info.run_id},
+                timeout=10,
+            )
+            assert plot.content == (finished_lab / "artifacts/dnn_pytorch/training_history.png").read_bytes()
+        finally:
+            os.killpg(ui.pid, signal.SIGTERM)
+
+
+def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> None:
+    lab = new_lab()
+    pipenv = {"PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_VENV_IN_PROJECT": "1"}
+    shell("pipenv sync --dev", lab, **pipenv)
+    shell("pipenv run dvc repro", lab, **pipenv)
+    assert (lab / "artifacts/best_model/metrics.json").exists()
