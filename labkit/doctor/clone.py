@@ -104,7 +104,8 @@ def check_environment() -> Check:
         for folder in Path(place).glob("*.dist-info"):
             name, _, version = folder.stem.rpartition("-") if folder.suffix else ("", "", "")
             here[canonicalize_name(name)] = version
-    differ = sorted(name for name, version in wanted.items() if here.get(name) != version)
+    # torch 2.13.0+cpu is torch 2.13.0: the lock has the builds of all machines.
+    differ = sorted(name for name, version in wanted.items() if here.get(name, "").partition("+")[0] != version)
     if differ:
         some = ", ".join(differ[:3]) + (f" and {len(differ) - 3} more" if len(differ) > 3 else "")
         return problem("environment", f"{sys.prefix} is not what Pipfile.lock says: {some}", SET_UP)
