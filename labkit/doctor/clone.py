@@ -134,7 +134,7 @@ def check_disk() -> Check:
 
 def check_gpu() -> Check:
     """Which GPUs there are; on a runner it is a problem when params.yaml asks for one that is not there."""
-    from labkit.process.params import PARAMS_FILE, read_yaml
+    from labkit.launch.kernels import chosen
 
     if shutil.which("nvidia-smi"):
         command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
@@ -142,12 +142,9 @@ def check_gpu() -> Check:
         if answer.returncode == 0 and answer.stdout.strip():
             return ok("GPU", "; ".join(answer.stdout.strip().splitlines()))
     found = "none of NVIDIA's"
-    try:
-        device = (read_yaml(PARAMS_FILE).get("training") or {}).get("device")
-    except (InputError, AttributeError):  # which is for check_settings to say
-        device = None
-    if device == "cuda":
-        found += ", but params.yaml: training.device is cuda"
+    processes = sorted(path.parent.name for path in PROCESSES.glob("*/params.py"))
+    if asking := [process for process in processes if chosen(process).device == "cuda"]:
+        found += f", but params.yaml gives {', '.join(asking)} `device: cuda`"
         # A person's machine may be there to push to a runner that has one.
         return (problem if on_runner() else warning)("GPU", found, "set it to cpu, or run where there is a GPU")
     return ok("GPU", found)

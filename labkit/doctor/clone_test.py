@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.doctor import clone
+from labkit.launch import kernels
 from labkit.launch.locks import pipfile_hashes
 from labkit.paths import ROOT
 from labkit.testing.fixtures import Shell
@@ -160,11 +161,15 @@ def test_a_gpu_that_params_yaml_asks_for_and_is_not_there_is_told_before_anythin
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
     (tmp_path / "nvidia-smi").chmod(0o755)
     (tmp_path / "params.yaml").write_text(f"training: {{device: {device}}}\n", encoding="utf-8")
+    (tmp_path / "processes" / "train").mkdir(parents=True)
+    (tmp_path / "processes" / "train" / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    for module in (clone, kernels):
+        monkeypatch.setattr(module, "PROCESSES", tmp_path / "processes")
+    monkeypatch.setattr(kernels, "ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("GITHUB_ACTIONS", runner)
-    monkeypatch.chdir(tmp_path)
 
     check = clone.check_gpu()
 
     assert check.state == state
-    assert ("params.yaml: training.device is cuda" in check.found) == (device == "cuda")
+    assert ("params.yaml gives train `device: cuda`" in check.found) == (device == "cuda")
