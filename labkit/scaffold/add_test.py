@@ -5,15 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import faults
 from labkit.process.errors import InputError
-from labkit.scaffold.add import check_name, with_stage
+from labkit.scaffold.add import check_name
 from labkit.testing.fixtures import Shell
-
-STAGE = "  new:\n    cmd: echo new\n"
 
 
 @pytest.mark.unittest
@@ -43,33 +40,6 @@ def test_a_bad_name_is_refused(name: str, reason: str) -> None:
 @pytest.mark.unittest
 def test_a_good_name_is_taken() -> None:
     check_name("describe_classes_2")
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    "dvc_yaml",
-    [
-        "stages:\n",
-        "stages:\n  a:\n    cmd: echo a # why\n",
-        "# a comment\nstages:\n  a:\n    cmd: echo a\n\n# of the plots\nplots:\n  - a.csv\n",
-        "plots:\n- a.csv\nstages:\n  a:\n    cmd: |\n      echo a\n\n      echo b\n    deps:\n    - a\n  # the end\n",
-        (ROOT / "dvc.yaml").read_text(encoding="utf-8"),
-    ],
-)
-def test_a_stage_is_added_and_every_other_line_stays(dvc_yaml: str) -> None:
-    added = with_stage(dvc_yaml, STAGE)
-    before = yaml.safe_load(dvc_yaml)
-    assert yaml.safe_load(added) == {**before, "stages": {**(before["stages"] or {}), "new": {"cmd": "echo new"}}}
-    assert [line for line in added.splitlines() if line and f"{line}\n" not in STAGE] == list(
-        filter(None, dvc_yaml.splitlines())
-    )
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize("dvc_yaml", ["", "stages: {a: {cmd: echo a}}\n"])
-def test_a_stage_without_a_place_is_refused(dvc_yaml: str) -> None:
-    with pytest.raises(InputError, match="below a line `stages:`"):
-        with_stage(dvc_yaml, STAGE)
 
 
 @pytest.fixture

@@ -8,47 +8,9 @@ from pathlib import Path
 import pytest
 
 from labkit.pipeline.dependencies import faults
-from labkit.process.errors import InputError
-from labkit.scaffold.remove import without_block
 from labkit.testing.fixtures import Shell
 
 REMOVE = f"{sys.executable} -m lab remove-process"
-TEXT = """\
-# of the first
-first:
-  a: 1
-
-second:  # why
-  b:
-    - 1
-
-  # of c
-  c: 2
-
-# of the last
-last:
-  d: 1
-"""
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    ("head", "block"),
-    [
-        ("first:", "first:\n  a: 1\n"),
-        ("second:", "\nsecond:  # why\n  b:\n    - 1\n\n  # of c\n  c: 2\n"),
-        ("last:", "last:\n  d: 1\n"),
-    ],
-)
-def test_a_block_is_taken_out_and_every_other_line_stays(head: str, block: str) -> None:
-    assert block in TEXT
-    assert without_block(TEXT, head) == TEXT.replace(block, "")
-
-
-@pytest.mark.unittest
-def test_what_is_no_block_is_refused() -> None:
-    with pytest.raises(InputError, match="no line `b:` to remove"):
-        without_block("a: 1\nb: {c: 1}\n", "b:")
 
 
 @pytest.fixture(scope="module")
