@@ -13,6 +13,11 @@ class GitHubRun(NamedTuple):
     tag: str
 
 
+def on_runner() -> bool:
+    """Whether this is a job of GitHub Actions, or of act."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def github_run() -> GitHubRun | None:
     """This run, or None on a laptop."""
     run = os.environ.get("GITHUB_RUN_ID")

@@ -1,6 +1,5 @@
 """What one check of the doctor found."""
 
-import os
 from typing import Literal, NamedTuple
 
 
@@ -26,8 +25,3 @@ def warning(subject: str, found: str, mend: str) -> Check:
 def problem(subject: str, found: str, mend: str) -> Check:
     """It does not work."""
     return Check(subject, "problem", found, mend)
-
-
-def on_runner() -> bool:
-    """Whether this is a job of GitHub Actions, or of act."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"

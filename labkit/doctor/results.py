@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from labkit.doctor.check import Check, ok, on_runner, problem, warning
-from labkit.doctor.services import limit_waiting
+from labkit.doctor.check import Check, ok, problem, warning
+from labkit.github import on_runner
 
 if TYPE_CHECKING:  # DVC takes half a second to import, which the checks do beside each other
     from dvc.output import Output
@@ -29,6 +29,7 @@ def check_lock_file() -> Check:
 
 def check_raw_data() -> Check:
     """Whether the data that .dvc files name can be had: from the cache, or else from the remote."""
+    from labkit.pipeline.remote import limit_waiting
     from labkit.pipeline.stages import project
 
     subject = "raw data"

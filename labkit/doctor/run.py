@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from labkit.doctor import clone, results, services
-from labkit.doctor.check import Check, on_runner, problem
-from labkit.github import error_line
+from labkit.doctor.check import Check, problem
+from labkit.github import error_line, on_runner
 
 # A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs.
 OF_A_PERSON = {

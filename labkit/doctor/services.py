@@ -8,19 +8,15 @@ import re
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-from labkit.doctor.check import Check, ok, on_runner, problem
+from labkit.doctor.check import Check, ok, problem
+from labkit.github import on_runner
 from labkit.process.errors import InputError
 from labkit.urls import without_credentials
 
-SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 5
-SECRETS = "`gh secret set MINIO_ACCESS_KEY_ID --env experiments` and the same for MINIO_SECRET_ACCESS_KEY"
 
 
 def check_origin() -> Check:
@@ -52,68 +48,17 @@ def check_origin() -> Check:
 
 def check_remote() -> Check:
     """Whether the DVC remote takes, gives and removes an object: with DVC's own settings and keys."""
-    from labkit.pipeline.stages import project
+    from labkit.pipeline.remote import probe_remote
 
     subject = "DVC remote"
-    with project() as repo:
-        name = repo.config["core"].get("remote")
-        settings = repo.config["remote"].get(name, {})
-        if not settings:
-            if not on_runner():
-                return ok(subject, "none yet: results stay on this machine; `python -m lab setup` connects one")
-            return problem(subject, "none: no result could leave this runner", "`python -m lab setup`, and commit it")
-        where = settings["url"]
-        if where.startswith("s3://"):
-            limit_waiting(repo)
-            server = settings.get("endpointurl") or os.environ.get("AWS_ENDPOINT_URL") or "Amazon S3"
-            where = f"{where} at {server}"
-        try:
-            _probe(repo.cloud.get_remote())
-        except Exception as error:
-            return problem(subject, *_explain(error, where, settings["url"]))
-    return ok(subject, f"{where}: wrote, read and removed an object")
-
-
-def limit_waiting(repo: Any) -> None:
-    """Have DVC give up soon on an S3 server that does not answer."""
-    for settings in repo.config["remote"].values():
-        if settings["url"].startswith("s3://"):
-            settings |= {"connect_timeout": SECONDS_TO_CONNECT, "read_timeout": SECONDS_TO_ANSWER}
-    os.environ["AWS_MAX_ATTEMPTS"] = "1"
-
-
-def _probe(remote: Any) -> None:
-    fs = remote.fs
-    fs.fs.retries = 1  # s3fs's own, beside botocore's
-    fs.makedirs(remote.path)  # a folder's; an S3 bucket is never made
-    probe = fs.join(remote.path, f".lab-doctor-{uuid4().hex}")
-    with suppress(FileNotFoundError, PermissionError):
-        fs.cat_file(probe)  # for its time limit: aiohttp waits for ever for a silent server's leave to write
-    fs.pipe_file(probe, probe.encode())
-    try:
-        if fs.cat_file(probe) != probe.encode():
-            raise OSError("it gives back other bytes than it took")
-    finally:
-        fs.rm_file(probe)
-
-
-def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:
-    """What is wrong, and what mends it. The types are botocore's, or what s3fs makes of them."""
-    kind, words = type(error).__name__, " ".join(str(error).split())
-    code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
-    keys = SECRETS if on_runner() else "`python -m lab setup --access-key-id KEY`, which asks for the secret"
-    bucket = urlsplit(url).netloc
-    if kind in {"NoCredentialsError", "PartialCredentialsError"}:
-        return f"{where}: there is no key for it", keys
-    if isinstance(error, PermissionError) and code in {"InvalidAccessKeyId", "SignatureDoesNotMatch"}:
-        return f"{where} refuses the key: {words}", keys
-    if isinstance(error, PermissionError):
-        return f"{where}: the key may not write, read or delete there: {words}", f"give it these rights, or {keys}"
-    if code == "NoSuchBucket":
-        return f"{where}: there is no bucket {bucket}", "create it there, or `python -m lab setup --bucket NAME`"
-    if kind in {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"}:
-        return f"{where} does not answer: {words}", "start it, or `python -m lab setup --s3-endpoint URL`"
-    return f"{where} fails: {kind}: {words}", "`python -m lab setup`, if the address is wrong"
+    remote = probe_remote()
+    if remote is None and on_runner():
+        return problem(subject, "none: no result could leave this runner", "`python -m lab setup`, and commit it")
+    if remote is None:
+        return ok(subject, "none yet: results stay on this machine; `python -m lab setup` connects one")
+    if remote.fault:
+        return problem(subject, remote.fault, remote.mend)
+    return ok(subject, f"{remote.where}: wrote, read and removed an object")
 
 
 def check_mlflow() -> Check:

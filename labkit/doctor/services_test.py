@@ -117,7 +117,7 @@ def test_a_server_that_is_away_is_named(remote: CheckRemote, dead_port: int) -> 
 def test_a_server_that_says_nothing_is_not_waited_for(
     remote: CheckRemote, silent_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labkit.doctor.services.SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr("labkit.pipeline.remote.SECONDS_TO_ANSWER", 1)
     check = remote("s3://bucket/dvc", endpointurl=silent_server, **KEYS)
     assert check.state == "problem"
     assert f"at {silent_server} does not answer" in check.found

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.pipeline.records import DVC_LOCK, Records, read_records
+from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
 from labkit.pipeline.status import differences, some
-from labkit.publish.results_commit import records_of
 
 
 class Change(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
 
+from labkit.git_cli import git
 from labkit.process.errors import InputError
 
 DVC_LOCK = "dvc.lock"
@@ -21,6 +22,11 @@ def read_records(text: str) -> Records:
         return dict(content.get("stages", {}))
     except (YAMLFileCorruptedError, AttributeError, TypeError, ValueError):
         raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed") from None
+
+
+def records_of(commit: str) -> str:
+    """The text of dvc.lock in a commit; none where it has none."""
+    return git("show", f"{commit}:{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
 
 
 def write_records(records: Records) -> str:

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from labkit.doctor.services import check_remote
+from labkit.pipeline.remote import probe_remote
 
 Result = TypeVar("Result")
 
@@ -27,10 +27,11 @@ def while_remote_answers(call: Callable[[], Result], look_seconds: float, most_f
     failed_looks = 0
     try:
         while not receiver.poll(look_seconds):
-            check = check_remote()
-            failed_looks = failed_looks + 1 if check.state == "problem" else 0
+            remote = probe_remote()
+            fault = remote.fault if remote else ""
+            failed_looks = failed_looks + 1 if fault else 0
             if failed_looks == most_failed_looks:
-                raise RuntimeError(check.found)
+                raise RuntimeError(fault)
         result, error = receiver.recv()
     except EOFError:
         raise RuntimeError("its process was killed") from None

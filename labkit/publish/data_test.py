@@ -71,7 +71,7 @@ def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for(
     project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("labkit.publish.data.LOOK_SECONDS", 0.1)
-    monkeypatch.setattr("labkit.doctor.services.SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr("labkit.pipeline.remote.SECONDS_TO_ANSWER", 1)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "key")

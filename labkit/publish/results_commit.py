@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labkit.git_cli import git
-from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, write_records
+from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, records_of, write_records
 from labkit.process.errors import InputError
 
 
@@ -17,11 +17,6 @@ def refuse_uncommitted(code: str) -> None:
             f"{', '.join(changed)}: not as in {code[:10]}, and results of what nobody committed are not published; "
             "commit, and tag that commit"
         )
-
-
-def records_of(commit: str) -> str:
-    """The text of dvc.lock in a commit; none where it has none."""
-    return git("show", f"{commit}:{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
 
 
 def commit_results(code: str, message: str) -> str | None:

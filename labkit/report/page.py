@@ -18,17 +18,16 @@ from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
 from dvc_render import ImageRenderer
 
-from labkit.doctor.services import limit_waiting
 from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.pipeline.changes import changes_since
-from labkit.pipeline.records import read_records
+from labkit.pipeline.records import read_records, records_of
+from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.stages import duration, in_order, project, upstream_of
 from labkit.pipeline.status import param_changes, some
 from labkit.process.errors import InputError
-from labkit.publish.results_commit import records_of
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, known_executions, stage_reports
 from labkit.report.tables import RESULTS

@@ -247,7 +247,7 @@ def test_previous_results_that_can_not_be_had_are_none(remote: str, monkeypatch:
             use_remote(url=str(Path("remote").absolute()))
         if remote == "silent":
             monkeypatch.setattr("labkit.report.page.LOOK_SECONDS", 0.5)
-            monkeypatch.setattr("labkit.doctor.services.SECONDS_TO_ANSWER", 1)
+            monkeypatch.setattr("labkit.pipeline.remote.SECONDS_TO_ANSWER", 1)
             nobody.listen()
         if remote in ("dead", "silent"):
             use_remote(url="s3://bucket/dvc", endpointurl=f"http://127.0.0.1:{nobody.getsockname()[1]}")

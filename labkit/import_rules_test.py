@@ -1,0 +1,56 @@
+"""Which part of the machinery may import which: a newcomer reads LAYERS from the top down."""
+
+import grimp
+import pytest
+
+from labkit.paths import ROOT
+
+pytestmark = pytest.mark.unittest
+
+# Each layer imports only those below it. Modules in one layer know nothing of each other.
+LAYERS: list[set[str]] = [
+    {"cli"},
+    {"doctor", "run", "scaffold", "setup"},
+    {"publish"},
+    {"report"},
+    {"pipeline"},
+    {"launch"},
+    {"tracking"},
+    {"goals"},
+    {"process"},
+    {"detached", "git_cli", "github", "paths", "urls"},
+]
+OUTSIDE = {"testing"}  # copies of the repository for the tests: nothing but tests imports it
+USERS = ("lab", "lib", "goals", "runtimes")
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """The imports of everything that is no test."""
+    found = grimp.build_graph("labkit", *USERS, cache_dir=None)
+    for module in set(found.modules):
+        if module.endswith(("_test", ".conftest")) or module.startswith("labkit.testing"):
+            found.remove_module(module)
+    return found
+
+
+def test_every_part_has_its_layer() -> None:
+    folder = ROOT / "labkit"
+    modules = {path.stem for path in folder.glob("*.py") if not path.stem.endswith("_test")} - {"__init__"}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert set.union(*LAYERS) | OUTSIDE == modules | packages
+
+
+def test_the_machinery_imports_nothing_of_the_user_s(graph: grimp.ImportGraph) -> None:
+    theirs = {
+        (importer, imported)
+        for importer in graph.find_descendants("labkit")
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if imported.split(".")[0] in USERS
+    }
+    assert theirs == set()
+
+
+def test_a_layer_imports_only_those_below_it(graph: grimp.ImportGraph) -> None:
+    rules = [grimp.Layer(*layer, independent=True) for layer in LAYERS]
+    assert graph.find_illegal_dependencies_for_layers(rules, containers={"labkit"}) == set()
