@@ -11,6 +11,8 @@ from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
 from labkit.paths import ROOT
+from labkit.pipeline.dependencies import NO_STAGES, declared_stages
+from labkit.pipeline.leaderboard import read_leaderboard
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.report.tables import print_summary
@@ -41,6 +43,10 @@ def run_pipeline() -> int:
         )
     read_params(CommonParams)
     read_goals()
+    read_leaderboard()
+    if not declared_stages():
+        print(NO_STAGES)
+        return 0
     with console.status("making the environments of the processes"):
         environments.make_all()
     execution = execution_id()

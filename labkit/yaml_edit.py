@@ -16,11 +16,11 @@ from labkit.process.errors import InputError
 
 
 class Entry(NamedTuple):
-    """An entry of a mapping or a list: its lines, as a slice, and its value. Comments below it are the next one's."""
+    """An entry of a mapping or a list: its lines, as a slice, and its node. Comments below it are the next one's."""
 
     start: int
     end: int
-    value: yaml.Node
+    value: Any
 
 
 def with_value(text: str, value: str, *path: str) -> str:
@@ -28,7 +28,7 @@ def with_value(text: str, value: str, *path: str) -> str:
 
     Raises InputError where it is missing, or can't be replaced as it stands.
     """
-    node = yaml.compose(text)
+    node: Any = yaml.compose(text)
     for key in path:
         if not isinstance(node, yaml.MappingNode) or key not in (found := {name: it for name, _, it in _entries(node)}):
             raise InputError(f"{'.'.join(path)} is missing; add it, on a line of its own")

@@ -13,10 +13,13 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from packaging.utils import canonicalize_name
 
 from labkit.launch.locks import read_pipfile, versions
+from labkit.process.strict_yaml import load_yaml
+
+DVC_YAML = Path("dvc.yaml")
+NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
 
 
 class Import(NamedTuple):
@@ -29,7 +32,7 @@ class Import(NamedTuple):
 
 def faults(root: Path) -> list[str]:
     """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
-    stages: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = declared_stages(root)
     found = [*library_faults(root)]
     for process in sorted(main.parent.name for main in root.glob("lab/processes/*/main.py")):
         found += [*code_faults(root, process), *pipfile_faults(root, process)]
@@ -57,6 +60,17 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
     ):
         yield from (f"dvc.yaml: stages.{name}.{key}: add the line `- {item}`" for item in sorted(lacking))
         yield from (f"dvc.yaml: stages.{name}.{key}: remove the line `- {item}`: {why}" for item in sorted(idle))
+
+
+def declared_stages(root: Path = Path()) -> dict[str, Any]:
+    """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
+
+    Raises InputError when it is no YAML.
+    """
+    path = root / DVC_YAML
+    content = load_yaml(path) if path.exists() else None
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return stages if isinstance(stages, dict) else {}
 
 
 def stage_inputs(stage: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ import yaml
 
 from labkit.launch.locks import lock_process, read_pipfile, versions
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import own_files, reached
+from labkit.pipeline.dependencies import declared_stages, own_files, reached
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import Strict
@@ -62,7 +62,7 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} is what another file of a process is called; take another name")
     taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
     taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")
-    taken |= dict.fromkeys((yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")) or {}).get("stages") or (), "dvc.yaml")
+    taken |= dict.fromkeys(declared_stages(ROOT), "dvc.yaml")
     if name in taken:
         raise InputError(f"{name!r} is in {taken[name]} already; take another name")
 

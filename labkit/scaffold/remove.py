@@ -8,11 +8,10 @@ What was committed stays with its commits. `dvc remove` does part of this, and w
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import declared_sections, stage_inputs, stage_outputs
+from labkit.pipeline.dependencies import declared_sections, declared_stages, stage_inputs, stage_outputs
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -30,7 +29,7 @@ def remove_process(name: str) -> None:
     """
     if name not in (known := sorted(main.parent.name for main in PROCESSES.glob("*/main.py"))):
         raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known) or 'none'}")
-    stages: dict[str, Any] = read_yaml(DVC_YAML)["stages"] or {}
+    stages = declared_stages(ROOT)
     own = {stage for stage, parts in stages.items() if f"lab/processes/{name}" in stage_inputs(parts)}
     written = [out for stage in own for out in stage_outputs(stages[stage])]
     for stage in stages.keys() - own:
