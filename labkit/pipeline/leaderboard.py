@@ -111,7 +111,9 @@ def _metric(parameter: str, place: str) -> str:
     try:
         return str(reduce(lambda inner, key: inner[key], parameter.split("."), load_yaml(PARAMS_FILE)))
     except (KeyError, TypeError):
-        raise InputError(f"{place}.metric is {parameter!r}, which {PARAMS_FILE} does not have") from None
+        raise InputError(
+            f"{place}.metric is {parameter!r}, which {PARAMS_FILE} does not have; name one of its keys"
+        ) from None
 
 
 def _named(paths: list[Path]) -> str:

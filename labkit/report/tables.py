@@ -27,7 +27,7 @@ def print_summary(console: Console) -> None:
         if board := read_leaderboard():
             console.print(models_table(models(board), selected(board)))
     except InputError as error:
-        console.print(f"[yellow]no table of the models[/]: {escape(str(error))}")
+        console.print(f"[yellow]no table of the models[/]: {escape(str(error))}", soft_wrap=True)
     if judged := verdicts():
         console.print(goals_table(judged))
     for goal, _, met, unknown in judged:

@@ -25,7 +25,7 @@ DVC_YAML = ROOT / "dvc.yaml"
 PARAMS_YAML = ROOT / "params.yaml"
 TEMPLATE = Path(__file__).parent / "process_template"
 LONGEST_NAME = 60
-PACKAGES = ("numpy", "pydantic", "pyyaml")
+PACKAGES = ("pydantic", "pyyaml")
 
 
 def add_process(name: str) -> None:

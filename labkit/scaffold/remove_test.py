@@ -17,8 +17,8 @@ REMOVE = f"{sys.executable} -m lab remove-process"
 def template(new_lab: Callable[[], Path], shell: Shell) -> Path:
     """A copy of this repository with a process more, in the last commit."""
     lab = new_lab()
-    shell(f"{sys.executable} -m lab new-process describe_classes", lab)
-    shell("dvc repro describe_classes && git add --all && git commit --quiet --no-verify --message more", lab)
+    shell(f"{sys.executable} -m lab new-process describe_data", lab)
+    shell("dvc repro describe_data && git add --all && git commit --quiet --no-verify --message more", lab)
     return lab
 
 
@@ -30,12 +30,12 @@ def lab(template: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.integration
 def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell) -> None:
-    assert (lab / "artifacts/describe_classes").exists()
-    shell(f"{REMOVE} describe_classes", lab)
+    assert (lab / "artifacts/describe_data").exists()
+    shell(f"{REMOVE} describe_data", lab)
     assert shell("git diff --name-only HEAD~1", lab).stdout.split() == ["dvc.lock"]  # prepare_data has run since
-    assert "describe_classes" not in (lab / "dvc.lock").read_text(encoding="utf-8")
-    assert not (lab / "lab/processes/describe_classes").exists()
-    assert not (lab / "artifacts/describe_classes").exists()
+    assert "describe_data" not in (lab / "dvc.lock").read_text(encoding="utf-8")
+    assert not (lab / "lab/processes/describe_data").exists()
+    assert not (lab / "artifacts/describe_data").exists()
     assert (lab / "data/processed/dataset.json").exists()
     assert faults(lab) == []
     shell("python -m labkit.process.params && dvc status", lab)
@@ -53,5 +53,5 @@ def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> Non
 @pytest.mark.parametrize("name", ["describe", "''", "../processes"])
 def test_an_unknown_process_is_told_which_there_are(lab: Path, shell: Shell, name: str) -> None:
     refused = shell(f"{REMOVE} {name}", lab, check=False)
-    assert "there are: describe_classes, prepare_data" in refused.stderr
+    assert "there are: describe_data, prepare_data" in refused.stderr
     assert shell("git status --porcelain", lab).stdout == ""
