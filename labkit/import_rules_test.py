@@ -16,7 +16,7 @@ LAYERS: list[set[str]] = [
     {"pipeline"},
     {"launch"},
     {"tracking"},
-    {"goals"},
+    {"goals", "yaml_edit"},
     {"process"},
     {"declared", "detached", "git_cli", "github", "paths", "urls"},
 ]

@@ -13,6 +13,8 @@ from labkit.launch.kernels import chosen
 from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
 from labkit.launch.machine import other_bytes, this_machine
 from labkit.paths import ROOT
+from labkit.pipeline.dependencies import NO_STAGES, declared_stages
+from labkit.pipeline.leaderboard import read_leaderboard
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.report.tables import print_summary
@@ -43,6 +45,10 @@ def run_pipeline() -> int:
         )
     read_params(CommonParams)
     read_goals()
+    read_leaderboard()
+    if not declared_stages():
+        print(NO_STAGES)
+        return 0
     with console.status("making the environments of the processes"):
         environments.make_all()
     execution = execution_id()

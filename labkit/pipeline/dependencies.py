@@ -13,11 +13,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from packaging.utils import canonicalize_name
 
 from labkit.declared import declared_sections
 from labkit.launch.locks import read_pipfile, versions
+from labkit.process.strict_yaml import load_yaml
+
+DVC_YAML = Path("dvc.yaml")
+NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
 
 # What decides the bytes of every process's results, as a line of `params`: a file without keys is all of its values.
 KERNELS = "labkit/launch/kernels.yaml:"
@@ -33,7 +36,7 @@ class Import(NamedTuple):
 
 def faults(root: Path) -> list[str]:
     """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
-    stages: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = declared_stages(root)
     found = [*library_faults(root)]
     for process in sorted(main.parent.name for main in root.glob("lab/processes/*/main.py")):
         found += [*code_faults(root, process), *pipfile_faults(root, process)]
@@ -67,6 +70,17 @@ def _line(param: Any) -> str:
     """A parameter as its line in dvc.yaml."""
     whole_file = isinstance(param, dict) and [*param.values()] == [None]
     return f"{next(iter(param))}:" if whole_file else str(param)
+
+
+def declared_stages(root: Path = Path()) -> dict[str, Any]:
+    """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
+
+    Raises InputError when it is no YAML.
+    """
+    path = root / DVC_YAML
+    content = load_yaml(path) if path.exists() else None
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return stages if isinstance(stages, dict) else {}
 
 
 def stage_inputs(stage: dict[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from labkit.paths import ROOT
+from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.stages import duration, in_order, process_of, project, upstream_of
 from labkit.process.params import CommonParams, read_params
@@ -73,7 +74,7 @@ def print_status() -> None:
     for stage in stages:
         if stage.verdict != "current":
             console.print(line(stage))
-    console.print(conclusion(stages))
+    console.print(conclusion(stages) if stages else NO_STAGES)
 
 
 def line(stage: StageStatus) -> str:
