@@ -13,6 +13,7 @@ from dvc.repo import Repo
 
 from lab.experiments.git import GitError, git
 from lab.experiments.job_summary import job_summary, report, shortened
+from lab.experiments.markdown import plain
 from lab.fixtures import Shell
 from lab.journal import TrackedRun, remember
 from lib.errors import InputError
