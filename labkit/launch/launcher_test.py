@@ -139,7 +139,7 @@ def test_a_process_runs_with_the_kernels_that_params_yaml_chooses_for_it_and_its
     said = [shell(f"python -m labkit.launch {name}", lab, **settings).stdout for name in ("first", "second")]
     shell("git checkout --quiet .", lab)
     params.unlink()
-    tags = [start["tags"]["labkit.launch.machine"] for start in events(folder, "start")]
+    tags = [start["tags"]["lab.machine"] for start in events(folder, "start")]
     for kernels, line, tag in zip(("portable", "native"), said, tags, strict=True):
         assert line.split()[-1] == str(deciding_variables(kernels).get("MKL_CBWR"))
         assert tag == described(this_machine(), Choice(kernels))
@@ -170,7 +170,7 @@ def test_a_run_names_its_commit_and_branch_and_whether_the_code_was_changed(
         >= {
             "mlflow.source.git.commit": shell("git rev-parse HEAD", lab).stdout.strip(),
             "mlflow.source.git.branch": "main",
-            "labkit.git_cli.dirty": dirty,
+            "lab.git.dirty": dirty,
         }.items()
     )
 
