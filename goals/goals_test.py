@@ -6,6 +6,8 @@ import pytest
 
 from labkit.goals import Goal, judge, read_goals
 
+pytestmark = pytest.mark.integration  # what is judged is what the whole pipeline has written
+
 RESULTS = Path("artifacts/best_model/metrics.json")
 
 
