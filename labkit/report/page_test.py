@@ -36,6 +36,8 @@ stages:
       - curve.png
   select:
     cmd: true labkit.launch select && python make.py best
+    meta: {leaderboard: {models: artifacts/best_model/comparison.csv, selected: artifacts/best_model/metrics.json,
+      metric: selection.metric}}
     deps: [models]
     metrics: [artifacts/best_model/metrics.json]
     plots:
