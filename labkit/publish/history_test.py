@@ -21,7 +21,7 @@ CACHED = StageReport("prepare", "from cache", None, "")
 FAILED = StageReport("select", "failed", 1.0, "")
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished_lab)
     title, empty, *trailers = commit_message(*RUN, [CACHED, RAN]).splitlines()
@@ -40,7 +40,7 @@ def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, m
     assert "skip ci" not in "".join(trailers)  # a tag on this commit would start nothing
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_an_incomplete_run_names_what_failed_and_claims_no_model(
     finished_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
