@@ -23,6 +23,7 @@ import pytest
 from mlflow.entities import Run
 
 from labkit.launch import launcher
+from labkit.launch.kernels import Choice
 from labkit.paths import ROOT
 from labkit.process import tracking as process_tracking
 from labkit.tracking import tracker
@@ -468,7 +469,7 @@ def test_a_journal_is_seen_once_it_is_locked_and_begun(folder: Path, monkeypatch
 
     monkeypatch.setattr(launcher, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX))
     monkeypatch.setattr(launcher, "append", append)
-    journal = launcher.open_journal("train")
+    journal = launcher.open_journal("train", Choice())
     assert journals(folder) == [journal]
     assert is_running(journal)
     os.close(held[0])
