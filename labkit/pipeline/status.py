@@ -30,6 +30,7 @@ from labkit.paths import ROOT
 from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.stages import duration, in_order, process_of, project, upstream_of
+from labkit.process.credentials import without_credentials
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.journal import JOURNALS, last_seconds
 
@@ -360,7 +361,7 @@ def _leaves(params: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _value(value: Any) -> str:
-    shown = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    shown = without_credentials(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
     return shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]}…"
 
 

@@ -14,10 +14,12 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labkit.paths import PROCESSES
+from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.strict_yaml import load_yaml
 
 PARAMS_FILE = Path("params.yaml")
+SECRET = "secret"  # the type of pydantic's error for a value that no message may show
 
 
 class Strict(BaseModel):
@@ -93,10 +95,12 @@ def _explain(schema: type[BaseModel], problem: Any, path: Path | str) -> str:
     *parent, name = problem["loc"]
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{path}: {key} (= {problem['input']!r:.60}) is unknown; allowed here: {_allowed(schema, parent)}"
+        return f"{path}: {key} (= {shown(problem['input'], key)}) is unknown; allowed here: {_allowed(schema, parent)}"
     if problem["type"] == "missing":
         return f"{path}: {key} is missing; add {name} back, with its reason"
-    return f"{path}: {key} is {problem['input']!r:.60}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    if problem["type"] == SECRET:
+        return f"{path}: {key} {problem['msg']}"
+    return f"{path}: {key} is {shown(problem['input'], key)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def _allowed(schema: type[BaseModel], location: list[Any]) -> str:

@@ -6,6 +6,7 @@ point, parameter, tag or file that it already has for the same one. Importing th
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import ROOT_RUN, md5_of
 from labkit.tracking.journal import (
@@ -35,7 +37,6 @@ from labkit.tracking.journal import (
     set_aside,
     told_run,
 )
-from labkit.urls import without_credentials
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
@@ -250,8 +251,13 @@ def explain(error: Exception) -> str:
     cause = error.__context__
     if not isinstance(cause, requests.RequestException):
         return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
+    uri = mlflow.get_tracking_uri()
+    if re.search("//.*[/?#].*@", uri):  # requests takes a part of the password for the host, and names that
+        encoded = "write /, ? and # there as %2F, %3F and %23"
+        return f"{without_credentials(uri)}: MLFLOW_TRACKING_URI holds a password that is cut short: {encoded}"
     inner = getattr(cause.args[0], "reason", cause) if cause.args else cause  # what urllib3 says below its retries
-    return f"{without_credentials(mlflow.get_tracking_uri())} does not answer: {str(inner).rpartition(': ')[2]}"
+    why = without_credentials(str(inner)).rpartition(": ")[2]
+    return f"{without_credentials(uri)} does not answer: {why}"
 
 
 def copy_version(file: Path, md5: str, copy: Path) -> bool:

@@ -4,15 +4,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from lab.processes.prepare_data.params import Data
+from labkit.process.credentials import VARIABLE
 from labkit.process.errors import InputError
-
-if TYPE_CHECKING:
-    from sqlalchemy import URL
 
 DIR_RAW = Path("data/raw")
 BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
@@ -61,18 +60,20 @@ def _read(source: str, kind: str) -> pd.DataFrame:
         _check_below_raw(source, source)
     if (suffix := Path(source).suffix) not in readers:
         raise InputError(f"params.yaml: data.source {source} is neither .csv nor .parquet; convert it")
+    address = source if kind == "file" else expanded(source)
     try:
-        with _open(source, kind) as file:
+        with _open(address, kind) as file:
             return readers[suffix](file)
     except pd.errors.EmptyDataError:
         raise InputError(f"{source} is empty; put a table with a header and rows there") from None
     except ImportError as error:
         raise InputError(f"{source} cannot be read: {error}; {MISSING_PACKAGE}") from None
     except ValueError as error:
-        raise InputError(f"{source} is no table in {suffix[1:]} format: {_first_line(error)}; mend the file") from None
+        why = _first_line(error, source)
+        raise InputError(f"{source} is no table in {suffix[1:]} format: {why}; mend the file") from None
     except Exception as error:  # each file system has errors of its own
         remedy = "check the address and the credentials (for S3: AWS_ENDPOINT_URL and the other AWS_ variables)"
-        raise InputError(f"{source} cannot be read: {_first_line(error)}; {remedy}") from None
+        raise InputError(f"{source} cannot be read: {_first_line(error, source)}; {remedy}") from None
 
 
 def _check_below_raw(path: str, source: str) -> None:
@@ -88,12 +89,12 @@ def _check_below_raw(path: str, source: str) -> None:
         raise InputError(f"{path} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
 
 
-def _open(source: str, kind: str) -> IO[bytes]:
+def _open(address: str, kind: str) -> IO[bytes]:
     if kind == "file":
-        return Path(source).open("rb")
+        return Path(address).open("rb")
     import fsspec
 
-    return fsspec.open(source, "rb").open()  # type: ignore[no-any-return]
+    return fsspec.open(address, "rb").open()  # type: ignore[no-any-return]
 
 
 def _read_csv(file: IO[bytes]) -> pd.DataFrame:
@@ -122,29 +123,40 @@ def _read_parquet(file: IO[bytes]) -> pd.DataFrame:
 def _query(source: str, query: str) -> pd.DataFrame:
     import sqlalchemy
 
+    address = expanded(source)
     try:
-        url = sqlalchemy.make_url(source)
+        url = sqlalchemy.make_url(address)
         if url.get_backend_name() == "sqlite":
             _check_below_raw(url.database or "", source)
-        engine = sqlalchemy.create_engine(with_password(url), poolclass=sqlalchemy.NullPool)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect().execution_options(stream_results=True) as connection:
             # In parts, since a row of Python objects takes several times the memory of its numbers.
             return pd.concat(pd.read_sql_query(query, connection, chunksize=ROWS_AT_ONCE), ignore_index=True)
+    except InputError:
+        raise
     except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
         raise InputError(f"{source}: the database's driver is missing: {error}; {MISSING_PACKAGE}") from None
-    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
-        reason = _first_line(error.__cause__ or error)
+    except Exception as error:  # each driver has errors of its own
+        reason = _first_line(error.__cause__ or error, source)
         raise InputError(f"{source}: {reason}; check data.query ({query}) and that the database answers") from None
 
 
-def with_password(url: "URL") -> "URL":
-    """Put the environment's value in the place of a password that is written as $NAME. Raises InputError without it."""
-    if not url.password:
-        return url
-    if (password := os.path.expandvars(url.password)) == url.password:
-        raise InputError(f"{url}: the environment has no {password}; set it to the database's password")
-    return url.set(password=password)
+def expanded(source: str) -> str:
+    """The URL, each $NAME replaced by the environment's value, encoded. Raises InputError where it has none."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[0][1:] not in os.environ:
+            raise InputError(f"params.yaml: data.source {source}: the environment has no {found[0]}; set it")
+        return quote(os.environ[found[0][1:]], safe="")
+
+    return re.sub(VARIABLE, value, source)
 
 
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+def _first_line(error: BaseException, source: str) -> str:
+    """What went wrong, with $NAME for each value that `expanded` took from the environment."""
+    words = f"{type(error).__name__}: {error}".splitlines()[0]
+    for name in re.findall(VARIABLE, source):
+        value = os.environ.get(name[1:])
+        for written in {value, quote(value or "", safe="")} - {"", None}:
+            words = words.replace(str(written), name)
+    return words

@@ -1,5 +1,6 @@
 import sqlite3
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fsspec
 import numpy as np
@@ -10,7 +11,7 @@ import sqlalchemy
 from pyarrow.parquet import write_table
 
 from lab.processes.prepare_data.params import Data
-from lab.processes.prepare_data.sources import BUILT_IN, load_table, with_password
+from lab.processes.prepare_data.sources import BUILT_IN, expanded, load_table
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -118,7 +119,8 @@ def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
         ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "does not return rows.*; check data.query"),
         ("oracle://host/flowers", "SELECT 1", "driver is missing: .*; add its package to the Pipfiles"),
         ("nosuch://host/flowers", "SELECT 1", "driver is missing: .*nosuch; add its package to the Pipfiles"),
-        ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://me:\*\*\*@host/x: the environment has no \$NO_SUCH; set"),
+        ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://host/x: the environment has no \$NO_SUCH; set it"),
+        ("https://$NO_SUCH@host/x.csv", None, r"data.source https://host/x.csv: the environment has no \$NO_SUCH; set"),
     ],
 )
 @pytest.mark.usefixtures("database")
@@ -144,7 +146,17 @@ def test_a_query_changes_nothing(database: str, raw: Path) -> None:
     assert (raw / "flowers.db").read_bytes() == before
 
 
-def test_the_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr@t/$1")
-    url = with_password(sqlalchemy.make_url("postgresql://me:$DATABASE_PASSWORD@host/flowers"))
-    assert (url.password, url.host) == ("s3cr@t/$1", "host")
+def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr@t/$1?#")
+    url = sqlalchemy.make_url(expanded("postgresql://me:$DATABASE_PASSWORD@host/flowers"))
+    assert (url.password, url.host, url.database) == ("s3cr@t/$1?#", "host", "flowers")
+    url = sqlalchemy.make_url(expanded("mssql+pyodbc:///?odbc_connect=Server=host;PWD=$DATABASE_PASSWORD"))
+    assert url.query == {"odbc_connect": "Server=host;PWD=s3cr@t/$1?#"}
+    assert urlsplit(expanded("https://$DATABASE_PASSWORD@host/x.csv")).hostname == "host"
+
+
+def test_an_error_names_the_variable_and_not_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_TOKEN", "hid den/")
+    with pytest.raises(InputError, match="cannot be read") as refused:
+        load("https://127.0.0.1:1/$THE_TOKEN/flowers.csv")
+    assert "hid" not in str(refused.value)
