@@ -2,9 +2,11 @@
 
 import os
 import re
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -13,10 +15,15 @@ from lab.processes.prepare_data.params import Data
 from labkit.process.credentials import VARIABLE
 from labkit.process.errors import InputError
 
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection
+
 DIR_RAW = Path("data/raw")
 BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
 OTHER_SEPARATORS = ";\t|"
+QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
+SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 
 
@@ -128,8 +135,12 @@ def _query(source: str, query: str) -> pd.DataFrame:
         url = sqlalchemy.make_url(address)
         if url.get_backend_name() == "sqlite":
             _check_below_raw(url.database or "", source)
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-        with engine.connect().execution_options(stream_results=True) as connection:
+            engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, creator=lambda: _open_sqlite(url))
+        else:
+            engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            _only_read(connection)
+            connection.execution_options(stream_results=True)
             # In parts, since a row of Python objects takes several times the memory of its numbers.
             return pd.concat(pd.read_sql_query(query, connection, chunksize=ROWS_AT_ONCE), ignore_index=True)
     except InputError:
@@ -138,7 +149,35 @@ def _query(source: str, query: str) -> pd.DataFrame:
         raise InputError(f"{source}: the database's driver is missing: {error}; {MISSING_PACKAGE}") from None
     except Exception as error:  # each driver has errors of its own
         reason = _first_line(error.__cause__ or error, source)
-        raise InputError(f"{source}: {reason}; check data.query ({query}) and that the database answers") from None
+        remedy = f"check data.query ({query}), which may only read, and that the database answers"
+        raise InputError(f"{source}: {reason}; {remedy}") from None
+
+
+def _open_sqlite(url: "URL") -> sqlite3.Connection:
+    """Open a file that nothing is written to, nor to files beside it, which DVC would take for raw data."""
+    file = Path(url.database or "").resolve()
+    # A file that another program writes to has one of these beside it, and is then read with its locks.
+    in_use = any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal"))
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True)
+
+
+def _only_read(connection: "Connection") -> None:
+    """Let the connection read and nothing else, for a limited time where the database has a limit."""
+    match connection.dialect.name:
+        case "sqlite":
+            driver: Any = connection.connection.driver_connection
+            deadline = time.monotonic() + QUERY_SECONDS
+            driver.set_authorizer(
+                lambda action, *_: sqlite3.SQLITE_OK if action in SQLITE_READS else sqlite3.SQLITE_DENY
+            )
+            driver.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        case "postgresql":
+            connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+            connection.exec_driver_sql(f"SET statement_timeout = {QUERY_SECONDS * 1000:.0f}")
+            connection.commit()
+        case "mysql" | "mariadb":
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+            connection.commit()
 
 
 def expanded(source: str) -> str:

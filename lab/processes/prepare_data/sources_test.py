@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 from pyarrow.parquet import write_table
 
+from lab.processes.prepare_data import sources
 from lab.processes.prepare_data.params import Data
 from lab.processes.prepare_data.sources import BUILT_IN, expanded, load_table
 from labkit.process.errors import InputError
@@ -116,7 +117,7 @@ def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
         ("sqlite:///data/raw/flowers.db", None, "data.query is null; for the database sqlite:.* give the SELECT"),
         ("sqlite:///data/raw/none.db", "SELECT 1", "data/raw/none.db is missing; fetch it"),
         ("sqlite:///data/raw/flowers.db", "SELECT * FROM trees", r"no such table: trees; check data.query \(SELECT"),
-        ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "does not return rows.*; check data.query"),
+        ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "not authorized; check data.query .*may only read"),
         ("oracle://host/flowers", "SELECT 1", "driver is missing: .*; add its package to the Pipfiles"),
         ("nosuch://host/flowers", "SELECT 1", "driver is missing: .*nosuch; add its package to the Pipfiles"),
         ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://host/x: the environment has no \$NO_SUCH; set it"),
@@ -139,11 +140,46 @@ def test_what_cannot_be_loaded_is_refused_with_a_remedy(
         load(source, query)
 
 
-def test_a_query_changes_nothing(database: str, raw: Path) -> None:
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM flowers",
+        "DROP TABLE flowers",
+        "INSERT INTO flowers VALUES (1, 2, 'rose') RETURNING *",
+        "ATTACH 'data/raw/other.db' AS other",
+        "VACUUM INTO 'data/raw/other.db'",
+        "VACUUM",
+        "PRAGMA query_only = OFF",
+        "PRAGMA journal_mode = TRUNCATE",
+        "CREATE TEMP TABLE other (a)",
+    ],
+)
+def test_a_query_changes_nothing(query: str, journal: str, database: str, raw: Path) -> None:
+    with sqlite3.connect(raw / "flowers.db") as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.close()
     before = (raw / "flowers.db").read_bytes()
-    with pytest.raises(InputError):
-        load(database, "DELETE FROM flowers")
-    assert (raw / "flowers.db").read_bytes() == before
+    with pytest.raises(InputError, match="may only read"):
+        load(database, query)
+    assert len(load(database, "WITH all_of AS (SELECT * FROM flowers) SELECT length, max(width) FROM all_of")) == 1
+    assert {file.name: file.read_bytes() for file in raw.iterdir()} == {"flowers.db": before}
+
+
+def test_what_another_program_has_written_last_is_read_too(database: str, raw: Path) -> None:
+    with sqlite3.connect(raw / "flowers.db") as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("INSERT INTO flowers VALUES (1, 2, 'rose')")
+        connection.commit()
+        assert len(load(database, "SELECT * FROM flowers")) == len(TABLE) + 1
+    connection.close()
+
+
+def test_a_query_without_an_end_is_ended(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "QUERY_SECONDS", 0.1)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x) FROM n"
+    with pytest.raises(InputError, match="interrupted; check data.query"):
+        load(database, endless)
 
 
 def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
