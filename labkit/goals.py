@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import reduce
-from math import inf, isinf, nan
+from math import inf, isfinite, isinf, nan
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -65,11 +65,15 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     """
     metrics: Any = read_json(results / goal.file)
     try:
-        value = float(reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics))
-    except (KeyError, TypeError, ValueError):
+        value = reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics)
+    except (KeyError, TypeError, IndexError):
+        value = None
+    if isinstance(value, float) and not isfinite(value):
+        raise InputError(f"{goal.file}: {goal.metric} is {value}, which meets no goal")
+    if type(value) not in (int, float):
         known = ", ".join(sorted(_numbers(metrics)))
-        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
-    return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
+        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}")
+    return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)
 
 
 def verdicts(not_made: Callable[[str], bool] = lambda file: False) -> list[Verdict]:
@@ -87,7 +91,9 @@ def _judged(goal: Goal, not_made: Callable[[str], bool]) -> Verdict:
         return judge(goal)
     except FileNotFoundError:
         return Verdict(goal, unknown=f"{goal.file} is not here")
-    except (InputError, OSError, ValueError) as error:
+    except RecursionError:
+        return Verdict(goal, unknown=f"{goal.file} is nested too deep")
+    except (InputError, OSError, ValueError, OverflowError) as error:  # the last for an integer beyond all floats
         return Verdict(goal, unknown=str(error))
 
 
@@ -108,4 +114,4 @@ def tally(judged: list[Verdict]) -> str:
 def _numbers(metrics: Any, prefix: str = "") -> list[str]:
     if isinstance(metrics, dict):
         return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
-    return [prefix[:-1]] if isinstance(metrics, int | float) else []
+    return [prefix[:-1]] if type(metrics) in (int, float) else []

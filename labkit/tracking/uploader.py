@@ -248,13 +248,13 @@ def is_refusal(error: Exception) -> bool:
 
 def explain(error: Exception) -> str:
     """One line on what went wrong."""
-    cause = error.__context__
-    if not isinstance(cause, requests.RequestException):
-        return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     uri = mlflow.get_tracking_uri()
     if re.search("//.*[/?#].*@", uri):  # requests takes a part of the password for the host, and names that
         encoded = "write /, ? and # there as %2F, %3F and %23"
         return f"{without_credentials(uri)}: MLFLOW_TRACKING_URI holds a password that is cut short: {encoded}"
+    cause = error.__context__
+    if not isinstance(cause, requests.RequestException):
+        return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     inner = getattr(cause.args[0], "reason", cause) if cause.args else cause  # what urllib3 says below its retries
     why = without_credentials(str(inner)).rpartition(": ")[2]
     return f"{without_credentials(uri)} does not answer: {why}"

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 
 from lab.processes.prepare_data.params import Data
 from labkit.process.credentials import VARIABLE
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DIR_RAW = Path("data/raw")
 BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
+LOCAL_SCHEMES = ("file", "local", "git", "reference")  # the last two read files of this machine, or name such
 OTHER_SEPARATORS = ";\t|"
 QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
 SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -63,8 +65,8 @@ def _built_in(name: str) -> pd.DataFrame:
 
 def _read(source: str, kind: str) -> pd.DataFrame:
     readers: dict[str, Callable[[Any], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
-    if kind == "file":
-        _check_below_raw(source, source)
+    for file in [source] if kind == "file" else _local_parts(source):
+        _check_below_raw(file, source)
     if (suffix := Path(source).suffix) not in readers:
         raise InputError(f"params.yaml: data.source {source} is neither .csv nor .parquet; convert it")
     address = source if kind == "file" else expanded(source)
@@ -81,6 +83,17 @@ def _read(source: str, kind: str) -> pd.DataFrame:
     except Exception as error:  # each file system has errors of its own
         remedy = "check the address and the credentials (for S3: AWS_ENDPOINT_URL and the other AWS_ variables)"
         raise InputError(f"{source} cannot be read: {_first_line(error, source)}; {remedy}") from None
+
+
+def _local_parts(url: str) -> list[str]:
+    """The files of this machine that a chain such as zip://wine.csv::data/raw/wine.zip reads."""
+    from fsspec.registry import known_implementations
+
+    return [
+        part
+        for part in url.split("::")
+        if part.partition("://")[0] in LOCAL_SCHEMES or ("://" not in part and part not in known_implementations)
+    ]
 
 
 def _check_below_raw(path: str, source: str) -> None:
@@ -124,7 +137,15 @@ def _read_parquet(file: IO[bytes]) -> pd.DataFrame:
     from pyarrow.parquet import ParquetFile
 
     # pandas would refuse repeated columns with a message that explains nothing.
-    return ParquetFile(file).read().to_pandas()  # type: ignore[no-any-return]
+    table: pd.DataFrame = ParquetFile(file).read().to_pandas()
+    index = table.index
+    # Numbers without a name only count the rows, as where pandas has left some out. Anything else may be a feature.
+    if any(name is not None for name in index.names) or not is_integer_dtype(index.dtype):
+        raise ValueError(
+            f"its index ({', '.join(map(str, index.names))}) would be lost; write it with `reset_index()` to keep it "
+            "as columns, or with `index=False`"
+        )
+    return table.reset_index(drop=True)
 
 
 def _query(source: str, query: str) -> pd.DataFrame:

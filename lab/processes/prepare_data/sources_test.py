@@ -1,5 +1,6 @@
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
@@ -93,6 +94,46 @@ def test_what_dvc_does_not_watch_is_refused(source: str, tmp_path: Path) -> None
         load(source, query)
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "simplecache::file://{}/flowers.csv",
+        "filecache::local://{}/flowers.csv",
+        "zip://flowers.csv::{}/flowers.zip",
+        "zip://flowers.csv::file://{}/flowers.zip",
+        "zip://flowers.csv::simplecache::{}/data/raw/../flowers.zip",
+        "zip://flowers.csv::flowers.zip",
+        "git://{}:HEAD@flowers.csv",
+        "reference://flowers.csv::{}/references.json",
+    ],
+)
+def test_a_chain_that_ends_where_dvc_does_not_watch_is_refused(chain: str, tmp_path: Path) -> None:
+    TABLE.to_csv(tmp_path / "flowers.csv", index=False)
+    for folder in (tmp_path, tmp_path / "data"):
+        TABLE.to_csv(folder / "flowers.zip", index=False, compression={"method": "zip", "archive_name": "flowers.csv"})
+    with pytest.raises(InputError, match="no file below data/raw"):
+        load_table(Data.model_construct(source=chain.format(tmp_path), target="target", query=None))
+
+
+def test_a_chain_that_reads_no_file_of_this_machine_is_read() -> None:
+    fsspec.filesystem("memory").pipe("/flowers.csv", TABLE.to_csv(index=False).encode())
+    pd.testing.assert_frame_equal(load("simplecache::memory://flowers.csv"), TABLE)
+
+
+@pytest.mark.parametrize(
+    "index", [pd.Index([7, 8], name="age"), pd.Index(["a", "b"]), pd.RangeIndex(2, name="age"), [[1, 2], [3, 4]]]
+)
+def test_an_index_that_may_be_a_feature_is_not_lost_silently(raw: Path, index: Any) -> None:
+    TABLE.set_axis(pd.MultiIndex.from_arrays(index) if isinstance(index, list) else index).to_parquet(raw / "f.parquet")
+    with pytest.raises(InputError, match=r"its index \(.*\) would be lost; write it with `reset_index"):
+        load("data/raw/f.parquet")
+
+
+def test_an_index_that_only_counts_rows_is_no_feature(raw: Path) -> None:
+    TABLE.iloc[[1]].to_parquet(raw / "f.parquet")
+    pd.testing.assert_frame_equal(load("data/raw/f.parquet"), TABLE.iloc[[1]].reset_index(drop=True))
+
+
 def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
     TABLE.to_csv(tmp_path / "flowers.csv", index=False)
     with pytest.raises(InputError, match="no file below data/raw"):
@@ -178,7 +219,7 @@ def test_what_another_program_has_written_last_is_read_too(database: str, raw: P
 def test_a_query_without_an_end_is_ended(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "QUERY_SECONDS", 0.1)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x) FROM n"
-    with pytest.raises(InputError, match="interrupted; check data.query"):
+    with pytest.raises(InputError, match=r"interrupted; check data\.query"):
         load(database, endless)
 
 
