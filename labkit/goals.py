@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.strict_yaml import load_yaml
 
+MOST_PROBLEMS = 20  # of the file, told at once
 GOALS_FILE = Path("goals/goals.yaml")
 
 
@@ -50,12 +52,16 @@ class Verdict(NamedTuple):
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
     """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""
-    content = load_yaml(path) or []  # nothing but comments: no goals yet
+    content = load_yaml(path)
+    if content is None:  # nothing but comments: no goals yet
+        return []
     try:
         return TypeAdapter(list[Goal]).validate_python(content)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {p['msg']}" for p in error.errors()]
-        raise InputError("\n".join(f"{path}: goal {problem}" for problem in problems)) from None
+        problems = [f"{'.'.join(map(str, p['loc']))[:60]} is {shown(p['input'])}: {p['msg']}" for p in error.errors()]
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        told = [f"{path}: goal {problem}" for problem in problems[:MOST_PROBLEMS]]
+        raise InputError("\n".join(told + more)) from None
 
 
 def judge(goal: Goal, results: Path = Path()) -> Verdict:

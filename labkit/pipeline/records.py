@@ -20,7 +20,7 @@ def read_records(text: str) -> Records:
     try:
         content = parse_yaml(text, DVC_LOCK) or {}
         return dict(content.get("stages", {}))
-    except (YAMLFileCorruptedError, AttributeError, TypeError, ValueError):
+    except (YAMLFileCorruptedError, LookupError, AttributeError, TypeError, ValueError, RecursionError):
         raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed") from None
 
 

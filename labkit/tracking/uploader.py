@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 
 import mlflow
 import requests
-import yaml
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.process.strict_yaml import load_yaml
 from labkit.process.tracking import ROOT_RUN, md5_of
 from labkit.tracking.journal import (
     SILENT_END,
@@ -62,7 +62,7 @@ def connect() -> Store:
     """
     client = mlflow.MlflowClient()
     # Read without a check of the rest: a mistake made there since must not hold up a run that is over.
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = load_yaml(ROOT / "params.yaml")
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or params["project"]["name"]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
