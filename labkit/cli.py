@@ -41,7 +41,10 @@ def setup(
     secret_access_key: str | None = None,
     mlflow_url: str | None = None,
 ) -> None:
-    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given."""
+    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given.
+
+    Without a terminal, the secret of the key is taken from AWS_SECRET_ACCESS_KEY: others can read a command line.
+    """
     from labkit.setup import Answers, set_up
 
     set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))

@@ -26,8 +26,10 @@ from labkit.yaml_edit import with_value
 
 REMOTE = "minio"
 AMAZON = "amazon"
-# In seconds, and each is waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
-LIMITS = {"connect_timeout": "5", "read_timeout": "10"}
+SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # pragma: allowlist secret
+# What a remote begins with. Each object is hashed when it is pulled: without that, DVC takes whatever lies under a name.
+# The limits are in seconds and waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
+DEFAULTS = {"verify": "true", "connect_timeout": "5", "read_timeout": "10"}
 RUN_TAGS = "run-*"
 ENVIRONMENT = "experiments"
 # By GitHub's numbers: those who administer and those who maintain the repository.
@@ -64,12 +66,15 @@ def set_up(given: Answers) -> None:
     """
     config = open_config()
     present = present_answers(config)
+    if given.access_key_id and given.secret_access_key is None and not sys.stdin.isatty():
+        given = given._replace(secret_access_key=os.environ.get(SECRET_VARIABLE))
     given = check(given)
     key_alone = is_key_alone(given) and present.bucket is not None
     asked = ask(given, present, () if key_alone else tuple(QUESTIONS)) if sys.stdin.isatty() else given
     answers = check(merge(asked, present))
     if bool(answers.access_key_id) != bool(answers.secret_access_key):
-        raise InputError(f"give both {option('access_key_id')} and {option('secret_access_key')}, or neither")
+        how = f"{option('access_key_id')} and, in the environment, {SECRET_VARIABLE}"
+        raise InputError(f"a key has two parts: give {how}, or neither; every user of this machine sees a command line")
     params = named_params(PARAMS_FILE, answers.name or "")
     remote = {"url": f"s3://{answers.bucket}/dvc", "endpointurl": own_endpoint(answers)}
     key = {"access_key_id": answers.access_key_id, "secret_access_key": answers.secret_access_key}
@@ -221,8 +226,8 @@ def write_remote(config: Config, level: str, settings: Section) -> bool:
 
     def changed(section: Section) -> Section:
         remote = section.get("remote", {}).get(REMOTE, {})
-        limits = LIMITS if level == "repo" else {}
-        remote = {name: value for name, value in (limits | remote | settings).items() if value}
+        defaults = DEFAULTS if level == "repo" else {}
+        remote = {name: value for name, value in (defaults | remote | settings).items() if value}
         core = section.get("core", {}) | ({"remote": REMOTE} if level == "repo" else {})
         return section | {"core": core, "remote": section.get("remote", {}) | {REMOTE: remote}}
 
