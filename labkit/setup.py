@@ -27,7 +27,7 @@ from labkit.yaml_edit import with_value
 REMOTE = "minio"
 AMAZON = "amazon"
 SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # pragma: allowlist secret
-# What a remote begins with. Each object is hashed when it is pulled: without that, DVC takes whatever lies under a name.
+# What a remote begins with. What is pulled is hashed: else DVC takes whatever lies under a name.
 # The limits are in seconds and waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
 DEFAULTS = {"verify": "true", "connect_timeout": "5", "read_timeout": "10"}
 RUN_TAGS = "run-*"
