@@ -80,6 +80,25 @@ def status() -> None:
 
 
 @app.command()
+def mend(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
+) -> None:
+    """Replace records of dvc.lock that no run made, but a merge by lines, by whole ones, and commit that."""
+    from labkit.pipeline import forged
+
+    found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
+    for one in found:
+        print(f"{one.stage}: {one}")
+    if found:
+        print(
+            "`python -m lab mend` and push: it takes whole records"
+            if check
+            else "`dvc repro` runs what they are not of"
+        )
+    sys.exit(int(check and bool(found)))
+
+
+@app.command()
 def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
     """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
     from labkit.report.page import page_of
@@ -101,6 +120,19 @@ def remove_process(name: str) -> None:
     from labkit.scaffold.remove import remove_process as remove
 
     remove(name)
+
+
+@app.command()
+def upgrade(
+    version: Annotated[str | None, typer.Argument()] = None,
+    source: Annotated[str | None, typer.Option("--from", help="URL or path of the template; a URL is kept.")] = None,
+    base: Annotated[str | None, typer.Option(help="Version that the lab came from, where that isn't found.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether there is one: exit code 3 if so.")] = False,
+) -> None:
+    """Merge VERSION of the template, the newest by default, into this lab."""
+    from labkit.upgrade import run
+
+    sys.exit((run.check if check else run.upgrade)(version, source, base))
 
 
 def main() -> None:
