@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
-import yaml
 from dvc.config import Config, ConfigError
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +22,7 @@ from rich.markup import escape
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE, read_yaml, validate, whole_schema
+from labkit.yaml_edit import with_value
 
 REMOTE = "minio"
 AMAZON = "amazon"
@@ -204,23 +204,7 @@ def named_params(path: Path, name: str) -> str:
     text = path.read_bytes().decode()
     if content == wanted:
         return text
-    node = _value(yaml.compose(text), "project", "name")
-    named = text[: node.start_mark.index] + scalar(name) + text[node.end_mark.index :]
-    if yaml.safe_load(named) != yaml.safe_load(text) | {"project": wanted["project"]}:
-        raise InputError(f"{path}: project.name can't be replaced as it stands there; write it on a line of its own")
-    return named
-
-
-def scalar(text: str) -> str:
-    """The text as YAML: bare where that is read back as the same, else in quotes."""
-    bare = re.fullmatch(r"[A-Za-z](?:[\w .-]*[\w.-])?", text) and yaml.safe_load(text) == text
-    return text if bare else json.dumps(text)
-
-
-def _value(node: Any, *keys: str) -> Any:
-    for wanted in keys:
-        node = next(value for key, value in node.value if key.value == wanted)
-    return node
+    return with_value(text, name, "project", "name")
 
 
 def write_params(path: Path, text: str) -> bool:

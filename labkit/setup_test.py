@@ -41,7 +41,7 @@ State = dict[str, tuple[bytes, int]]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that setup reads, as a new lab has them, with this process in their folder."""
     (tmp_path / ".dvc").mkdir()
-    shutil.copy(ROOT / "lab" / "example" / "dvc.config", tmp_path / ".dvc" / "config")
+    shutil.copy(ROOT / "labkit" / "testing" / "example" / "dvc.config", tmp_path / ".dvc" / "config")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -50,7 +50,7 @@ def read_params(of: type[ParamsType], path: Path = PARAMS_FILE) -> ParamsType:
     return of(**{section: getattr(whole, section) for section in of.model_fields})
 
 
-def validate(schema: type[ParamsType], content: dict[str, Any], path: Path) -> ParamsType:
+def validate(schema: type[ParamsType], content: dict[str, Any], path: Path | str) -> ParamsType:
     """Return `content` as an instance of `schema`; `path` is the file to name. Raises InputError as `read_params`."""
     try:
         return schema.model_validate(content)
@@ -89,7 +89,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _explain(schema: type[BaseModel], problem: Any, path: Path) -> str:
+def _explain(schema: type[BaseModel], problem: Any, path: Path | str) -> str:
     *parent, name = problem["loc"]
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":

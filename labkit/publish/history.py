@@ -46,19 +46,20 @@ def print_experiments(revision: str) -> None:
 
 def experiments_table(found: list[Experiment]) -> Table:
     """One line an experiment: what was asked, what came out, whether it was accepted."""
+    columns = {
+        "date": [one.date for one in found],
+        "tag": [one.tag for one in found],
+        "code": [one.code[:7] for one in found],
+        "changed": [one.changed for one in found],
+        "selected model": [one.selected for one in found],
+        "metric": [one.metric for one in found],
+        "goals": [one.goals for one in found],
+        "ran": [(one.ran or "all from cache") + (f"; failed: {one.failed}" if one.failed else "") for one in found],
+    }
+    told = {name: values for name, values in columns.items() if any(values)}  # not every lab has models or goals
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("date", "tag", "code", "changed", "selected model", "metric", "goals", "ran"):
-        table.add_column(column, no_wrap=column not in ("changed", "ran"))
-    for one in found:
-        ran = one.ran or "all from cache"
-        table.add_row(
-            one.date,
-            one.tag,
-            one.code[:7],
-            one.changed,
-            one.selected,
-            one.metric,
-            one.goals,
-            f"{ran}; failed: {one.failed}" if one.failed else ran,
-        )
+    for name in told:
+        table.add_column(name, no_wrap=name not in ("changed", "ran"))
+    for row in zip(*told.values(), strict=True):
+        table.add_row(*row)
     return table

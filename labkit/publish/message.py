@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-
-import yaml
 
 from labkit.goals import tally, verdicts
+from labkit.pipeline.leaderboard import read_leaderboard, selected
 from labkit.process.errors import InputError
-from labkit.process.files import read_json
-from labkit.report.outcomes import StageReport
-from labkit.report.tables import RESULTS
+from labkit.report.outcomes import StageReport, machines
 
 INCOMPLETE = ("failed", "not run")
 
@@ -41,12 +37,15 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
         )
         if stage.url:
             yield "MLflow", stage.url
+    for machine in machines(stages):
+        yield "Machine", machine
     if not any(stage.outcome in INCOMPLETE for stage in stages):  # else the files may be those of another run
-        with suppress(FileNotFoundError, KeyError):  # a lab may have no such stage
-            metrics = read_json(RESULTS / "metrics.json")
-            yield "Selected-Model", metrics["selected"]
-            metric = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["selection"]["metric"]
-            yield "Metric", f"test {metric} {metrics['test'][metric]:.4g}"
-        with suppress(FileNotFoundError, InputError):  # what is wrong with the goals, the summary tells
+        with suppress(InputError):  # the page tells what is wrong
+            if board := read_leaderboard():
+                best = selected(board)
+                yield "Selected-Model", best.model
+                if isinstance(value := best.test.get(board.metric), int | float):
+                    yield "Metric", f"test {board.metric} {value:.4g}"
+        with suppress(InputError):
             if judged := verdicts():
                 yield "Goals", tally(judged)

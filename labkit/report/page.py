@@ -5,14 +5,12 @@
 Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.render.match import match_defs_renderers
 from dvc.repo import Repo
@@ -22,6 +20,7 @@ from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.pipeline.changes import changes_since
+from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
 from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
@@ -29,15 +28,13 @@ from labkit.pipeline.stages import duration, in_order, project, upstream_of
 from labkit.pipeline.status import param_changes, some
 from labkit.process.errors import InputError
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, stage_reports
-from labkit.report.tables import RESULTS
+from labkit.report.outcomes import StageReport, known_executions, machines, stage_reports
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
 MOST_EXECUTIONS = 10  # to name
 DONE = ("ran", "from cache")
-METRICS_FILE = (RESULTS / "metrics.json").as_posix()
 
 Numbers = dict[str, float]
 
@@ -89,11 +86,13 @@ def run_page(
         undone = [stage.stage for stage in stages if stage.outcome not in DONE]
         tried = {name: some([*map(code, changed_params(repo, name))]) for name in undone}
     goals, mistake = judged_goals(missing)
+    board, unknown = known_leaderboard()
     unpublished = " **Not published**." if publication and publication.failed else ""
     sections = [
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
-        verdict(stages, here, before, goals) + unpublished,
-        metrics_section(here, before, rev, changed_inputs(rev, first), missing),
+        verdict(stages, here, before, goals, board) + unpublished,
+        f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
+        metrics_section(here, before, rev, changed_inputs(rev, first), missing, board),
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
@@ -153,27 +152,28 @@ def verdict(
     here: dict[Row, dict[str, Any]],
     before: dict[Row, dict[str, Any]],
     goals: list[Verdict],
+    board: Leaderboard | None,
 ) -> str:
     """What came of it in one line."""
+    selection, test = (Row(board.selected.as_posix() if board else "", part) for part in ("", "test"))
     undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
     said = [f"**Incomplete**: {', '.join(undone)}" if undone else "**Complete**"]
-    if selected := here.get(Row(METRICS_FILE, ""), {}).get("selected"):
-        old = before.get(Row(METRICS_FILE, ""), {}).get("selected", selected)
+    if selected := here.get(selection, {}).get("selected"):
+        old = before.get(selection, {}).get("selected", selected)
         said.append(f"{code(str(selected))} selected" + (f" (before: {code(str(old))})" if old != selected else ""))
-    metric = main_metric()
-    test = Row(METRICS_FILE, "test")
-    if metric in here.get(test, {}):
+    if board and (metric := board.metric) in here.get(test, {}):
         said.append(f"{code(metric)} on its test rows {change(here[test], before.get(test, {}), metric)}")
     if goals:
         said.append(f"goals: {tally(goals)}")
     return "; ".join(said) + "."
 
 
-def main_metric() -> str:
-    """The metric that models are selected by; none where params.yaml names none."""
-    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):
-        return str(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["selection"]["metric"])
-    return ""
+def known_leaderboard() -> tuple[Leaderboard | None, str]:
+    """Where the models are compared, if the lab has any; or what is wrong with that."""
+    try:
+        return read_leaderboard(), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def metrics_section(
@@ -182,6 +182,7 @@ def metrics_section(
     rev: str,
     inputs: list[str],
     missing: list[str],
+    board: Leaderboard | None,
 ) -> str:
     """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
     now, old = ({row: numbers for row, all_ in some.items() if (numbers := _numbers(all_))} for some in (here, before))
@@ -189,13 +190,14 @@ def metrics_section(
         return ""
     commit = _short(rev)
     names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
-    rank = {model: place for place, model in enumerate(_comparison())}
-    selection = [row for row in now if row.file == METRICS_FILE]
-    models = sorted(
+    best = board.selected.as_posix() if board else ""
+    rank = {model: place for place, model in enumerate(_ranking(board))}
+    selection = [row for row in now if row.file == best]
+    others = sorted(
         (row for row in now if row not in selection), key=lambda row: rank.get(Path(row.file).stem, len(rank))
     )
-    rows = [*selection, *models, *(row for row in old if row not in now)]
-    selected = here.get(Row(METRICS_FILE, ""), {}).get("selected")
+    rows = [*selection, *others, *(row for row in old if row not in now)]
+    selected = here.get(Row(best, ""), {}).get("selected")
     lines = []
     for row in rows:
         note, numbers = "", now.get(row, {})
@@ -206,13 +208,13 @@ def metrics_section(
         elif old and row not in old:
             note = " (new)"
         cells = [change(numbers, old.get(row, {}) if row in now else {}, name) for name in names]
-        lines.append([_named(row, selected) + note, *cells])
+        lines.append([_named(row, best, selected) + note, *cells])
     said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
     if old and now == old:
         said = f"All are as in {commit}."
     if inputs and old:
         said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
-    return f"### Metrics\n\n{said}\n\n" + table(["model", *map(code, names)], lines)
+    return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
 
 def change(now: dict[str, Any], before: dict[str, Any], name: str) -> str:
@@ -288,7 +290,8 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
         ]
         for stage in stages
     ]
-    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+    made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
 
 
 def changed_params(repo: Repo, name: str) -> list[str]:
@@ -368,17 +371,17 @@ def _numbers(metrics: dict[str, Any]) -> Numbers:
     }
 
 
-def _named(row: Row, selected: Any) -> str:
-    if row == Row(METRICS_FILE, "test") and selected:
+def _named(row: Row, best: str, selected: Any) -> str:
+    if row == Row(best, "test") and selected:
         return f"★ {code(str(selected))} on its test rows"
     name = Path(row.file).stem
     return ("★ " if name == selected else "") + code(f"{name}: {row.part}" if row.part else name)
 
 
-def _comparison() -> list[str]:
+def _ranking(board: Leaderboard | None) -> list[str]:
     """The models, best first."""
-    with suppress(OSError, KeyError, csv.Error), (RESULTS / "comparison.csv").open(encoding="utf-8") as file:
-        return [row["model"] for row in csv.DictReader(file)]
+    with suppress(InputError):
+        return [row["model"] for row in models(board)] if board else []
     return []
 
 

@@ -1,9 +1,9 @@
-"""The tables that end `make run`: every model's metrics, the one selected, and the goals.
+"""The tables that end `make run`: every model's metrics and the one selected, where a lab has models, and the goals.
 
 python -m labkit.report.tables lab/docs/run.svg      writes them as the README's picture
 """
 
-import csv
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -15,19 +15,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from labkit.goals import GOALS_FILE, Verdict, verdicts
-from labkit.process.files import read_json
+from labkit.pipeline.leaderboard import Model, Selected, models, read_leaderboard, selected
+from labkit.process.errors import InputError
 
-RESULTS = Path("artifacts/best_model")
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
 
 
 def print_summary(console: Console) -> None:
     """Print the tables for the results that are here."""
-    with (RESULTS / "comparison.csv").open(encoding="utf-8", newline="") as file:
-        comparison = list(csv.DictReader(file))
-    console.print(models_table(comparison, read_json(RESULTS / "metrics.json")))
-    judged = verdicts()
-    console.print(goals_table(judged))
+    try:
+        if board := read_leaderboard():
+            console.print(models_table(models(board), selected(board)))
+    except InputError as error:
+        console.print(f"[yellow]no table of the models[/]: {escape(str(error))}", soft_wrap=True)
+    if judged := verdicts():
+        console.print(goals_table(judged))
     for goal, _, met, unknown in judged:
         if met and goal.ambition:
             console.print(f"Reached: {escape(goal.goal)}. Remove `ambition: true` from {GOALS_FILE}, so that it stays.")
@@ -35,25 +37,33 @@ def print_summary(console: Console) -> None:
             console.print(f"Not judged: {escape(goal.goal)}: {escape(unknown)}; correct it in {GOALS_FILE}.")
 
 
-def models_table(comparison: list[dict[str, str]], metrics: dict[str, Any]) -> Table:
+def models_table(compared: list[Model], best: Selected) -> Table:
     """Validation metrics of the models, best first, and below them the test metrics of the selected one."""
-    names = [name for name in comparison[0] if name not in ("model", "training_rows")]
+    names = [name for name in compared[0] if name != "model"]
     table = Table(title="Models, by their validation rows", show_footer=True, **LOOK)
     table.add_column("model", footer="★ on its test rows", no_wrap=True)
     for name in names:
-        table.add_column(name.replace("_", "\n"), justify="right", footer=f"{metrics['test'][name]:.3f}")
-    table.add_column("training\nrows", justify="right")
-    for row in comparison:
-        selected = row["model"] == metrics["selected"]
-        values = [f"{float(row[name]):.3f}" for name in names]
-        label = f"★ {row['model']}" if selected else f"  {row['model']}"
-        table.add_row(label, *values, row["training_rows"], style="bold green" if selected else None)
+        table.add_column(escape(name.replace("_", "\n")), justify="right", footer=number(best.test.get(name, "")))
+    for row in compared:
+        is_best = row["model"] == best.model
+        label = f"{'★' if is_best else ' '} {escape(row['model'])}"
+        table.add_row(label, *(number(row[name]) for name in names), style="bold green" if is_best else None)
     return table
+
+
+def number(value: Any) -> str:
+    """A metric as the tables show it: a count or a word as it is, else three decimals."""
+    if re.fullmatch(r"-?\d+", str(value)):
+        return str(value)
+    try:
+        return f"{float(value):.3f}"
+    except (TypeError, ValueError):
+        return escape(str(value))
 
 
 def goals_table(judged: list[Verdict]) -> Table:
     """Each goal, what was reached, what was wanted."""
-    table = Table(title="Goals of the selected model", **LOOK)
+    table = Table(title="Goals", **LOOK)
     table.add_column("")
     table.add_column("goal")
     table.add_column("metric", no_wrap=True)

@@ -15,16 +15,17 @@ import yaml
 
 from labkit.launch.locks import lock_process, read_pipfile, versions
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import own_files, reached
+from labkit.pipeline.dependencies import declared_stages, own_files, reached
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import Strict
+from labkit.yaml_edit import with_entry
 
 DVC_YAML = ROOT / "dvc.yaml"
 PARAMS_YAML = ROOT / "params.yaml"
 TEMPLATE = Path(__file__).parent / "process_template"
 LONGEST_NAME = 60
-PACKAGES = ("numpy", "pydantic", "pyyaml")
+PACKAGES = ("pydantic", "pyyaml")
 
 
 def add_process(name: str) -> None:
@@ -39,7 +40,7 @@ def add_process(name: str) -> None:
         write_folder(folder, name)
         lock_process(folder)
         _write(PARAMS_YAML, params_yaml + fill(TEMPLATE / "params.yaml.template", name=name))
-        _write(DVC_YAML, with_stage(dvc_yaml, stage(name)))
+        _write(DVC_YAML, with_entry(dvc_yaml, stage(name), "stages"))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         _write(PARAMS_YAML, params_yaml)
@@ -61,7 +62,7 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} is what another file of a process is called; take another name")
     taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
     taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")
-    taken |= dict.fromkeys(yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")).get("stages") or (), "dvc.yaml")
+    taken |= dict.fromkeys(declared_stages(ROOT), "dvc.yaml")
     if name in taken:
         raise InputError(f"{name!r} is in {taken[name]} already; take another name")
 
@@ -87,23 +88,6 @@ def stage(name: str) -> str:
 def fill(template: Path, **values: str) -> str:
     """The text of a template, each `$key` replaced."""
     return Template(template.read_text(encoding="utf-8")).substitute(values)
-
-
-def with_stage(dvc_yaml: str, stage: str) -> str:
-    """The text of dvc.yaml with a stage after its last one; every other line stays as it is.
-
-    Raises InputError when the text has no indented block `stages:`.
-    """
-    lines = dvc_yaml.splitlines()
-    if "stages:" not in lines:
-        raise InputError("dvc.yaml: no place for another stage; write its stages indented, below a line `stages:`")
-    start = end = lines.index("stages:") + 1
-    while end < len(lines) and re.match(r"\s|#|$", lines[end]):
-        end += 1
-    while end > start and not lines[end - 1].startswith(" "):  # what stands above the next key belongs to that
-        end -= 1
-    blank = [""] if end > start else []
-    return "\n".join([*lines[:end], *blank, *stage.splitlines(), *lines[end:]]) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,15 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import faults
 from labkit.process.errors import InputError
-from labkit.scaffold.add import check_name, with_stage
+from labkit.scaffold.add import check_name
 from labkit.testing.fixtures import Shell
-
-STAGE = "  new:\n    cmd: echo new\n"
 
 
 @pytest.mark.unittest
@@ -42,34 +39,7 @@ def test_a_bad_name_is_refused(name: str, reason: str) -> None:
 
 @pytest.mark.unittest
 def test_a_good_name_is_taken() -> None:
-    check_name("describe_classes_2")
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    "dvc_yaml",
-    [
-        "stages:\n",
-        "stages:\n  a:\n    cmd: echo a # why\n",
-        "# a comment\nstages:\n  a:\n    cmd: echo a\n\n# of the plots\nplots:\n  - a.csv\n",
-        "plots:\n- a.csv\nstages:\n  a:\n    cmd: |\n      echo a\n\n      echo b\n    deps:\n    - a\n  # the end\n",
-        (ROOT / "dvc.yaml").read_text(encoding="utf-8"),
-    ],
-)
-def test_a_stage_is_added_and_every_other_line_stays(dvc_yaml: str) -> None:
-    added = with_stage(dvc_yaml, STAGE)
-    before = yaml.safe_load(dvc_yaml)
-    assert yaml.safe_load(added) == {**before, "stages": {**(before["stages"] or {}), "new": {"cmd": "echo new"}}}
-    assert [line for line in added.splitlines() if line and f"{line}\n" not in STAGE] == list(
-        filter(None, dvc_yaml.splitlines())
-    )
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize("dvc_yaml", ["", "stages: {a: {cmd: echo a}}\n"])
-def test_a_stage_without_a_place_is_refused(dvc_yaml: str) -> None:
-    with pytest.raises(InputError, match="below a line `stages:`"):
-        with_stage(dvc_yaml, STAGE)
+    check_name("describe_data_2")
 
 
 @pytest.fixture
@@ -80,8 +50,8 @@ def lab(new_lab: Callable[[], Path]) -> Path:
 
 @pytest.mark.integration
 def test_a_new_process_works(lab: Path, shell: Shell) -> None:
-    new = "lab/processes/describe_classes"
-    said = shell(f"{sys.executable} -m lab new-process describe_classes", lab).stdout
+    new = "lab/processes/describe_data"
+    said = shell(f"{sys.executable} -m lab new-process describe_data", lab).stdout
     assert [line.split("\t")[1:] for line in shell("git diff --numstat", lab).stdout.splitlines()] == [
         ["0", "dvc.yaml"],
         ["0", "params.yaml"],
@@ -90,16 +60,16 @@ def test_a_new_process_works(lab: Path, shell: Shell) -> None:
     shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
     for command in filter(None, map(str.strip, said.splitlines()[1:])):
         shell(command, lab)
-    assert "artifacts/describe_classes/class_means.json" in shell("dvc metrics show", lab).stdout
+    assert "artifacts/describe_data/summary.json" in shell("dvc metrics show", lab).stdout
 
 
 @pytest.mark.integration
 def test_nothing_stays_of_a_process_that_could_not_be_written(lab: Path, shell: Shell) -> None:
     lock = lab / "Pipfile.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace('"numpy"', '"numpie"'), encoding="utf-8")
+    lock.write_text(lock.read_text(encoding="utf-8").replace('"pydantic"', '"pidantic"'), encoding="utf-8")
     shell("git commit --quiet --no-verify --all --message spoilt", lab)
-    refused = shell(f"{sys.executable} -m lab new-process describe_classes", lab, check=False)
+    refused = shell(f"{sys.executable} -m lab new-process describe_data", lab, check=False)
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: ")
-    assert "the root lock has no numpy" in refused.stderr
+    assert "the root lock has no pydantic" in refused.stderr
     assert shell("git status --porcelain", lab).stdout == ""

@@ -1,4 +1,4 @@
-"""The end of a process: its folder, its sections of params.yaml, its stages, their records, and what they wrote.
+"""The end of a process: its folder, its sections of params.yaml, its stages, their records, what they wrote, its goals.
 
     python -m lab remove-process NAME
 
@@ -6,17 +6,21 @@ What was committed stays with its commits. `dvc remove` does part of this, and w
 """
 
 import shutil
-from functools import reduce
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from labkit.declared import declared_sections
+from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import declared_sections, stage_inputs, stage_outputs
+from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import read_yaml
 from labkit.scaffold.add import DVC_YAML, PARAMS_YAML
+from labkit.yaml_edit import without
+
+GOALS = ROOT / GOALS_FILE
 
 
 def remove_process(name: str) -> None:
@@ -25,8 +29,8 @@ def remove_process(name: str) -> None:
     Raises InputError, before anything is removed, when there is none or another stage reads what it writes.
     """
     if name not in (known := sorted(main.parent.name for main in PROCESSES.glob("*/main.py"))):
-        raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known)}")
-    stages: dict[str, Any] = read_yaml(DVC_YAML)["stages"]
+        raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known) or 'none'}")
+    stages = declared_stages(ROOT)
     own = {stage for stage, parts in stages.items() if f"lab/processes/{name}" in stage_inputs(parts)}
     written = [out for stage in own for out in stage_outputs(stages[stage])]
     for stage in stages.keys() - own:
@@ -35,10 +39,13 @@ def remove_process(name: str) -> None:
                 f"dvc.yaml: stages.{stage} reads {read[0]}, which {name} writes; first take that line out of its deps, "
                 "and what reads it out of its code"
             )
+    goals = [(number, goal) for number, goal in enumerate(all_goals()) if is_one_of(Path(goal.file), written)]
     texts = {
-        DVC_YAML: without_blocks(DVC_YAML, [f"  {stage}:" for stage in own]),
-        PARAMS_YAML: without_blocks(PARAMS_YAML, [f"{section}:" for section in own_sections(name)]),
+        DVC_YAML: without_all(DVC_YAML, [("stages", stage) for stage in own]),
+        PARAMS_YAML: without_all(PARAMS_YAML, [(section,) for section in own_sections(name)]),
     }
+    if goals:
+        texts[GOALS] = without_all(GOALS, [(number,) for number, _ in reversed(goals)])
     if (lock := ROOT / DVC_LOCK).exists():
         records = read_records(lock.read_text(encoding="utf-8"))
         texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in own})
@@ -48,6 +55,8 @@ def remove_process(name: str) -> None:
     for place in [PROCESSES / name, *(ROOT / out for out in written)]:
         remove(place)
     print(f"{name} is removed; what was committed of it stays with its commits")
+    if goals:
+        print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {'; '.join(goal.goal for _, goal in goals)}")
 
 
 def is_one_of(dep: Path, written: list[Path]) -> bool:
@@ -61,12 +70,20 @@ def own_sections(name: str) -> set[str]:
     return declared_sections(PROCESSES / name / "params.py").difference(*others) & read_yaml(PARAMS_YAML).keys()
 
 
-def without_blocks(file: Path, heads: list[str]) -> str:
-    """The text of a YAML file without some keys. Raises InputError as `without_block`, naming the file."""
+def all_goals() -> list[Goal]:
+    """The lab's goals. Raises InputError when they can't be read."""
+    return read_goals(GOALS) if GOALS.exists() else []
+
+
+def without_all(file: Path, paths: Iterable[tuple[str | int, ...]]) -> str:
+    """The text of a YAML file without some entries. Raises InputError, naming the file, as `without`."""
+    text = file.read_text(encoding="utf-8")
     try:
-        return reduce(without_block, heads, file.read_text(encoding="utf-8"))
+        for path in paths:
+            text = without(text, *path)
     except InputError as error:
         raise InputError(f"{file.name}: {error}") from None
+    return text
 
 
 def remove(place: Path) -> None:
@@ -76,22 +93,3 @@ def remove(place: Path) -> None:
     place.unlink(missing_ok=True)
     if place.parent.is_dir() and not any(place.parent.iterdir()):
         place.parent.rmdir()
-
-
-def without_block(text: str, head: str) -> str:
-    """The text of a YAML file without the key on the line `head`, what is indented below it, and the gap above it.
-
-    Raises InputError when there is no such line.
-    """
-    lines = text.splitlines()
-    found = [number for number, line in enumerate(lines) if line.split(" #")[0].rstrip() == head]
-    if not found:
-        raise InputError(f"no line `{head}` to remove what is below it; write it so, or remove the process by hand")
-    start = end = found[0]
-    indented = head[: len(head) - len(head.lstrip())] + " "
-    while end + 1 < len(lines) and (not lines[end + 1].strip() or lines[end + 1].startswith(indented)):
-        end += 1
-    while not lines[end].strip():  # the gap below stays
-        end -= 1
-    gap = start > 0 and not lines[start - 1].strip()
-    return "\n".join([*lines[: start - gap], *lines[end + 1 :]]) + "\n"

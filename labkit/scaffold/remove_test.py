@@ -8,55 +8,17 @@ from pathlib import Path
 import pytest
 
 from labkit.pipeline.dependencies import faults
-from labkit.process.errors import InputError
-from labkit.scaffold.remove import without_block
 from labkit.testing.fixtures import Shell
 
 REMOVE = f"{sys.executable} -m lab remove-process"
-TEXT = """\
-# of the first
-first:
-  a: 1
-
-second:  # why
-  b:
-    - 1
-
-  # of c
-  c: 2
-
-# of the last
-last:
-  d: 1
-"""
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    ("head", "block"),
-    [
-        ("first:", "first:\n  a: 1\n"),
-        ("second:", "\nsecond:  # why\n  b:\n    - 1\n\n  # of c\n  c: 2\n"),
-        ("last:", "last:\n  d: 1\n"),
-    ],
-)
-def test_a_block_is_taken_out_and_every_other_line_stays(head: str, block: str) -> None:
-    assert block in TEXT
-    assert without_block(TEXT, head) == TEXT.replace(block, "")
-
-
-@pytest.mark.unittest
-def test_what_is_no_block_is_refused() -> None:
-    with pytest.raises(InputError, match="no line `b:` to remove"):
-        without_block("a: 1\nb: {c: 1}\n", "b:")
 
 
 @pytest.fixture(scope="module")
 def template(new_lab: Callable[[], Path], shell: Shell) -> Path:
     """A copy of this repository with a process more, in the last commit."""
     lab = new_lab()
-    shell(f"{sys.executable} -m lab new-process describe_classes", lab)
-    shell("dvc repro describe_classes && git add --all && git commit --quiet --no-verify --message more", lab)
+    shell(f"{sys.executable} -m lab new-process describe_data", lab)
+    shell("dvc repro describe_data && git add --all && git commit --quiet --no-verify --message more", lab)
     return lab
 
 
@@ -68,12 +30,12 @@ def lab(template: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.integration
 def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell) -> None:
-    assert (lab / "artifacts/describe_classes").exists()
-    shell(f"{REMOVE} describe_classes", lab)
+    assert (lab / "artifacts/describe_data").exists()
+    shell(f"{REMOVE} describe_data", lab)
     assert shell("git diff --name-only HEAD~1", lab).stdout.split() == ["dvc.lock"]  # prepare_data has run since
-    assert "describe_classes" not in (lab / "dvc.lock").read_text(encoding="utf-8")
-    assert not (lab / "lab/processes/describe_classes").exists()
-    assert not (lab / "artifacts/describe_classes").exists()
+    assert "describe_data" not in (lab / "dvc.lock").read_text(encoding="utf-8")
+    assert not (lab / "lab/processes/describe_data").exists()
+    assert not (lab / "artifacts/describe_data").exists()
     assert (lab / "data/processed/dataset.json").exists()
     assert faults(lab) == []
     shell("python -m labkit.process.params && dvc status", lab)
@@ -91,5 +53,5 @@ def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> Non
 @pytest.mark.parametrize("name", ["describe", "''", "../processes"])
 def test_an_unknown_process_is_told_which_there_are(lab: Path, shell: Shell, name: str) -> None:
     refused = shell(f"{REMOVE} {name}", lab, check=False)
-    assert "there are: describe_classes, prepare_data" in refused.stderr
+    assert "there are: describe_data, prepare_data" in refused.stderr
     assert shell("git status --porcelain", lab).stdout == ""

@@ -1,0 +1,120 @@
+"""Where a lab's models are compared: a stage of dvc.yaml says so in its `meta`, which DVC leaves to people.
+
+    meta:
+      leaderboard:
+        models: artifacts/best_model/comparison.csv    a row for each model, best first, named in the column `model`
+        selected: artifacts/best_model/metrics.json    `selected` names one of them, `test` holds its test metrics
+        metric: selection.metric                       the parameter that names the metric they are compared by
+
+The tables of `make run`, the page of a run and its commit show the models then. A lab needs none.
+"""
+
+import csv
+from functools import reduce
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labkit.pipeline.dependencies import DVC_YAML, declared_stages, stage_outputs
+from labkit.process.errors import InputError
+from labkit.process.files import read_json
+from labkit.process.params import PARAMS_FILE, Strict, validate
+from labkit.process.strict_yaml import load_yaml
+
+Model = dict[str, str]
+
+
+class Meta(Strict):
+    """What stands below `leaderboard`."""
+
+    models: str
+    selected: str
+    metric: str
+
+
+class Leaderboard(NamedTuple):
+    """Where it stands in dvc.yaml, the two files, and the metric's name."""
+
+    place: str
+    models: Path
+    selected: Path
+    metric: str
+
+
+class Selected(NamedTuple):
+    """The selected model, and its metrics on rows that no choice has seen."""
+
+    model: str
+    test: dict[str, Any]
+
+
+def read_leaderboard() -> Leaderboard | None:
+    """The lab's leaderboard, if it has one.
+
+    Raises InputError for a wrong key, a file that the stage does not write, and a parameter that is not there.
+    """
+    stages = declared_stages()
+    told = {name: stage["meta"]["leaderboard"] for name, stage in stages.items() if _has_leaderboard(stage)}
+    if len(told) > 1:
+        raise InputError(f"{DVC_YAML}: stages {' and '.join(told)} have a meta.leaderboard each; keep one")
+    for name, content in told.items():
+        place = f"{DVC_YAML}: stages.{name}.meta.leaderboard"
+        if not isinstance(content, dict):
+            raise InputError(f"{place} is {content!r}; give it the keys {', '.join(Meta.model_fields)}")
+        meta = validate(Meta, content, place)
+        written = stage_outputs(stages[name])
+        for key, file in (("models", meta.models), ("selected", meta.selected)):
+            if not any(Path(file).is_relative_to(out) for out in written):
+                raise InputError(f"{place}.{key} is {file!r}, which {name} does not write; it writes {_named(written)}")
+        return Leaderboard(place, Path(meta.models), Path(meta.selected), _metric(meta.metric, place))
+    return None
+
+
+def models(board: Leaderboard) -> list[Model]:
+    """The models, best first, each with its name at `model` and its other columns as they are written.
+
+    Raises InputError when the table is not here, or is none.
+    """
+    try:
+        with board.models.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True, restval=""))
+    except FileNotFoundError:
+        raise InputError(f"{board.models} is not here; `make run` (or `dvc pull`) brings it") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{board.place}.models: {board.models} is no CSV: {error}") from None
+    if not rows or "model" not in rows[0]:
+        lacking = "column `model`" if rows else "row"
+        raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
+    return rows
+
+
+def selected(board: Leaderboard) -> Selected:
+    """The selected model. Raises InputError when its file is not here, or does not tell it."""
+    try:
+        content = read_json(board.selected)
+    except FileNotFoundError:
+        raise InputError(f"{board.selected} is not here; `make run` (or `dvc pull`) brings it") from None
+    except ValueError as error:
+        raise InputError(f"{board.place}.selected: {board.selected} is no JSON: {error}") from None
+    if not isinstance(content, dict) or "selected" not in content or not isinstance(content.get("test"), dict):
+        raise InputError(
+            f"{board.place}.selected: {board.selected} lacks `selected`, a model's name, or `test`, its metrics"
+        )
+    return Selected(str(content["selected"]), content["test"])
+
+
+def _has_leaderboard(stage: Any) -> bool:
+    return isinstance(stage, dict) and isinstance(stage.get("meta"), dict) and "leaderboard" in stage["meta"]
+
+
+def _metric(parameter: str, place: str) -> str:
+    """The metric that a parameter names."""
+    try:
+        return str(reduce(lambda inner, key: inner[key], parameter.split("."), load_yaml(PARAMS_FILE)))
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{place}.metric is {parameter!r}, which {PARAMS_FILE} does not have; name one of its keys"
+        ) from None
+
+
+def _named(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths)) or "nothing"
