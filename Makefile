@@ -22,8 +22,8 @@ sandbox-down:  ## end them
 	elif test -e .lab/sandbox; then echo "error: the lab's environment is missing: \`make setup\` first" >&2; exit 1; \
 	else echo "no sandbox was running"; fi
 
-lock: setup   ## lock every Pipfile again
-	@python -m labkit.launch.locks
+lock: setup   ## lock every Pipfile again; with UPGRADE=1, at the newest versions
+	@python -m labkit.launch.locks $(if $(UPGRADE),--upgrade)
 
 setup: .venv/made
 

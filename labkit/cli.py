@@ -80,6 +80,25 @@ def status() -> None:
 
 
 @app.command()
+def mend(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
+) -> None:
+    """Replace records of dvc.lock that no run made, but a merge by lines, by whole ones, and commit that."""
+    from labkit.pipeline import forged
+
+    found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
+    for one in found:
+        print(f"{one.stage}: {one}")
+    if found:
+        print(
+            "`python -m lab mend` and push: it takes whole records"
+            if check
+            else "`dvc repro` runs what they are not of"
+        )
+    sys.exit(int(check and bool(found)))
+
+
+@app.command()
 def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
     """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
     from labkit.report.page import page_of

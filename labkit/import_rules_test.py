@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"tracking"},
     {"goals", "yaml_edit"},
     {"process"},
-    {"detached", "git_cli", "github", "paths", "urls"},
+    {"declared", "detached", "git_cli", "github", "paths", "urls"},
 ]
 OUTSIDE = {"testing"}  # copies of the repository for the tests: nothing but tests imports it
 USERS = ("lab", "lib", "goals", "runtimes")

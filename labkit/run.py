@@ -9,7 +9,9 @@ from rich.markup import escape
 
 from labkit.goals import read_goals
 from labkit.launch import environments
+from labkit.launch.kernels import chosen
 from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
+from labkit.launch.machine import other_bytes, this_machine
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
@@ -55,6 +57,8 @@ def run_pipeline() -> int:
     if exit_code == 0:
         print_summary(console)
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
+        for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
+            console.print(f"[yellow]other bytes[/]: {escape(line)}")
     if ran:
         with console.status("handing the runs to MLflow"):
             pending = deliver(DELIVERY_SECONDS)

@@ -76,11 +76,6 @@ def predict_probabilities(network: nn.Module, X: NDArray[np.float32]) -> NDArray
     return torch.cat(slices).numpy()
 
 
-def pick_device() -> torch.device:
-    """The CUDA device where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def make_deterministic() -> None:
     """Make torch give the same bytes on each run, and on any number of cores."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

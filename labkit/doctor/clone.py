@@ -1,6 +1,5 @@
 """Checks of this clone and this machine: nothing here asks a service, or imports more than it needs."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.doctor.check import Check, ok, problem, warning
+from labkit.github import on_runner
 from labkit.launch.environments import process_environment
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
@@ -104,7 +104,8 @@ def check_environment() -> Check:
         for folder in Path(place).glob("*.dist-info"):
             name, _, version = folder.stem.rpartition("-") if folder.suffix else ("", "", "")
             here[canonicalize_name(name)] = version
-    differ = sorted(name for name, version in wanted.items() if here.get(name) != version)
+    # torch 2.13.0+cpu is torch 2.13.0: the lock has the builds of all machines.
+    differ = sorted(name for name, version in wanted.items() if here.get(name, "").partition("+")[0] != version)
     if differ:
         some = ", ".join(differ[:3]) + (f" and {len(differ) - 3} more" if len(differ) > 3 else "")
         return problem("environment", f"{sys.prefix} is not what Pipfile.lock says: {some}", SET_UP)
@@ -132,13 +133,21 @@ def check_disk() -> Check:
 
 
 def check_gpu() -> Check:
-    """Which GPUs there are."""
+    """Which GPUs there are; on a runner it is a problem when params.yaml asks for one that is not there."""
+    from labkit.launch.kernels import chosen
+
     if shutil.which("nvidia-smi"):
         command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
         answer = subprocess.run(command, capture_output=True, text=True)
         if answer.returncode == 0 and answer.stdout.strip():
             return ok("GPU", "; ".join(answer.stdout.strip().splitlines()))
-    return ok("GPU", f"none of NVIDIA's: training runs on {os.cpu_count()} CPU cores")
+    found = "none of NVIDIA's"
+    processes = sorted(path.parent.name for path in PROCESSES.glob("*/params.py"))
+    if asking := [process for process in processes if chosen(process).device == "cuda"]:
+        found += f", but params.yaml gives {', '.join(asking)} `device: cuda`"
+        # A person's machine may be there to push to a runner that has one.
+        return (problem if on_runner() else warning)("GPU", found, "set it to cpu, or run where there is a GPU")
+    return ok("GPU", found)
 
 
 def _locked(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.doctor import clone
+from labkit.launch import kernels
 from labkit.launch.locks import pipfile_hashes
 from labkit.paths import ROOT
 from labkit.testing.fixtures import Shell
@@ -147,3 +148,28 @@ def test_the_gpu_is_what_nvidias_tool_says(
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert clone.check_gpu().found.startswith(found)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("device", "runner", "state"),
+    [("cpu", "true", "ok"), ("cuda", "", "warning"), ("cuda", "true", "problem"), ("[", "true", "ok")],
+)
+def test_a_gpu_that_params_yaml_asks_for_and_is_not_there_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, runner: str, state: str
+) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    (tmp_path / "params.yaml").write_text(f"training: {{device: {device}}}\n", encoding="utf-8")
+    (tmp_path / "processes" / "train").mkdir(parents=True)
+    (tmp_path / "processes" / "train" / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    for module in (clone, kernels):
+        monkeypatch.setattr(module, "PROCESSES", tmp_path / "processes")
+    monkeypatch.setattr(kernels, "ROOT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("GITHUB_ACTIONS", runner)
+
+    check = clone.check_gpu()
+
+    assert check.state == state
+    assert ("params.yaml gives train `device: cuda`" in check.found) == (device == "cuda")

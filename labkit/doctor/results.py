@@ -15,9 +15,13 @@ if TYPE_CHECKING:  # DVC takes half a second to import, which the checks do besi
 
 def check_lock_file() -> Check:
     """Whether dvc.lock is that of this code, data and params. Nothing is pulled for that."""
+    from labkit.pipeline.forged import forged_here
     from labkit.pipeline.status import pipeline_status
 
     stages = pipeline_status()
+    if forged := [one for one in forged_here() if one.certain]:
+        found = "; ".join(f"{one.stage}: {one}" for one in forged)
+        return problem("dvc.lock", found, "`python -m lab mend`, then `dvc repro`")
     stale = [stage.stage for stage in stages if stage.verdict in ("runs", "may run")]
     if stale and on_runner():
         return ok("dvc.lock", f"this run is for {', '.join(stale)}: not that of this code, data and params yet")

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from labkit.paths import PROCESSES, ROOT
 
+LOCK, CUDA_LOCK = "Pipfile.lock", "Pipfile.cuda.lock"
 # Outside of the working folder, so that a runner's `git clean` keeps it and all clones share it.
 ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lab" / "environments"
 # Where the lock's CPU build of torch is, when the places of the user's own pip settings lack it.
@@ -76,21 +78,38 @@ def install(lock: Path, python: Path, groups: tuple[str, ...]) -> None:
     uv_pip("sync", "--python", str(python), "--require-hashes", "-", given=pinned, torch_cpu="+cpu" in pinned)
 
 
-def uv_pip(*arguments: str, given: str, torch_cpu: bool) -> str:
+def uv_pip(*arguments: str, given: str = "", torch_cpu: bool, newest: bool = False) -> str:
     """Run `uv pip` and return what it prints.
 
     Offline where uv's cache suffices, else with the user's pip settings, else with PyTorch's own place for its CPU
-    builds too when `torch_cpu` says that one is wanted. Raises RuntimeError with uv's own words when all of it fails.
+    builds too when `torch_cpu` says that one is wanted; with `newest`, the fullest first and nothing offline. Raises
+    RuntimeError with uv's own words when all of it fails.
     """
     places = where_to_find()
+    if arguments[0] == "compile":  # for all machines: an index on this one's disk has the files that this one needs
+        places = [place for place in places if not place.startswith("--extra-index-url=file:")]
     torch = [f"--find-links={TORCH_CPU_LINKS}"] if torch_cpu else []
+    attempts = [torch, []] if newest else [[*torch, "--offline"], [], torch]
     failures = []
-    for attempt in ([*torch, "--offline"], [], torch)[: 3 if torch else 2]:
+    for attempt in attempts if torch_cpu else attempts[:-1]:
         try:
             return run_uv("pip", *arguments, *places, *attempt, given=given)
         except RuntimeError as failure:
             failures.append(str(failure))
-    raise RuntimeError("\n".join(failures[1:]))
+    raise RuntimeError("\n".join(failures[-2:] if torch_cpu else failures[-1:]))
+
+
+def torch_lines(version: str) -> tuple[str, ...]:
+    """What to ask of uv for the locked torch: `==2.13.0` is its CPU build, `===2.13.0` the build of just that name.
+
+    An index's plain build for Linux is that for CUDA, which uv would fetch, gigabytes, before it looked at the hash.
+    Raises RuntimeError when it is not one version.
+    """
+    if not re.fullmatch(r"={2,3}[\w.]+", version):
+        raise RuntimeError(f'torch{version}: give it one version in ./Pipfile, as torch = "==2.13.0", then `make lock`')
+    if version.startswith("==="):
+        return (f"torch{version}",)
+    return f"torch{version}+cpu; sys_platform == 'linux'", f"torch{version}; sys_platform != 'linux'"
 
 
 def requirements(lock: Path, groups: tuple[str, ...]) -> str:
@@ -109,8 +128,9 @@ def requirements(lock: Path, groups: tuple[str, ...]) -> str:
     for name, package in sorted(packages.items()):
         extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
         markers = f"; {package['markers']}" if package.get("markers") else ""
+        line = f"{name}{extras}{package['version']}{markers}"
         hashes = "".join(f" --hash={digest}" for digest in package["hashes"])
-        lines.append(f"{name}{extras}{package['version']}{markers}{hashes}\n")
+        lines += [f"{one}{hashes}\n" for one in (torch_lines(package["version"]) if name == "torch" else [line])]
     return "".join(lines)
 
 

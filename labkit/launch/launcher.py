@@ -8,7 +8,6 @@ and then becomes the process: from there on nothing of the lab stands between th
 
 import fcntl
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -17,25 +16,16 @@ from pathlib import Path
 
 from labkit.github import github_run
 from labkit.launch.environments import process_python
+from labkit.launch.kernels import Choice, chosen, deciding_variables
+from labkit.launch.machine import described, this_machine
 from labkit.paths import PROCESSES, ROOT
+from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 from labkit.urls import without_credentials
 
 EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
-
-# The same bytes on every machine of a kind: one thread, a fixed hash order, and the kernels that all x86-64
-# machines of the last ten years share instead of the newest that this one happens to have.
-DETERMINISTIC = {
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-}
-if platform.machine() == "x86_64":
-    DETERMINISTIC |= {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
 def execution_id() -> str:
@@ -75,7 +65,7 @@ def git_state() -> dict[str, str]:
     }
 
 
-def open_journal(process: str) -> Path:
+def open_journal(process: str, choice: Choice) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
     Raises OSError when it can't be written.
@@ -86,6 +76,7 @@ def open_journal(process: str) -> Path:
         "mlflow.source.name": f"lab/processes/{process}/main.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": os.environ.get("USER", "unknown"),
+        "labkit.launch.machine": described(this_machine(), choice),
         **git_state(),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
@@ -115,13 +106,15 @@ def main() -> None:
         sys.exit(f"error: no process {process!r} in lab/processes; there are: {known}")
     try:
         python = process_python(process)
-    except (RuntimeError, OSError) as error:
+        choice = chosen(process)
+        deciding = deciding_variables(choice.kernels)
+    except (InputError, RuntimeError, OSError) as error:
         sys.exit(f"error: {process}: {error}")
-    environment = {**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **deciding, "PYTHONPATH": str(ROOT)}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
-        environment[JOURNAL_VARIABLE] = str(open_journal(process))
+        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice))
         start_tracker()
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)

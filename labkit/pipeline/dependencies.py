@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from labkit.declared import declared_sections
 from labkit.launch.locks import read_pipfile, versions
 from labkit.process.strict_yaml import load_yaml
 
 DVC_YAML = Path("dvc.yaml")
 NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
+
+# What decides the bytes of every process's results, as a line of `params`: a file without keys is all of its values.
+KERNELS = "labkit/launch/kernels.yaml:"
 
 
 class Import(NamedTuple):
@@ -49,11 +53,11 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
     """What the stage's `deps` and `params` lack or have too much."""
     folder = f"lab/processes/{process}"
     files = reached(root, own_files(root, process))
-    # Of labkit, a stage names the version (labkit/process/kernels.yaml), so that a reworded comment trains nothing.
+    # Of labkit, a stage names the version (labkit/launch/kernels.yaml), so that a reworded comment trains nothing.
     needed = {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
     named = {dep for dep in map(str, stage.get("deps") or []) if dep.startswith(("lab/", "labkit/", "lib/"))}
-    sections = declared_sections(root / folder / "params.py")
-    read = set(map(str, stage.get("params") or []))
+    sections = declared_sections(root / folder / "params.py") | {KERNELS}
+    read = {_line(param) for param in stage.get("params") or []}
     for key, lacking, idle, why in (
         ("deps", needed - named, named - needed, f"nothing that {folder} imports"),
         ("params", sections - read, read - sections, f"no section that {folder}/params.py declares"),
@@ -71,6 +75,12 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     content = load_yaml(path) if path.exists() else None
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
+
+
+def _line(param: Any) -> str:
+    """A parameter as its line in dvc.yaml."""
+    whole_file = isinstance(param, dict) and [*param.values()] == [None]
+    return f"{next(iter(param))}:" if whole_file else str(param)
 
 
 def stage_inputs(stage: dict[str, Any]) -> list[str]:
@@ -175,14 +185,6 @@ def _imports(node: ast.AST, package: list[str], late: bool) -> Iterator[Import]:
         elif not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             yield from _imports(child, package, late or inside)
-
-
-def declared_sections(params_file: Path) -> set[str]:
-    """The fields of the class Params in a process's params.py."""
-    if not params_file.exists():
-        return set()
-    body = [node.body for node in _parse(params_file).body if isinstance(node, ast.ClassDef) and node.name == "Params"]
-    return {ast.unparse(line.target) for line in body[0] if isinstance(line, ast.AnnAssign)}
 
 
 def _file_of(root: Path, module: str) -> str | None:

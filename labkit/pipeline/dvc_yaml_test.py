@@ -25,10 +25,13 @@ stages:
       - lib/metrics.py
     params:
       - training
+      - labkit/launch/kernels.yaml:
   train_more:
     cmd: python -m labkit.launch train_more
     deps:
       - lab/processes/train_more
+    params:
+      - labkit/launch/kernels.yaml:
 """,
     "lab/__init__.py": "",
     "labkit/process/params.py": "from pydantic import BaseModel\n",
@@ -101,6 +104,18 @@ def test_a_lab_without_faults_has_none(tmp_path: Path) -> None:
             "dvc.yaml: stages: add one with the line `cmd: python -m labkit.launch train`",
         ),
         ("dvc.yaml", "      - training\n", "", "dvc.yaml: stages.train.params: add the line `- training`"),
+        (
+            "dvc.yaml",
+            "      - labkit/launch/kernels.yaml:\n",
+            "",
+            "dvc.yaml: stages.train.params: add the line `- labkit/launch/kernels.yaml:`",
+        ),
+        (
+            "dvc.yaml",
+            "- labkit/launch/kernels.yaml:\n",
+            "- labkit/launch/kernels.yaml: [format]\n",
+            "dvc.yaml: stages.train.params: add the line `- labkit/launch/kernels.yaml:`",
+        ),
         (
             "dvc.yaml",
             "- training\n",

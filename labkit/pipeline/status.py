@@ -28,6 +28,7 @@ from rich.markup import escape
 
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import NO_STAGES
+from labkit.pipeline.forged import forged_here
 from labkit.pipeline.stages import duration, in_order, process_of, project, upstream_of
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.journal import JOURNALS, last_seconds
@@ -66,6 +67,9 @@ def print_status() -> None:
     console = Console(soft_wrap=True, highlight=False)
     os.chdir(ROOT)
     read_params(CommonParams)  # what every run refuses
+    for forged in forged_here():
+        remedy = "python -m lab mend" if forged.certain else f"dvc repro --force --single-item {forged.stage}"
+        console.print(f"[bold red]{escape(forged.stage)}[/]: {escape(str(forged))}: `{escape(remedy)}`")
     stages = pipeline_status()
     for stage in stages:
         if stage.verdict != "current":

@@ -14,7 +14,7 @@ stages:
   train:
     cmd: cat code.txt params.yaml > model.txt
     deps: [code.txt, other.txt]
-    params: [lr]
+    params: [training.lr]
     outs: [model.txt]
 """
 INSTALL = "python -m labkit.publish.merge_driver --install"
@@ -29,8 +29,9 @@ def two_branches(new_lab: Callable[[], Path], shell: Shell) -> Path:
     (lab / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     (lab / "dvc.lock").unlink(missing_ok=True)
     commit = "git add --all && git commit --quiet --no-verify --message"
-    shell(f"echo 1 > code.txt; echo 1 > other.txt; echo 'lr: 1' > params.yaml; dvc repro && {commit} base", lab)
-    shell(f"git switch --quiet --create lr && echo 'lr: 2' > params.yaml && dvc repro && {commit} lr", lab)
+    other_lr = "sed -i.old 's/ lr: [0-9.]*/ lr: 0.01/' params.yaml && rm params.yaml.old"
+    shell(f"echo 1 > code.txt; echo 1 > other.txt; dvc repro && {commit} base", lab)
+    shell(f"git switch --quiet --create lr && {other_lr} && dvc repro && {commit} lr", lab)
     shell(f"git switch --quiet main && echo 2 > other.txt && dvc repro && {commit} refactoring", lab)
     return lab
 
@@ -82,3 +83,27 @@ def test_a_lock_with_conflict_markers_stays_as_it_is(lab: Path, shell: Shell) ->
     assert done.returncode == 1
     assert "dvc.lock can't be read" in done.stderr
     assert (lab / "dvc.lock").read_text(encoding="utf-8") == "<<<<<<< HEAD\n"
+
+
+@pytest.mark.integration
+def test_a_server_s_merge_by_lines_is_told_and_mended(lab: Path, shell: Shell) -> None:
+    shell("git clone --quiet --bare . .git/server", lab)  # where no .gitattributes is read
+    tree = shell("git -C .git/server merge-tree --write-tree main lr", lab).stdout.strip()
+    commit_tree = f"git -C .git/server commit-tree {tree} -p main -p lr -m 'Merge pull request #1'"
+    merge = shell(commit_tree, lab).stdout.strip()
+    shell(f"git -C .git/server branch merged {merge} && git fetch --quiet .git/server merged", lab)
+    shell(f"git reset --quiet --hard {merge} && dvc checkout", lab)
+    assert "up to date" in shell("dvc status", lab).stdout  # though nobody ran the new code with the new parameter
+
+    told = f"no run made its record: {merge[:10]} merged two records by lines"
+    assert f"train: {told}: `python -m lab mend`" in shell("python -m lab status", lab).stdout
+    doctor = shell("python -m lab doctor", lab, check=False)
+    assert doctor.returncode == 1
+    assert f"problem dvc.lock: train: {told}" in doctor.stdout
+    assert shell("python -m lab mend --check", lab, check=False).returncode == 1
+
+    shell("python -m lab mend", lab)
+    assert "train:" in shell("dvc status", lab).stdout
+    shell("dvc repro && git commit --quiet --no-verify --all -m 'Run both'", lab)
+    shell("python -m lab mend --check", lab)
+    assert "no run made" not in shell("python -m lab status", lab).stdout

@@ -6,7 +6,7 @@ from contextlib import suppress
 from labkit.goals import tally, verdicts
 from labkit.pipeline.leaderboard import read_leaderboard, selected
 from labkit.process.errors import InputError
-from labkit.report.outcomes import StageReport
+from labkit.report.outcomes import StageReport, machines
 
 INCOMPLETE = ("failed", "not run")
 
@@ -37,6 +37,8 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
         )
         if stage.url:
             yield "MLflow", stage.url
+    for machine in machines(stages):
+        yield "Machine", machine
     if not any(stage.outcome in INCOMPLETE for stage in stages):  # else the files may be those of another run
         with suppress(InputError):  # the page tells what is wrong
             if board := read_leaderboard():

@@ -19,6 +19,16 @@ class StageReport(NamedTuple):
     seconds: float | None
     url: str
     reason: str = ""  # why it failed, in its process's words
+    machine: str = ""  # what it ran on, as far as that decides the bytes
+
+
+def machines(stages: list[StageReport]) -> list[str]:
+    """What the stages ran on; each with its stages where that differs."""
+    ran: dict[str, list[str]] = {}
+    for stage in stages:
+        if stage.machine:
+            ran.setdefault(stage.machine, []).append(stage.stage)
+    return [*ran] if len(ran) == 1 else [f"{machine} ({', '.join(names)})" for machine, names in ran.items()]
 
 
 def stage_reports(execution: str, folder: Path = JOURNALS) -> list[StageReport]:
@@ -59,5 +69,5 @@ def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:
     if run is None:
         return StageReport(stage, "from cache" if current else "not run", None, "")
     if current:
-        return StageReport(stage, "ran", run.seconds, run.url)
-    return StageReport(stage, "failed", run.seconds, run.url, run.reason)
+        return StageReport(stage, "ran", run.seconds, run.url, machine=run.machine)
+    return StageReport(stage, "failed", run.seconds, run.url, run.reason, run.machine)

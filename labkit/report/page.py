@@ -28,7 +28,7 @@ from labkit.pipeline.stages import duration, in_order, project, upstream_of
 from labkit.pipeline.status import param_changes, some
 from labkit.process.errors import InputError
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, stage_reports
+from labkit.report.outcomes import StageReport, known_executions, machines, stage_reports
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
@@ -290,7 +290,8 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
         ]
         for stage in stages
     ]
-    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) if lines else ""
+    made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
+    return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
 
 
 def changed_params(repo: Repo, name: str) -> list[str]:

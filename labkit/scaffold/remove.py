@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from labkit.declared import declared_sections
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import declared_sections, declared_stages, stage_inputs, stage_outputs
+from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing

@@ -13,7 +13,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from labkit.pipeline.dependencies import declared_sections, stage_inputs, stage_outputs
+from labkit.declared import declared_sections
+from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
 STAND_INS = {

@@ -105,6 +105,7 @@ class TrackedRun(NamedTuple):
     status: str = ""  # MLflow's word: RUNNING, FINISHED, FAILED or KILLED; unknown of runs that an older lab carried
     seconds: float | None = None  # from the process's start to its end
     reason: str = ""  # why it failed
+    machine: str = ""  # what it ran on, as far as that decides the bytes
     lacking: str = ""  # what MLflow has not got of it and never will
 
 
@@ -138,7 +139,7 @@ def told_run(journal: Path) -> TrackedRun:
         start = json.loads(file.readline())
         last_line = b"".join(deque(file, maxlen=1))
     tags = start["tags"]
-    run = TrackedRun(tags["lab.stage"], tags["lab.execution"], status="RUNNING")
+    run = TrackedRun(tags["lab.stage"], tags["lab.execution"], status="RUNNING", machine=tags.get("lab.machine", ""))
     if running:
         return run
     try:

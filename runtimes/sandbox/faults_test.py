@@ -253,7 +253,7 @@ def journals_in_mlflow(sandbox: Sandbox) -> list[str]:
     ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
     found = requests.post(f"{api}/runs/search", json={"experiment_ids": ids, "max_results": 1000}, timeout=30).json()
     tags = ({tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in found["runs"])
-    return [of["labkit.tracking.journal"] for of in tags]
+    return [of["lab.journal"] for of in tags]
 
 
 def begun(sandbox: Sandbox) -> list[str]:

@@ -1,11 +1,13 @@
 """Trainings on disk, so that one which was killed goes on where it stopped."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,13 +17,16 @@ from lab.processes.train_dnn_pytorch.params import Training
 from labkit.process.files import replacing
 from lib import pytorch
 
+if TYPE_CHECKING:  # not when it runs: a machine with a GPU and torch, but without the lab's environments, can use this
+    from lab.processes.train_dnn_pytorch.params import Training
+
 CHECKPOINTS = Path(".lab") / "checkpoints"
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def checkpoint_path(params: Training, training: Rows, validation: Rows, n_classes: int, team_size: int) -> Path:
     """A file named after all that decides the result, so that no other training takes it for its own."""
-    settings = [params.model_dump(), n_classes, team_size, training.X.device.type, torch.__version__]
+    settings = [params.model_dump(), n_classes, team_size, torch.__version__]
     key = hashlib.sha256(json.dumps(settings).encode())
     for source in (densenet.__file__, pytorch.__file__):
         key.update(Path(source).read_bytes())

@@ -1,9 +1,11 @@
 """Training the dense network: functions on tensors that already lie on the device."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +14,12 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.adam import adam
 
-from lab.processes.train_dnn_pytorch.params import Training
 from lab.processes.train_dnn_pytorch.team import Team, sum_over
 from labkit.process.errors import InputError
 from lib.pytorch import SLICE_ROWS, build_network
+
+if TYPE_CHECKING:  # not when it runs: a machine with a GPU and torch, but without the lab's environments, can use this
+    from lab.processes.train_dnn_pytorch.params import Training
 
 History = dict[str, list[float]]
 

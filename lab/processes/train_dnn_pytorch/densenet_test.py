@@ -13,7 +13,17 @@ from lib.pytorch import make_deterministic, predict_probabilities
 pytestmark = pytest.mark.unittest
 
 CPU = torch.device("cpu")
-PARAMS = Training(seed=7, hidden_layers=[16, 8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=30, epochs=3)
+PARAMS = Training(
+    seed=7,
+    hidden_layers=[16, 8],
+    dropout=0.1,
+    lr=0.01,
+    weight_decay=1e-4,
+    batch_size=30,
+    epochs=3,
+    kernels="portable",
+    device="cpu",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +39,8 @@ def blobs(n_rows: int, n_classes: int, spread: float = 0.3, seed: int = 0) -> Ro
     return Rows(torch.tensor(X, dtype=torch.float32), torch.tensor(y))
 
 
-def trained(params: Training, training: Rows, validation: Rows, device: torch.device = CPU) -> State:
-    state = initial_state(training.X.shape[1], int(training.y.max()) + 1, params, device)
+def trained(params: Training, training: Rows, validation: Rows) -> State:
+    state = initial_state(training.X.shape[1], int(training.y.max()) + 1, params, CPU)
     deque(train(state, training, validation, params, Team()), maxlen=0)
     return state
 
@@ -42,17 +52,6 @@ def test_a_network_learns_classes_that_lie_apart(n_classes: int) -> None:
     history = trained(params, blobs(300, n_classes, spread=0.1), blobs(100, n_classes, spread=0.1, seed=1)).history
 
     assert history["validation_accuracy"][-1] > 0.95
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_a_network_learns_on_cuda() -> None:
-    cuda = torch.device("cuda")
-    training = Rows(*(part.to(cuda) for part in blobs(300, 2, spread=0.1)))
-
-    state = trained(PARAMS.model_copy(update={"epochs": 20}), training, training, cuda)
-
-    assert state.best_weights["0.weight"].is_cuda
-    assert state.history["training_accuracy"][-1] > 0.95
 
 
 def test_the_history_holds_the_means_over_all_rows() -> None:

@@ -1,4 +1,4 @@
-"""Train the dense network, on CUDA where there is a device.
+"""Train the dense network, on the device that params.yaml names.
 
     dvc repro train_dnn_pytorch                      when something that it depends on changed
     python -m labkit.launch train_dnn_pytorch      now
@@ -19,6 +19,7 @@ from sklearn.metrics import confusion_matrix
 
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
 from lab.processes.train_dnn_pytorch.densenet import History, Rows, State, best_epoch, initial_state, train
+from lab.processes.train_dnn_pytorch.device import chosen_device
 from lab.processes.train_dnn_pytorch.params import Params
 from lab.processes.train_dnn_pytorch.progress import show_progress
 from lab.processes.train_dnn_pytorch.team import from_leader, join_team
@@ -27,7 +28,7 @@ from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from lib.data_splits import TensorSplits, load_data_splits, load_dataset
 from lib.metrics import classification_metrics
-from lib.pytorch import make_deterministic, network_bytes, pick_device, predict_probabilities
+from lib.pytorch import make_deterministic, network_bytes, predict_probabilities
 from lib.viz import plot_confusion_matrix, plot_training_history
 
 OUTPUT = Path("artifacts/dnn_pytorch")
@@ -37,13 +38,13 @@ CHECKPOINT_SECONDS = 30.0  # a kill costs this much work at most, and the epoch 
 def main(run: Run) -> None:
     """Read the splits, train, and write the result."""
     params = read_params(Params)
+    device = chosen_device(params.training.device)
     make_deterministic()
-    with join_team() as team:
+    with join_team(device) as team:
         if team.rank == 0:
             run.log_params(params.model_dump())
         splits = load_data_splits(as_type="tensor")
         classes = load_dataset().classes
-        device = pick_device()
         training = Rows(splits.X_train.to(device), splits.y_train.to(device))
         validation = Rows(splits.X_val.to(device), splits.y_val.to(device))
         state = initial_state(training.X.shape[1], len(classes), params.training, device)

@@ -29,7 +29,15 @@ MAIN = "lab.processes.train_dnn_pytorch.main"
 # The real main, with a checkpoint after every epoch.
 EAGER = f"import {MAIN} as m; m.CHECKPOINT_SECONDS = 0; m.run_process(m.main)"
 JOURNAL = "journal.jsonl"
-TRAINING = {"seed": 7, "hidden_layers": [16, 8], "dropout": 0.1, "lr": 0.01, "weight_decay": 1e-4, "batch_size": 30}
+TRAINING = {
+    "device": "cpu",
+    "seed": 7,
+    "hidden_layers": [16, 8],
+    "dropout": 0.1,
+    "lr": 0.01,
+    "weight_decay": 1e-4,
+    "batch_size": 30,
+}
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2")
 
 
@@ -170,6 +178,36 @@ def test_two_processes_train_together_to_the_same_bytes_each_time_and_as_one_wou
     assert printed[0].count("best epoch") == 1
     for name, column in history(alone).items():
         assert history(first)[name] == pytest.approx(column, rel=1e-3), name
+
+
+def test_cuda_on_a_machine_without_it_is_refused_in_one_line_before_anything_is_trained(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path, n_train=50, epochs=2, device="cuda")
+
+    done = subprocess.run(
+        [sys.executable, "-m", MAIN],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", JOURNAL_VARIABLE: JOURNAL},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml: training.device is cuda, but torch ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not (folder / OUTPUT).exists()
+    assert [event["event"] for event in logged(folder)] == ["end"]
+
+
+def test_the_training_loop_and_its_benchmark_need_no_package_but_torch_and_numpy() -> None:
+    # A machine with a GPU has its own torch, and not the lab's environments.
+    bare = "import sys; sys.modules |= dict.fromkeys(['pydantic', 'rich', 'yaml', 'sklearn', 'matplotlib', 'mlflow'])"
+    small = "Size('small', 3, [4], batch_size=5, batches=2)"
+    code = f"{bare}; from benchmarks import gpu; gpu.LEAST_SECONDS = 0; print(gpu.measure(gpu.{small}, 'cpu'))"
+
+    printed = finish(start(ROOT, "-c", code))
+
+    assert printed.startswith("Rates(lab=")
 
 
 def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What this process reads of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from labkit.process.params import Strict
 class Training(Strict):
     """How the dense network is trained."""
 
+    device: Literal["cpu", "cuda"]
     seed: int = Field(ge=0)
     hidden_layers: list[Annotated[int, Field(gt=0)]]
     dropout: float = Field(ge=0, lt=1)
@@ -17,6 +18,7 @@ class Training(Strict):
     weight_decay: float = Field(ge=0)
     batch_size: int = Field(gt=0)
     epochs: int = Field(gt=0)
+    kernels: Literal["portable", "native"]  # for the launcher, which sets them before the process starts
 
 
 class Params(Strict):

@@ -22,14 +22,14 @@ class Team(NamedTuple):
 
 
 @contextmanager
-def join_team() -> Iterator[Team]:
-    """Join the processes that torchrun started, each with its own CUDA device where there are any, until the end."""
+def join_team(device: torch.device) -> Iterator[Team]:
+    """Join the processes that torchrun started until the end; on CUDA, each with a device of its own."""
     if not distributed.is_torchelastic_launched():
         yield Team()
         return
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Team(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -13,7 +13,7 @@ import pytest
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
 from labkit.launch.environments import process_python
-from labkit.launch.launcher import DETERMINISTIC
+from labkit.launch.kernels import deciding_variables
 from labkit.paths import ROOT
 from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
@@ -31,7 +31,7 @@ def run_main(folder: Path, *before: str, **variables: str) -> None:
     subprocess.run(
         [*before, python, "-W", "error", "-m", "lab.processes.train_standard_classifiers.main"],
         cwd=folder,
-        env={**os.environ, **DETERMINISTIC, "PYTHONPATH": str(ROOT), **variables},
+        env={**os.environ, **deciding_variables("portable"), "PYTHONPATH": str(ROOT), **variables},
         check=True,
     )
 

@@ -1,0 +1,54 @@
+"""The environment variables that decide the bytes of a process's results: those of kernels.yaml beside this file.
+
+A process runs on the CPU with the portable kernels unless a section of params.yaml that it reads says otherwise.
+"""
+
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labkit.declared import declared_sections
+from labkit.paths import PROCESSES, ROOT
+from labkit.process.errors import InputError
+
+KERNELS_FILE = Path(__file__).with_suffix(".yaml")
+
+
+class Choice(NamedTuple):
+    """What params.yaml chooses for a process."""
+
+    kernels: str = "portable"
+    device: str = "cpu"
+
+
+def deciding_variables(kernels: str, architecture: str = platform.machine()) -> dict[str, str]:
+    """The variables for a process with these kernels on this architecture. Raises InputError for a spoilt file."""
+    from labkit.process.strict_yaml import (
+        load_yaml,  # not above: the launcher first looks whether its packages are there
+    )
+
+    try:
+        content = load_yaml(KERNELS_FILE)
+        groups = [content["every_machine"], content.get(architecture, {}).get(kernels, {})]
+        return {name: str(value) for group in groups for name, value in group.items()}
+    except (AttributeError, KeyError, TypeError):
+        raise InputError(f"{KERNELS_FILE} lacks a group; restore it with `git checkout {KERNELS_FILE}`") from None
+
+
+def chosen(process: str) -> Choice:
+    """The kernels and the device of a process, by `kernels` and `device` in any section that it declares."""
+    values = {key: value for section in _sections(process) for key, value in section.items()}
+    return Choice(**{key: str(values[key]) for key in Choice._fields if key in values})
+
+
+def _sections(process: str) -> list[dict[str, Any]]:
+    """The sections of params.yaml that a process declares; none where it is spoilt, which the process itself tells."""
+    from labkit.process.strict_yaml import load_yaml
+
+    declared = declared_sections(PROCESSES / process / "params.py")
+    try:
+        content = load_yaml(ROOT / "params.yaml") if declared else {}
+    except InputError:
+        return []
+    named = content if isinstance(content, dict) else {}
+    return [section for name in sorted(declared) if isinstance(section := named.get(name), dict)]

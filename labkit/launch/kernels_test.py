@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from labkit.launch import kernels
+from labkit.launch.kernels import Choice, chosen, deciding_variables
+from labkit.process.errors import InputError
+
+pytestmark = pytest.mark.unittest
+
+PARAMS = """
+class Params(Strict):
+    training: int
+    data: int
+"""
+
+
+@pytest.fixture(autouse=True)
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lab with the process `train` and nothing else."""
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "params.py").write_text(PARAMS)
+    (tmp_path / "params.yaml").write_text("training: {kernels: native}\n")
+    monkeypatch.setattr(kernels, "PROCESSES", tmp_path)
+    monkeypatch.setattr(kernels, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_each_choice_has_its_variables_and_all_machines_have_some() -> None:
+    portable, native = (deciding_variables(choice, "x86_64") for choice in ("portable", "native"))
+    assert portable["MKL_CBWR"] == "COMPATIBLE"
+    assert native["MKL_CBWR"] == "AUTO"
+    assert portable.keys() - native.keys() >= {"ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"}
+    elsewhere = deciding_variables("portable", "aarch64")
+    assert elsewhere == deciding_variables("native", "aarch64")
+    assert elsewhere.items() < native.items()
+    assert elsewhere["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("text", ["[]", "format: 1\n", "every_machine: {}\nx86_64: 3\n", "every_machine: ["])
+def test_a_spoilt_file_is_told_with_its_remedy(lab: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(kernels, "KERNELS_FILE", lab / "kernels.yaml")
+    (lab / "kernels.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"kernels\.yaml"):
+        deciding_variables("portable", "x86_64")
+
+
+@pytest.mark.parametrize(
+    ("params", "choice"),
+    [
+        ("training: {kernels: native}", Choice("native", "cpu")),
+        ("training: {kernels: portable}\ndata: {source: a}", Choice("portable", "cpu")),
+        ("training: {device: cuda}\ndata: 3", Choice("portable", "cuda")),
+        ("other: {kernels: native}", Choice("portable", "cpu")),
+        ("training: 3", Choice("portable", "cpu")),
+        ("training: [", Choice("portable", "cpu")),  # the process itself says what is wrong
+        ("3", Choice("portable", "cpu")),
+    ],
+)
+def test_a_process_has_the_choice_of_any_section_that_it_declares(lab: Path, params: str, choice: Choice) -> None:
+    (lab / "params.yaml").write_text(params)
+    assert chosen("train") == choice
+
+
+def test_a_process_without_sections_has_what_all_have() -> None:
+    assert chosen("nobody") == Choice()

@@ -1,0 +1,138 @@
+"""A record that a merge by lines made is found wherever it came from, and a run's own record is never blamed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit.pipeline.forged import forged_here, forged_records, mend
+from labkit.pipeline.records import read_records, write_records
+from labkit.process.errors import InputError
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+Git = Callable[[str], str]
+BY_GITHUB = "GIT_COMMITTER_EMAIL=noreply@github.com"
+
+
+def lock(code: str, lr: str, out: str, other: str = "0") -> str:
+    """A dvc.lock as DVC writes it: the lines of two runs merge without a conflict."""
+    return write_records(
+        {
+            "train": {
+                "cmd": "train",
+                "deps": [{"path": "a.py", "md5": code}, {"path": "b.py", "md5": "b"}, {"path": "c.py", "md5": "c"}],
+                "params": {"params.yaml": {"lr": lr}},
+                "outs": [{"path": "model", "md5": out}],
+            },
+            "other": {"cmd": "other", "outs": [{"path": "x", "md5": other}]},
+        }
+    )
+
+
+@pytest.fixture
+def git(tmp_path: Path, shell: Shell, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Git in a repository with two branches: `code` reworded a comment, `lr` tried a parameter; each ran."""
+
+    def run(command: str) -> str:
+        return shell(command, tmp_path).stdout.strip()
+
+    for name, value in environment.items():
+        if name.startswith("GIT_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    run("git init --quiet --initial-branch main")
+    for branch, text in (("main", lock("1", "1", "1")), ("code", lock("2", "1", "1")), ("lr", lock("1", "2", "2"))):
+        run(f"git switch --quiet main; git switch --quiet --create {branch}" if branch != "main" else "true")
+        (tmp_path / "dvc.lock").write_text(text, encoding="utf-8")
+        run(f"git add . && git commit --quiet -m 'Run on {branch}'")
+    run("git switch --quiet code")
+    return run
+
+
+def merged_by_a_server(git: Git, parents: str, environment: str = "") -> str:
+    """What a merge button does, in a bare repository: the commit with these parents."""
+    git("git clone --quiet --bare . server")
+    tree = git("git -C server merge-tree --write-tree code lr")
+    commit = git(f"{environment} git -C server commit-tree {tree} {parents} -m 'Merge pull request'")
+    git(f"git -C server branch merged {commit} && git fetch --quiet server merged && git reset --quiet --hard {commit}")
+    return commit
+
+
+def test_runs_on_branches_are_never_blamed(git: Git) -> None:
+    assert forged_records("main") == forged_records("code") == forged_records("lr") == []
+
+
+def test_a_server_s_merge_by_lines_is_found_and_mended(git: Git) -> None:
+    commit = merged_by_a_server(git, "-p code -p lr")
+    ((stage, where, certain),) = forged_records()
+    assert (stage, where, certain) == ("train", commit, True)
+
+    assert [one.stage for one in mend()] == ["train"]
+
+    assert forged_records() == []
+    assert Path("dvc.lock").read_text(encoding="utf-8") == lock("2", "1", "1")  # the whole record of our own run
+    assert git("git status --porcelain --untracked-files=no") == ""
+    assert mend() == []
+
+
+def test_an_octopus_merge_is_found(git: Git) -> None:
+    git("git switch --quiet --create notes main && echo 1 > notes && git add notes && git commit --quiet -m notes")
+    git("git switch --quiet code && rm -rf .git/info/attributes && git merge --quiet --no-edit lr notes")
+    assert [(one.stage, one.certain) for one in forged_records()] == [("train", True)]
+
+
+def test_what_a_merge_took_whole_is_no_forgery(git: Git) -> None:
+    git("git merge --quiet --no-commit -s ours lr")
+    Path("dvc.lock").write_text(lock("1", "2", "2"), encoding="utf-8")
+    git("git add . && git commit --quiet -m 'Take theirs'")
+    assert forged_records() == []
+
+
+def test_a_stage_that_one_side_changed_is_no_forgery(git: Git) -> None:
+    git("git switch --quiet main")
+    Path("dvc.lock").write_text(lock("1", "1", "1", other="1"), encoding="utf-8")
+    git("git commit --quiet --all -m 'Run other' && git merge --quiet --no-edit lr")
+    assert read_records(Path("dvc.lock").read_text(encoding="utf-8"))["train"]["outs"][0]["md5"] == "2"
+    assert forged_records() == []
+
+
+def test_a_forgery_of_long_ago_is_found_until_a_run_replaces_it(git: Git) -> None:
+    commit = merged_by_a_server(git, "-p code -p lr")
+    for number in range(3):
+        Path("dvc.lock").write_text(lock("2", "2", "2", other=f"{number + 1}"), encoding="utf-8")
+        git(f"git commit --quiet --all -m 'Run other {number}'")
+    assert [(one.stage, one.commit) for one in forged_here()] == [("train", commit)]
+    Path("dvc.lock").write_text(lock("2", "2", "3"), encoding="utf-8")
+    assert forged_here() == []
+    git("git commit --quiet --all -m 'Run train'")
+    assert forged_records() == []
+
+
+def test_a_squash_by_a_server_is_held_against_the_commits_that_are_known(git: Git) -> None:
+    merged_by_a_server(git, "-p code", BY_GITHUB)
+    assert [(one.stage, one.certain) for one in forged_records()] == [("train", False)]
+    assert mend() == []  # nobody can tell
+
+    git(f"git reset --quiet --hard main && git merge --quiet --squash lr && {BY_GITHUB} git commit --quiet -m squashed")
+    assert forged_records() == []
+
+
+def test_without_a_repository_a_commit_or_a_lock_there_is_nothing_to_find(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert forged_records() == forged_here() == []
+    shell("git init --quiet", tmp_path)
+    assert forged_records() == []
+    shell("git commit --quiet --allow-empty -m empty", tmp_path)
+    assert forged_records() == forged_here() == []
+
+
+def test_nothing_uncommitted_is_lost(git: Git) -> None:
+    merged_by_a_server(git, "-p code -p lr")
+    Path("dvc.lock").write_text(lock("2", "2", "3"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"dvc\.lock has changes that are not committed"):
+        mend()

@@ -1,0 +1,124 @@
+"""The same bytes on processors of both vendors: on this machine's own, and on two that QEMU emulates.
+
+An interpreter starts slowly under emulation, so one does all of a processor's work, with the packages of the tests'
+environment, which are those of the processes (locks_test.py), and the network is trained for a few epochs. The whole
+training is held, on this machine's processor, to the dvc.lock that was committed.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.datasets import load_wine
+
+from labkit.launch.kernels import deciding_variables
+from labkit.paths import ROOT
+from labkit.process.tracking import md5_of
+from labkit.testing.example_lab import STAGES, example_params, read_yaml, write_yaml
+
+pytestmark = pytest.mark.integration
+
+EMULATOR = shutil.which("qemu-x86_64")
+# Intel's and AMD's of the same years. QEMU 7.2 knows no AVX-512, which the machine itself may have.
+PROCESSORS = ("Haswell-v4", "EPYC-Milan")
+EPOCHS = 4
+
+WORK = """
+import os
+from importlib import import_module
+import joblib, numpy as np
+from sklearn.datasets import make_classification
+from labkit.process.params import read_params
+from lab.processes.train_standard_classifiers.classifiers import Rows, create_classifiers, fit
+from lab.processes.train_standard_classifiers.params import Params
+from labkit.process.tracking import Run
+
+start = os.getcwd()
+for folder in ("default", "wine"):
+    os.chdir(os.path.join(start, folder))
+    for process in %r:
+        import_module(f"lab.processes.{process}.main").main(Run(None))
+
+X, y = make_classification(
+    10_000, 8, n_informative=6, n_classes=3, n_clusters_per_class=1, class_sep=3.0, random_state=0
+)
+os.chdir(os.path.join(start, "families"))
+for name, classifier in create_classifiers(read_params(Params).classifiers, y).items():
+    fit(name, classifier, Rows(X.astype(np.float32), y))
+    joblib.dump((classifier, classifier.predict_proba(X[:1000])), f"{name}.joblib")
+"""
+
+
+def fill(folder: Path) -> Path:
+    """Put what WORK reads into a folder, and return it."""
+    params = example_params(ROOT)
+    params["training"]["epochs"] = EPOCHS
+    for name in ("default", "wine", "families"):
+        (folder / name).mkdir(parents=True)
+    write_yaml(folder / "default" / "params.yaml", params)
+    params["data"] |= {"source": "sqlite:///data/raw/wine.db", "query": "SELECT * FROM wines", "target": "target"}
+    write_yaml(folder / "wine" / "params.yaml", params)
+    (folder / "wine" / "data" / "raw").mkdir(parents=True)
+    with sqlite3.connect(folder / "wine" / "data" / "raw" / "wine.db") as connection:
+        load_wine(as_frame=True).frame.to_sql("wines", connection, index=False)
+    params["classifiers"]["random_forest"]["n_estimators"] = 5  # what many trees or rounds compute, few do too
+    params["classifiers"]["gradient_boosting"]["n_estimators"] = 5
+    write_yaml(folder / "families" / "params.yaml", params)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of what each processor made, this machine's own under `native`; all work at the same time."""
+    if EMULATOR is None:
+        pytest.skip("there is no qemu-x86_64 to emulate other processors: `apt-get install qemu-user`")
+    environment = {**os.environ, **deciding_variables("portable", "x86_64"), "PYTHONPATH": str(ROOT)}
+    starts = {"native": [], **{processor: [EMULATOR, "-cpu", processor] for processor in PROCESSORS}}
+    folders = {name: fill(tmp_path_factory.mktemp(name)) for name in starts}
+    work = [sys.executable, "-c", WORK % (STAGES,)]
+    running = {
+        name: subprocess.Popen([*start, *work], cwd=folders[name], env=environment, stderr=subprocess.PIPE, text=True)
+        for name, start in starts.items()
+    }
+    errors = {name: process.communicate()[1] for name, process in running.items()}
+    assert {name: process.returncode for name, process in running.items()} == dict.fromkeys(running, 0), errors
+    return folders
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+@pytest.mark.parametrize(
+    ("part", "example"),
+    [
+        ("default", "artifacts/dnn_pytorch/densenet.pt"),
+        ("wine", "artifacts/best_model/model/MLmodel"),  # three classes, from a database
+        ("families", "support_vector_machine.joblib"),  # on 10,000 rows
+    ],
+)
+def test_another_processor_makes_the_same_bytes(made: dict[str, Path], processor: str, part: str, example: str) -> None:
+    own, other = (md5s(made[name] / part) for name in ("native", processor))
+    assert example in own
+    assert other == own
+
+
+def md5s(folder: Path) -> dict[str, str]:
+    """The md5 of every file in a folder, by its path there."""
+    return {path.relative_to(folder).as_posix(): md5_of(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_this_machine_makes_the_bytes_that_were_committed(finished_lab: Path) -> None:
+    """As far as the example is what was committed: of the same code, data and parameters come the same bytes."""
+    committed, own = (read_yaml(folder / "dvc.lock")["stages"] for folder in (ROOT, finished_lab))
+    same = [stage for stage in STAGES if stage in committed and inputs(committed[stage]) == inputs(own[stage])]
+    if not same:
+        pytest.skip("dvc.lock records other code, data or parameters than the example's")
+    assert {stage: own[stage]["outs"] for stage in same} == {stage: committed[stage]["outs"] for stage in same}
+
+
+def inputs(record: dict[str, Any]) -> dict[str, Any]:
+    """What a stage's record says that it read."""
+    return {key: record[key] for key in ("cmd", "deps", "params")}
