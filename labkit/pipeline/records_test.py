@@ -1,7 +1,6 @@
 """Records of dvc.lock are merged by stage, and written as DVC writes them."""
 
 import pytest
-import yaml
 
 from labkit.paths import ROOT
 from labkit.pipeline.records import Records, merge_records, read_records, write_records
@@ -35,9 +34,7 @@ def test_a_record_is_the_one_of_the_side_that_changed_it(
 
 def test_written_as_dvc_writes_them() -> None:
     text = (ROOT / "dvc.lock").read_text(encoding="utf-8")
-    records = read_records(text)
-    assert records == yaml.safe_load(text)["stages"]
-    assert write_records(records) == text
+    assert write_records(read_records(text)) == text
 
 
 def test_hashes_that_look_like_numbers_stay_words() -> None:
