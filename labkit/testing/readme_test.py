@@ -8,6 +8,9 @@ import pytest
 
 from labkit.paths import ROOT
 from labkit.testing.example_lab import STAGES
+from labkit.testing.fixtures import needs_example
+
+pytestmark = needs_example
 
 
 def tree_paths(readme: str) -> list[str]:
