@@ -13,7 +13,17 @@ from labkit.paths import ROOT
 from labkit.testing.fixtures import Shell
 
 DOCS = ROOT / "lab" / "docs"
-NAMES = ("comparing-versions", "experiments", "pipeline", "processes", "sandbox", "setting-up", "testing", "tracking")
+NAMES = (
+    "comparing-versions",
+    "experiments",
+    "pipeline",
+    "processes",
+    "sandbox",
+    "setting-up",
+    "testing",
+    "tracking",
+    "upgrading",
+)
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket
