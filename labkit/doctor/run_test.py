@@ -12,7 +12,6 @@ from labkit.doctor.check import Check, ok, problem
 from labkit.doctor.run import OF_A_PERSON, OF_EVERYONE, annotation, checks
 from labkit.testing.fixtures import Shell
 
-
 QUICK_IS_DONE = Event()
 
 
