@@ -38,10 +38,11 @@ WAIT_SECONDS = 60  # for what takes a second on a quiet machine
 
 BEGINNING = """
 import os
+from labkit.launch.kernels import Choice
 from labkit.launch.launcher import open_journal
 from labkit.process.tracking import JOURNAL_VARIABLE, run_process
 
-os.environ[JOURNAL_VARIABLE] = str(open_journal("train"))
+os.environ[JOURNAL_VARIABLE] = str(open_journal("train", Choice()))
 """
 
 
