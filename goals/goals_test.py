@@ -7,6 +7,8 @@ import pytest
 from labkit.goals import Goal, judge, read_goals
 from labkit.pipeline.dependencies import declared_stages, stage_outputs
 
+pytestmark = pytest.mark.integration  # what is judged is what the whole pipeline has written
+
 
 @pytest.mark.parametrize("goal", read_goals(), ids=lambda goal: goal.goal)
 def test_goal(goal: Goal) -> None:

@@ -122,6 +122,19 @@ def remove_process(name: str) -> None:
     remove(name)
 
 
+@app.command()
+def upgrade(
+    version: Annotated[str | None, typer.Argument()] = None,
+    source: Annotated[str | None, typer.Option("--from", help="URL or path of the template; a URL is kept.")] = None,
+    base: Annotated[str | None, typer.Option(help="Version that the lab came from, where that isn't found.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether there is one: exit code 3 if so.")] = False,
+) -> None:
+    """Merge VERSION of the template, the newest by default, into this lab."""
+    from labkit.upgrade import run
+
+    sys.exit((run.check if check else run.upgrade)(version, source, base))
+
+
 def main() -> None:
     """Run a verb; a mistake that can be mended is one line and exit code 1."""
     try:

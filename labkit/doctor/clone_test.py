@@ -40,7 +40,7 @@ def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_who_commits_is_told_from_settings_or_variables(
     folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,13 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-from labkit.launch.environments import PIP_TO_UV, requirements, where_to_find
+from labkit.launch import environments
+from labkit.launch.environments import PIP_TO_UV, process_environment, requirements, where_to_find
 from labkit.paths import ROOT
 
 KERNEL_LOCKS = Path("/proc/locks")
@@ -116,7 +119,7 @@ def test_a_lock_with_a_merge_conflict_is_refused(tmp_path: Path) -> None:
         requirements(tmp_path / "Pipfile.lock", ("default",))
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_pips_settings_become_uvs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
@@ -142,6 +145,28 @@ def test_pips_settings_become_uvs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("module", "name", "other"),
+    [
+        (sys, "version", "3.11.0 (another build)"),
+        (sys, "base_prefix", "/elsewhere"),
+        (sysconfig, "get_platform", lambda: "linux-aarch64"),
+    ],
+)
+def test_machines_whose_pythons_differ_share_a_home_but_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, other: object
+) -> None:
+    monkeypatch.setattr(environments, "PROCESSES", tmp_path)
+    write_lock(tmp_path / "one" / "Pipfile.lock", {})
+    here = process_environment("one")
+    assert process_environment("one") == here
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(module, name, other)
+        there = process_environment("one")
+    assert there != here
+
+
+@pytest.mark.integration
 def test_uv_has_the_options_that_pips_settings_become() -> None:
     uv = Path(sys.executable).with_name("uv")
     documented = subprocess.run([uv, "pip", "sync", "--help"], capture_output=True, text=True, check=True).stdout

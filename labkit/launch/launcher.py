@@ -76,7 +76,7 @@ def open_journal(process: str, choice: Choice) -> Path:
         "mlflow.source.name": f"lab/processes/{process}/main.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": os.environ.get("USER", "unknown"),
-        "labkit.launch.machine": described(this_machine(), choice),
+        "lab.machine": described(this_machine(), choice),
         **git_state(),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }

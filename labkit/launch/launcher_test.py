@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from labkit.launch.kernels import Choice, deciding_variables
+from labkit.launch.machine import described, this_machine
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import is_running, journals
 
@@ -29,7 +31,7 @@ def main(run: Run) -> None:
     if "wait" in sys.argv:
         print("waiting", flush=True)
         input()
-    print(os.getcwd(), os.environ["PYTHONPATH"], os.environ["PYTHONHASHSEED"])
+    print(os.getcwd(), os.environ["PYTHONPATH"], os.environ["PYTHONHASHSEED"], os.environ.get("MKL_CBWR"))
 
 run_process(main)
 """
@@ -114,7 +116,7 @@ def test_a_process_runs_at_the_root_in_its_own_environment(
     lab: Path, folder: Path, settings: dict[str, str], shell: Shell
 ) -> None:
     done = shell("python -m labkit.launch first", lab, PYTHONPATH="/elsewhere", **settings)
-    assert done.stdout == f"{lab} {lab} 0\n"
+    assert done.stdout == f"{lab} {lab} 0 {deciding_variables('portable').get('MKL_CBWR')}\n"
     assert [event["status"] for event in events(folder, "end")] == ["FINISHED"]
 
 
@@ -126,6 +128,21 @@ def test_the_stages_of_one_dvc_repro_share_a_chain_and_those_of_the_next_have_an
     executions = [start["tags"]["lab.execution"] for start in events(folder, "start")]
     assert [start["name"] for start in events(folder, "start")] == ["first", "second"] * 2
     assert executions[0] == executions[1] != executions[2] == executions[3]
+
+
+def test_a_process_runs_with_the_kernels_that_params_yaml_chooses_for_it_and_its_run_names_them(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    params = lab / "lab/processes/second/params.py"
+    params.write_text("class Params:\n    training: int\n")
+    shell("sed -i 's/kernels: portable/kernels: native/' params.yaml", lab)
+    said = [shell(f"python -m labkit.launch {name}", lab, **settings).stdout for name in ("first", "second")]
+    shell("git checkout --quiet .", lab)
+    params.unlink()
+    tags = [start["tags"]["lab.machine"] for start in events(folder, "start")]
+    for kernels, line, tag in zip(("portable", "native"), said, tags, strict=True):
+        assert line.split()[-1] == str(deciding_variables(kernels).get("MKL_CBWR"))
+        assert tag == described(this_machine(), Choice(kernels))
 
 
 def test_a_chain_can_be_named(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:

@@ -1,6 +1,6 @@
 """Lock every Pipfile, all at the same versions, for every kind of machine at once.
 
-    make lock                                          the root Pipfile, then every process; versions that still fit stay
+    make lock                                          every Pipfile; versions that still fit stay
     make lock UPGRADE=1                                the newest versions that fit together
     python -m labkit.launch.locks lab/processes/NAME   one process, from the root lock as it is
 

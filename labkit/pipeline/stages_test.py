@@ -30,7 +30,7 @@ def test_a_duration_is_told_as_people_do(seconds: float, words: str) -> None:
         ("python -m labkit.launch train_dnn", "train_dnn"),
         ("cd x && .venv/bin/python -m labkit.launch  train --fast; echo", "train"),
         (["mkdir x", "python -m labkit.launch train"], "train"),
-        ("python -m lab.run_process_else train", ""),
+        ("python -m labkit.launch_else train", ""),
         ("make", ""),
     ],
 )

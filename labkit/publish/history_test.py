@@ -15,30 +15,32 @@ from labkit.testing.fixtures import Shell
 
 CODE, URL = "0123456789" * 4, "https://github.example/lab/actions/runs/7/attempts/1"
 RUN = ("run-example-1", CODE, URL)
-RAN = StageReport("train", "ran", 61.4, "https://mlflow.example/#/experiments/1/runs/a")
+MACHINE = "x86_64 GenuineIntel avx512, cpu, portable kernels"
+RAN = StageReport("train", "ran", 61.4, "https://mlflow.example/#/experiments/1/runs/a", machine=MACHINE)
 CACHED = StageReport("prepare", "from cache", None, "")
 FAILED = StageReport("select", "failed", 1.0, "")
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished_lab)
     title, empty, *trailers = commit_message(*RUN, [CACHED, RAN]).splitlines()
     assert (title, empty) == ("Results of run-example-1", "")
-    assert trailers[:6] == [
+    assert trailers[:7] == [
         f"Code-Commit: {CODE}",
         "Tag: run-example-1",
         f"Run: {URL}",
         "From-Cache: prepare",
         "Ran: train (61 s)",
         f"MLflow: {RAN.url}",
+        f"Machine: {MACHINE}",
     ]
-    assert [trailer.split(":")[0] for trailer in trailers[6:]] == ["Selected-Model", "Metric", "Goals"]
-    assert trailers[7].startswith("Metric: test log_loss 0.")
+    assert [trailer.split(":")[0] for trailer in trailers[7:]] == ["Selected-Model", "Metric", "Goals"]
+    assert trailers[8].startswith("Metric: test log_loss 0.")
     assert "skip ci" not in "".join(trailers)  # a tag on this commit would start nothing
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_an_incomplete_run_names_what_failed_and_claims_no_model(
     finished_lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +54,15 @@ def test_an_incomplete_run_names_what_failed_and_claims_no_model(
 @pytest.mark.unittest
 def test_a_lab_that_selects_no_model_has_its_message_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert commit_message(*RUN, [RAN]).endswith(f"MLflow: {RAN.url}\n")
+    assert commit_message(*RUN, [RAN]).endswith(f"MLflow: {RAN.url}\nMachine: {MACHINE}\n")
+
+
+@pytest.mark.unittest
+def test_stages_that_ran_on_other_kernels_are_told_apart() -> None:
+    native = MACHINE.replace("portable", "native")
+    deep = RAN._replace(stage="train_deep", machine=native)
+    told = commit_message(*RUN, [CACHED, RAN, deep, FAILED._replace(machine=MACHINE)])
+    assert told.endswith(f"Machine: {MACHINE} (train, select)\nMachine: {native} (train_deep)\n")
 
 
 @pytest.mark.integration

@@ -14,6 +14,7 @@ from dvc.repo import Repo
 from labkit.git_cli import GitError, git
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
+from labkit.report.markdown import plain
 from labkit.report.page import page_of, run_page, shortened
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import TrackedRun, remember
@@ -83,10 +84,14 @@ def reproduce() -> None:
 
 def ran(*stages: str, status: str = "FINISHED") -> None:
     for stage in stages:
-        remember(JOURNALS, TrackedRun(stage, "c1", stage, f"http://mlflow/{stage}", status, 840.0))
+        url = f"http://mlflow/{stage}"
+        remember(
+            JOURNALS, TrackedRun(stage, "c1", stage, url, status, 840.0, machine="x86_64 B avx2, cpu, native kernels")
+        )
 
 
 JOURNALS = Path("journals")
+MACHINE = "x86_64 B avx2, cpu, native kernels"
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@t.example")
 
 
@@ -212,6 +217,12 @@ def test_goals_that_can_not_be_read_leave_the_page_whole() -> None:
     said = summary()
     assert "### Goals\n\n**Not judged**: goals/goals.yaml" in said
     assert "### Stages" in said
+
+
+def test_the_machine_of_what_ran_is_told() -> None:
+    assert "Made on" not in summary()
+    ran("train")
+    assert f"\n\nMade on {plain(MACHINE)}." in summary()
 
 
 def test_where_nothing_has_run_it_still_speaks() -> None:

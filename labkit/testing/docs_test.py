@@ -15,7 +15,17 @@ from labkit.testing.fixtures import Shell, needs_example
 pytestmark = needs_example
 
 DOCS = ROOT / "lab" / "docs"
-NAMES = ("comparing-versions", "experiments", "pipeline", "processes", "sandbox", "setting-up", "testing", "tracking")
+NAMES = (
+    "comparing-versions",
+    "experiments",
+    "pipeline",
+    "processes",
+    "sandbox",
+    "setting-up",
+    "testing",
+    "tracking",
+    "upgrading",
+)
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket

@@ -1,5 +1,6 @@
 """Fixtures for tests of the whole repository."""
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from labkit.paths import ROOT
 from labkit.testing.example_lab import copy_lab, has_example
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
+Once = Callable[[str, Callable[[], Path]], Path]
 
 NO_EXAMPLE = "it walks the example, which is not here"
 needs_example = pytest.mark.skipif(not has_example(ROOT), reason=NO_EXAMPLE)
@@ -58,19 +60,44 @@ def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite store of MLflow's without runs: making one takes a second or more, copying it nothing."""
-    from mlflow import MlflowClient
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Have a folder made by the first worker of pytest-xdist that wants it, and used by all."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{database}").search_experiments()
-    return database
+    def once(name: str, make: Callable[[], Path]) -> Path:
+        made = shared / f"{name}.made"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                made.write_text(str(make()), encoding="utf-8")
+        return Path(made.read_text(encoding="utf-8"))
+
+    return once
 
 
 @pytest.fixture(scope="session")
-def finished_lab(new_lab: Callable[[], Path], shell: Shell) -> Path:
+def empty_database(tmp_path_factory: pytest.TempPathFactory, once: Once) -> Path:
+    """An SQLite store of MLflow's without runs: making one takes a second or more, copying it nothing."""
+
+    def make() -> Path:
+        from mlflow import MlflowClient
+
+        database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+        MlflowClient(f"sqlite:///{database}").search_experiments()
+        return database
+
+    return once("mlflow", make)
+
+
+@pytest.fixture(scope="session")
+def finished_lab(new_lab: Callable[[], Path], shell: Shell, once: Once) -> Path:
     """A copy in which the pipeline has run once, committed with its results. To change anything, copy it first."""
-    lab = new_lab()
-    shell("python -m lab run", lab)
-    shell("git add --all && git commit --quiet --no-verify --allow-empty -m results", lab)
-    return lab
+
+    def make() -> Path:
+        lab = new_lab()
+        shell("python -m lab run", lab)
+        shell("git add --all && git commit --quiet --no-verify --allow-empty -m results", lab)
+        return lab
+
+    return once("finished_lab", make)

@@ -151,6 +151,7 @@ def test_data_follows_its_commit(with_hooks: Path, do: InClone, tmp_path: Path) 
     assert [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()] == ["one"]
 
 
+@pytest.mark.integration
 def test_a_new_branch_leaves_data_that_nobody_committed(with_hooks: Path, do: InClone) -> None:
     table = with_hooks / "data" / "kept.csv"
     table.write_text("old", encoding="utf-8")

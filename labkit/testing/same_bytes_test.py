@@ -1,7 +1,7 @@
 """The same bytes on processors of both vendors: on this machine's own, and on two that QEMU emulates.
 
 An interpreter starts slowly under emulation, so one does all of a processor's work, with the packages of the tests'
-environment, which are those of the processes (locks_test.py), and the network is trained for a few epochs. The whole
+environment, which are those of the processes (locks_test.py), and trains for few epochs and few trees. The whole
 training is held, on this machine's processor, to the dvc.lock that was committed.
 """
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 EMULATOR = shutil.which("qemu-x86_64")
 # Intel's and AMD's of the same years. QEMU 7.2 knows no AVX-512, which the machine itself may have.
 PROCESSORS = ("Haswell-v4", "EPYC-Milan")
-EPOCHS = 4
+EPOCHS, TREES = 4, 5  # what many compute, few do too
 
 WORK = """
 import os
@@ -58,6 +58,8 @@ def fill(folder: Path) -> Path:
     """Put what WORK reads into a folder, and return it."""
     params = example_params(ROOT)
     params["training"]["epochs"] = EPOCHS
+    for family in ("random_forest", "gradient_boosting"):
+        params["classifiers"][family]["n_estimators"] = TREES
     for name in ("default", "wine", "families"):
         (folder / name).mkdir(parents=True)
     write_yaml(folder / "default" / "params.yaml", params)
@@ -66,8 +68,6 @@ def fill(folder: Path) -> Path:
     (folder / "wine" / "data" / "raw").mkdir(parents=True)
     with sqlite3.connect(folder / "wine" / "data" / "raw" / "wine.db") as connection:
         load_wine(as_frame=True).frame.to_sql("wines", connection, index=False)
-    params["classifiers"]["random_forest"]["n_estimators"] = 5  # what many trees or rounds compute, few do too
-    params["classifiers"]["gradient_boosting"]["n_estimators"] = 5
     write_yaml(folder / "families" / "params.yaml", params)
     return folder
 

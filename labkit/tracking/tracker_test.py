@@ -15,12 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import mlflow
 import pytest
 from mlflow.entities import Run
 
+from labkit.launch import launcher
+from labkit.launch.kernels import Choice
 from labkit.paths import ROOT
+from labkit.process import tracking as process_tracking
 from labkit.tracking import tracker
 from labkit.tracking.journal import is_running, journals, load_progress, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
@@ -426,16 +431,49 @@ def test_of_two_trackers_one_carries_and_the_other_leaves_without_mlflow(
     assert first.wait(WAIT_SECONDS) == 0
 
 
-def test_no_process_is_overlooked_by_a_tracker_that_is_about_to_end(folder: Path, process: Start, track: Track) -> None:
-    trackers = []
-    for _ in range(8):
-        process("run_process(lambda run: None)").end()
-        trackers.append(track())
-        time.sleep(0.3)  # so that some begin while the first one carries, and some while it ends
-    for each in trackers:
-        each.wait(WAIT_SECONDS)
+def test_no_process_is_overlooked_by_a_tracker_that_is_about_to_end(
+    folder: Path, process: Start, track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "JOURNALS", folder)
+    monkeypatch.setattr(os, "nice", lambda _: 0)  # the tracker is this process here
+    carried: list[set[Path]] = []
+
+    def carry_then_begin_another(folder: Path, anywhere: bool) -> set[Path]:
+        carried.append(carry_all(folder, anywhere))
+        if len(carried) == 1:  # all is carried, and the lock is still held
+            process("run_process(lambda run: None)").end()
+            assert track().wait(WAIT_SECONDS) == 0
+            assert len(journals(folder)) == 1
+        return carried[-1]
+
+    monkeypatch.setattr(tracker, "carry_all", carry_then_begin_another)
+    process("run_process(lambda run: None)").end()
+    tracker.main()
     assert journals(folder) == []
-    assert [run.info.status for run in found_runs()] == ["FINISHED"] * 8
+    assert [run.info.status for run in found_runs()] == ["FINISHED"] * 2
+
+
+def test_a_journal_is_seen_once_it_is_locked_and_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "JOURNALS", folder)
+    held: list[int] = []
+
+    def flock(file: int, operation: int) -> None:
+        assert journals(folder) == []
+        fcntl.flock(file, operation)
+        held.append(file)
+
+    def append(*arguments: Any, **fields: Any) -> None:
+        assert journals(folder) == []
+        assert held
+        process_tracking.append(*arguments, **fields)
+
+    monkeypatch.setattr(launcher, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX))
+    monkeypatch.setattr(launcher, "append", append)
+    journal = launcher.open_journal("train", Choice())
+    assert journals(folder) == [journal]
+    assert is_running(journal)
+    os.close(held[0])
+    assert not is_running(journal)
 
 
 def test_what_still_runs_is_not_pending(folder: Path, process: Start) -> None:
