@@ -181,6 +181,7 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
             os.killpg(ui.pid, signal.SIGTERM)
 
 
+@pytest.mark.nightly
 def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> None:
     lab = new_lab()
     pipenv = {"PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_VENV_IN_PROJECT": "1"}

@@ -33,6 +33,11 @@ def tracked() -> set[str]:
 
 
 @pytest.mark.unittest
+def test_it_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+@pytest.mark.unittest
 def test_the_tree_names_what_exists() -> None:
     paths = tree_paths((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(paths) > 20
