@@ -8,13 +8,19 @@ VENV = $$(mkdir -p .venv && cd .venv && pwd -P)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-.PHONY: run test ui lock setup repository FORCE hooks sandbox sandbox-down
+# On every core, up to four. A file's tests stay together: its fixtures are made once. The longest files come first.
+WORKERS = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: run test test-all ui lock setup repository FORCE hooks sandbox sandbox-down
 
 run: repository setup    ## train, compare and judge every model
 	@.venv/bin/python -m lab run
 
-test: repository setup   ## everything that can be checked here
-	@PYTHONPATH=lab pytest
+test: repository setup   ## what is yours: lab, lib and goals, and the pipeline as a whole
+	@PYTHONPATH=lab pytest $(WORKERS)
+
+test-all: repository setup   ## labkit and runtimes too; with NIGHTLY=1, also what takes long
+	@PYTHONPATH=lab pytest $(WORKERS) $(if $(NIGHTLY),--nightly) runtimes labkit lab lib goals
 
 ui: setup     ## every run in MLflow, in the browser
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
