@@ -22,6 +22,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from labkit.launch.kernels import chosen
 from labkit.paths import PROCESSES, ROOT
 
 LOCK, CUDA_LOCK = "Pipfile.lock", "Pipfile.cuda.lock"
@@ -31,7 +32,6 @@ ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 TORCH_CPU_LINKS = "https://download.pytorch.org/whl/cpu/torch/"
 # What Pipfile.cuda.lock is for.
 CUDA_MACHINES = ("linux/x86_64", "linux/aarch64")
-DEVICE_CUDA = r"""device['"]?\s*:\s*['"]?cuda"""
 PIP_TO_UV = {
     "cert": "--cert",
     "extra-index-url": "--extra-index-url",
@@ -82,7 +82,7 @@ def process_lock(process: str) -> Path:
     Raises RuntimeError when there is none, or it is for other machines than this one.
     """
     lock = PROCESSES / process / LOCK
-    if not _wants_cuda(process):
+    if chosen(process).device != "cuda":
         return lock
     machine = f"{sys.platform}/{platform.machine()}"
     if machine not in CUDA_MACHINES:
@@ -92,22 +92,6 @@ def process_lock(process: str) -> Path:
         relative = cuda.relative_to(ROOT)
         raise RuntimeError(f"params.yaml: device: cuda needs {relative}; `make lock` makes it where Pipfile has torch")
     return cuda
-
-
-def _wants_cuda(process: str) -> bool:
-    parameters = ROOT / "params.yaml"
-    # What costs time is imported for those alone who use it; nearly all labs are done here.
-    if not (parameters.exists() and re.search(DEVICE_CUDA, parameters.read_text(encoding="utf-8"))):
-        return False
-    from labkit.process.errors import InputError
-    from labkit.process.params import process_params, read_yaml
-
-    try:
-        content = read_yaml(parameters)
-        sections = process_params()[process].model_fields if process in process_params() else ()
-    except InputError:  # which the process itself tells, in its own environment
-        return False
-    return any(isinstance(content.get(name), dict) and content[name].get("device") == "cuda" for name in sections)
 
 
 def install(lock: Path, python: Path, groups: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from labkit.launch import environments
+from labkit.launch import environments, kernels
 from labkit.launch.environments import PIP_TO_UV, process_environment, process_lock, requirements, where_to_find
 from labkit.paths import ROOT
 
@@ -47,7 +47,9 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock = root / "lab" / "processes" / "one" / "Pipfile.lock"
-        for file in ("__init__.py", "paths.py", "launch/__init__.py", "launch/environments.py"):
+        launch = [f"launch/{name}.py" for name in ("__init__", "environments", "kernels")]
+        process = [f"process/{name}.py" for name in ("__init__", "errors", "strict_yaml")]
+        for file in ("__init__.py", "declared.py", "paths.py", *launch, *process):
             (root / "labkit" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "labkit" / file, root / "labkit" / file)
         (root / "wheels").mkdir()
@@ -121,8 +123,10 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lab" / "processes" / "train_dnn_pytorch"
     write_lock(folder / "Pipfile.lock", {})
     write_lock(folder / "Pipfile.cuda.lock", {})
-    monkeypatch.setattr("labkit.launch.environments.ROOT", tmp_path)
-    monkeypatch.setattr("labkit.launch.environments.PROCESSES", folder.parent)
+    (folder / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    for module in (environments, kernels):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "PROCESSES", folder.parent)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     return tmp_path / "params.yaml"

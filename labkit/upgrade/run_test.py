@@ -346,7 +346,11 @@ def made_shallow(lab: Path) -> None:
         (None, {"version": "odd"}, rf"[0-9a-f]{{10}} of the template has no {OWNERS}, so there is no upgrade to it"),
         (None, {"base": "v9"}, r"no version 'v9'"),
         (None, {"source": "nowhere"}, r"the template at nowhere can't be fetched \(.*\); correct --from, or try again"),
-        (None, {"source": "https://me:word@git.example.com/lab"}, r"--from holds a user or a password"),
+        (
+            None,
+            {"source": "https://me:word@git.example.com/lab"},  # pragma: allowlist secret
+            r"--from holds a user or a password",
+        ),
         (None, {"source": "https://word@git.example.com/lab"}, r"--from holds a user or a password"),
         (None, {"source": None}, r"this lab does not know where its template is: give its address, --from URL"),
         (lambda lab: Path("labkit.lock").write_text("3"), {}, r"labkit\.lock is not as an upgrade writes it"),

@@ -19,6 +19,7 @@ from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration
 
+TEST = "PYTHONPATH=lab pytest"  # all of `make test`, on one core
 GOAL = "- {goal: the data are here, file: artifacts/describe_data/summary.json, metric: files, at_least: 1}\n"
 
 
@@ -70,13 +71,12 @@ def test_a_lab_without_a_process_says_what_adds_one(lab: Path, shell: Shell, ver
 
 def test_what_is_left_is_well_typed_and_passes_its_tests(lab: Path, shell: Shell) -> None:
     shell("mypy", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
-    assert " failed" not in shell("PYTHONPATH=lab pytest lab goals", lab).stdout
+    assert " passed" in shell(TEST, lab).stdout
 
 
 def test_a_first_process_passes_every_check(lab_with_own: Path, shell: Shell) -> None:
     shell(".venv/bin/pre-commit run --all-files", lab_with_own, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
-    passed = shell("PYTHONPATH=lab pytest lab goals", lab_with_own).stdout
-    assert "4 passed" in passed
+    shell(TEST, lab_with_own)
 
 
 def test_its_results_are_published(lab_with_own: Path, tmp_path: Path, shell: Shell) -> None:
