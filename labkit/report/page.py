@@ -11,24 +11,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc.dependency.param import ParamsDependency
-from dvc.render.match import match_defs_renderers
-from dvc.repo import Repo
-from dvc_render import ImageRenderer
-
+from labkit.dvc_adapter.repository import Project, open_project
+from labkit.dvc_adapter.results import declared_plots, metrics_of
+from labkit.dvc_adapter.states import stages_here
 from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.pipeline.changes import changes_since
+from labkit.pipeline.input_changes import param_changes, some
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
 from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
-from labkit.pipeline.stages import duration, in_order, project, upstream_of
-from labkit.pipeline.status import param_changes, some
+from labkit.pipeline.stages import duration
 from labkit.process.errors import InputError
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, machines, stage_reports
+from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
@@ -75,16 +73,20 @@ def run_page(
 
     Raises InputError when dvc.yaml is wrong.
     """
-    stages = stage_reports(execution, journals)
-    with project() as repo:
-        limit_waiting(repo)  # for what the cache lacks of the results before
-        outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
+    with open_project() as project:
+        states = stages_here(project)
+        stages = reports_of(states, execution, journals)
+        outs = {state.name: [out.path for out in state.outs] for state in states}
         missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
-        here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
-        first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
-        plots, images = read_plots(repo, missing)
-        undone = [stage.stage for stage in stages if stage.outcome not in DONE]
-        tried = {name: some([*map(code, changed_params(repo, name))]) for name in undone}
+        first = [state.name for state in states if not state.upstream]
+        tried = {
+            state.name: some([code(change) for params in state.params for change in param_changes(params)])
+            for state, stage in zip(states, stages, strict=True)
+            if stage.outcome not in DONE
+        }
+        limit_waiting(project)  # for what the cache lacks of the results before
+        here, before = read_metrics(project, "workspace", missing), read_metrics(project, rev)
+        plots, images = read_plots(project, missing)
     goals, mistake = judged_goals(missing)
     board, unknown = known_leaderboard()
     unpublished = " **Not published**." if publication and publication.failed else ""
@@ -103,13 +105,13 @@ def run_page(
     return shortened([section for section in sections if section], MOST_BYTES)
 
 
-def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict[Row, dict[str, Any]]:
+def read_metrics(project: Project, rev: str, missing: list[str] | None = None) -> dict[Row, dict[str, Any]]:
     """The metrics of a revision, without those files that are not here or belong to `missing`.
 
     A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
     """
     try:
-        files = while_remote_answers(lambda: _metrics_files(repo, rev), LOOK_SECONDS, 1)
+        files = while_remote_answers(lambda: metrics_of(project, rev), LOOK_SECONDS, 1)
     except RuntimeError:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
         return {}
     found: dict[Row, dict[str, Any]] = {}
@@ -122,28 +124,21 @@ def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict
     return found
 
 
-def _metrics_files(repo: Repo, rev: str) -> dict[str, Any]:
-    """The content of each metrics file of a revision; what can't be read has none."""
-    shown = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {})
-    return {file: read.get("data") for file, read in shown.get("data", {}).items()}
-
-
-def read_plots(repo: Repo, missing: list[str]) -> tuple[list[Plot], list[str]]:
+def read_plots(project: Project, missing: list[str]) -> tuple[list[Plot], list[str]]:
     """The plots of dvc.yaml whose files are here and not `missing`: those with rows, a series each; and the images."""
     plots, images = [], []
-    for renderer, _, _ in match_defs_renderers(repo.plots.show()):
+    for properties, datapoints, is_image in declared_plots(project):
         series: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in renderer.datapoints:
+        for row in datapoints:
             if Path(row["filename"]).exists() and not is_below(row["filename"], missing):
                 series.setdefault((row["filename"], row.get("field", "")), []).append(row)
-        if isinstance(renderer, ImageRenderer):
+        if is_image:
             images += [file for file, _ in series]
             continue
-        drawn = renderer.properties
         for (_, field), rows in series.items():
-            title = drawn["title"] if len(series) == 1 else f"{drawn['title']}: {field}"
-            y = field if field in rows[0] else drawn["y"]
-            plots.append(Plot(title, drawn.get("template") or "linear", drawn["x"], y, rows))
+            title = properties["title"] if len(series) == 1 else f"{properties['title']}: {field}"
+            y = field if field in rows[0] else properties["y"]
+            plots.append(Plot(title, properties.get("template") or "linear", properties["x"], y, rows))
     return plots, images
 
 
@@ -292,12 +287,6 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
     ]
     made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
     return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
-
-
-def changed_params(repo: Repo, name: str) -> list[str]:
-    """The parameters of a stage that are others than at its last record: what was tried where it failed."""
-    deps = repo.stage.load_one(name=name).deps
-    return [change for dep in deps if isinstance(dep, ParamsDependency) for change in param_changes(dep)]
 
 
 def changed_in(rev: str) -> dict[str, str]:
