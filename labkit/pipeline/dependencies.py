@@ -66,12 +66,6 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
         yield from (f"dvc.yaml: stages.{name}.{key}: remove the line `- {item}`: {why}" for item in sorted(idle))
 
 
-def _line(param: Any) -> str:
-    """A parameter as its line in dvc.yaml."""
-    whole_file = isinstance(param, dict) and [*param.values()] == [None]
-    return f"{next(iter(param))}:" if whole_file else str(param)
-
-
 def declared_stages(root: Path = Path()) -> dict[str, Any]:
     """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
 
@@ -81,6 +75,12 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     content = load_yaml(path) if path.exists() else None
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
+
+
+def _line(param: Any) -> str:
+    """A parameter as its line in dvc.yaml."""
+    whole_file = isinstance(param, dict) and [*param.values()] == [None]
+    return f"{next(iter(param))}:" if whole_file else str(param)
 
 
 def stage_inputs(stage: dict[str, Any]) -> list[str]:

@@ -76,7 +76,7 @@ def models(board: Leaderboard) -> list[Model]:
     """
     try:
         with board.models.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True, restval=""))
+            rows = list(csv.DictReader(file, strict=True, restkey="", restval=""))
     except FileNotFoundError:
         raise InputError(f"{board.models} is not here; `make run` (or `dvc pull`) brings it") from None
     except (csv.Error, UnicodeDecodeError) as error:
@@ -84,6 +84,8 @@ def models(board: Leaderboard) -> list[Model]:
     if not rows or "model" not in rows[0]:
         lacking = "column `model`" if rows else "row"
         raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
+    if any("" in row for row in rows):
+        raise InputError(f"{board.place}.models: {board.models} has a value without a column; name that")
     return rows
 
 

@@ -18,6 +18,7 @@ from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.pipeline.changes import changes_since
+from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.input_changes import param_changes, some
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
@@ -150,6 +151,8 @@ def verdict(
     board: Leaderboard | None,
 ) -> str:
     """What came of it in one line."""
+    if not stages:
+        return NO_STAGES
     selection, test = (Row(board.selected.as_posix() if board else "", part) for part in ("", "test"))
     undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
     said = [f"**Incomplete**: {', '.join(undone)}" if undone else "**Complete**"]

@@ -23,6 +23,11 @@ STAND_INS = {
 }  # file of the example -> whose place it takes
 
 
+def has_example(root: Path) -> bool:
+    """Whether the processes of the example are all in `root`: people remove them."""
+    return all((root / "lab" / "processes" / name / "main.py").exists() for name in STAGES)
+
+
 def copy_lab(root: Path, target: Path) -> Path:
     """Copy what Git tracks or would track in `root`, as it is now, with the example in it; return `target`."""
     pipeline = read_yaml(root / "dvc.yaml")
