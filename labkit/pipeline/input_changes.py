@@ -1,7 +1,7 @@
 """How the inputs and parameters of a stage differ from what dvc.lock recorded of them, in words."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from labkit.dvc_adapter.folders import Files, files_cached, files_here, files_in
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.states import File, Params
 from labkit.git_cli import answer
+from labkit.process.flat import flat
 from labkit.process.params import PARAMS_FILE
 
 MOST_NAMES = 5  # of changed files, packages: more are counted
@@ -63,7 +64,7 @@ def param_changes(params: Params) -> list[str]:
 
 def differences(recorded: Any, params: Any, where: str = "") -> Iterator[str]:
     """Each parameter that differs, by its dotted name, as `old -> new`; `where` stands before it."""
-    before, now = _leaves(recorded), _leaves(params)
+    before, now = flat(recorded or {}), flat(params or {})
     for name in dict.fromkeys([*before, *now]):
         if name not in now:
             yield f"{where}{name} removed (was {_value(before[name])})"
@@ -117,14 +118,6 @@ def some(names: list[str]) -> str:
     """The first of the names, and how many more there are."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _leaves(params: Any, prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in (params or {}).items():
-        inner = isinstance(value, Mapping) and value
-        leaves |= _leaves(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
-    return leaves
 
 
 def _value(value: Any) -> str:

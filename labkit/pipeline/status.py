@@ -17,7 +17,7 @@ from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import File, Stage, ran_before, stages_here
 from labkit.dvc_adapter.storage import default_remote, remotes
 from labkit.git_cli import answer
-from labkit.paths import ROOT
+from labkit.paths import ROOT, overlaps
 from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.input_changes import input_changes, param_changes, some
@@ -124,12 +124,7 @@ def changes(project: Project, stage: Stage, upstream: Upstream) -> list[str]:
 
 def makers(file: File, upstream: Upstream) -> list[tuple[StageStatus, File]]:
     """The stages that make an input, each with the output that is it, holds it or lies in it."""
-    return [
-        (status, out)
-        for stage, status in upstream
-        for out in stage.outs
-        if file.place.is_relative_to(out.place) or out.place.is_relative_to(file.place)
-    ]
+    return [(status, out) for stage, status in upstream for out in stage.outs if overlaps(file.place, [out.place])]
 
 
 def other_version(file: File, out: File) -> list[str]:

@@ -16,3 +16,8 @@ def leaves(values: Mapping[Any, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
 def flat(values: Mapping[Any, Any]) -> dict[str, Any]:
     """The leaves by their dotted names."""
     return {".".join(path): value for path, value in leaves(values)}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, as a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
