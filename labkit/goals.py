@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
+from labkit.process.flat import flat, is_number
 from labkit.process.strict_yaml import load_yaml
 
 GOALS_FILE = Path("goals/goals.yaml")
@@ -67,7 +68,8 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     try:
         value = float(reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics))
     except (KeyError, TypeError, ValueError):
-        known = ", ".join(sorted(_numbers(metrics)))
+        found = flat(metrics) if isinstance(metrics, dict) else {}
+        known = ", ".join(sorted(name for name, number in found.items() if is_number(number)))
         raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
     return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
 
@@ -103,9 +105,3 @@ def tally(judged: list[Verdict]) -> str:
     if number := sum(one.met is None for one in judged):
         said.append(f"{number} not judged")
     return ", ".join(said)
-
-
-def _numbers(metrics: Any, prefix: str = "") -> list[str]:
-    if isinstance(metrics, dict):
-        return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
-    return [prefix[:-1]] if isinstance(metrics, int | float) else []

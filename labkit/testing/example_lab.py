@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from labkit.declared import declared_sections
+from labkit.paths import overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
@@ -88,7 +89,7 @@ def needed_stages(stages: dict[str, Any]) -> list[str]:
     needed = [name for name in STAGES if name in stages]
     for name in needed:  # which grows meanwhile
         for dep in map(Path, stage_inputs(stages[name])):
-            makers = [maker for out, maker in made_by.items() if dep.is_relative_to(out) or out.is_relative_to(dep)]
+            makers = [maker for out, maker in made_by.items() if overlaps(dep, [out])]
             needed += [maker for maker in dict.fromkeys(makers) if maker not in needed]
     return needed
 

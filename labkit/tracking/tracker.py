@@ -48,7 +48,7 @@ def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
     anywhere = is_told_where()
     start_at = 0.0
     while (ended := ended_journals(folder)) and time.monotonic() < deadline:
-        if not anywhere and all(map(meant_for_another, ended)):
+        if not anywhere and not meant_for_here(ended):
             break
         if time.monotonic() >= start_at:  # again, since the last may have given up; where one works, this one leaves
             start_tracker(folder)
@@ -69,6 +69,11 @@ def meant_for_another(journal: Path) -> str:
     except (FileNotFoundError, ValueError):
         return ""  # carried since it was listed; or damaged, which the carrier tells
     return "" if uri == SETTINGS["MLFLOW_TRACKING_URI"] else uri
+
+
+def meant_for_here(found: list[Path]) -> list[Path]:
+    """The journals whose processes were told of no server."""
+    return [journal for journal in found if not meant_for_another(journal)]
 
 
 def why_not(journal: Path, anywhere: bool) -> str:
@@ -127,13 +132,15 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = journals(folder)
-        pending = [journal for journal in found if anywhere or not meant_for_another(journal)]
+        pending = found if anywhere else meant_for_here(found)
         if not pending or (not set(pending) - retry_at.keys() and time.monotonic() >= give_up_at):
             return set(found)
-        running = {journal for journal in pending if is_running(journal)}  # what isn't is then read to its end
+        running = set(filter(is_running, pending))  # what isn't is then read to its end
         if running:
             give_up_at = time.monotonic() + PATIENCE_SECONDS
-        for journal in [journal for journal in pending if time.monotonic() >= retry_at.get(journal, 0)]:
+        for journal in pending:
+            if time.monotonic() < retry_at.get(journal, 0):
+                continue
             try:
                 store = store or uploader.connect()
                 if journal not in carriers:
@@ -144,8 +151,9 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
             except Exception as error:
                 failed = [journal] if store else pending
                 note_failure(failed, uploader.explain(error))
-                carriers = {journal: going for journal, going in carriers.items() if journal not in failed}
-                retry_at |= dict.fromkeys(failed, time.monotonic() + RETRY_SECONDS)
+                for one in failed:
+                    carriers.pop(one, None)
+                    retry_at[one] = time.monotonic() + RETRY_SECONDS
                 if store is None:
                     break
                 store = None  # the next journal may fare better, if MLflow answers at all
