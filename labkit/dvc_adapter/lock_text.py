@@ -9,7 +9,7 @@ def parse_lock(text: str) -> dict[str, Any]:
     """The stages of a dvc.lock's text; none in an empty text. Raises ValueError when it is no dvc.lock."""
     try:
         return dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))
-    except (YAMLFileCorruptedError, AttributeError, TypeError) as error:
+    except (YAMLFileCorruptedError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"no dvc.lock: {error}") from None
 
 

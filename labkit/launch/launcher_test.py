@@ -236,3 +236,4 @@ def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(
     look = "import mlflow; print(*mlflow.search_runs(search_all_experiments=True)['tags.lab.execution'])"
     assert "default" in shell(f'python -c "{look}"', lab, MLFLOW_TRACKING_URI="sqlite:///mlflow.db").stdout.split()
     assert shell("git status --porcelain -- . ':!dvc.lock'", lab).stdout == ""
+    assert {folder.stat().st_mode & 0o777 for folder in (lab / ".lab", lab / ".lab" / "journals")} == {0o700}

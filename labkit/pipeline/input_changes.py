@@ -9,6 +9,7 @@ from labkit.dvc_adapter.folders import Files, files_cached, files_here, files_in
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.states import File, Params
 from labkit.git_cli import answer
+from labkit.process.credentials import without_credentials
 from labkit.process.flat import flat
 from labkit.process.params import PARAMS_FILE
 
@@ -121,5 +122,5 @@ def some(names: list[str]) -> str:
 
 
 def _value(value: Any) -> str:
-    shown = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    shown = without_credentials(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
     return shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]}…"

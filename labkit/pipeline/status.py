@@ -81,7 +81,7 @@ def conclusion(stages: list[StageStatus]) -> str:
 
 def pipeline_status(journals: Path = JOURNALS) -> list[StageStatus]:
     """The status of each stage, in the order of the pipeline. Raises InputError when dvc.yaml or a file is wrong."""
-    here, elsewhere = last_seconds(journals), seconds_inanswer()
+    here, elsewhere = last_seconds(journals), seconds_in_git()
     found: dict[str, StageStatus] = {}
     with open_project() as project:
         stages = {stage.name: stage for stage in stages_here(project)}
@@ -167,7 +167,7 @@ def outputs_here(stage: Stage) -> tuple[Verdict, list[str]]:
     return ("restored", [f"{some(changed)}: restored from the cache"]) if changed else ("current", [])
 
 
-def seconds_inanswer() -> dict[str, float]:
+def seconds_in_git() -> dict[str, float]:
     """How long each process took when it last ran anywhere, by the trailers of results commits."""
     seconds: dict[str, float] = {}
     told = answer("log", "--max-count=200", "--grep=^Ran: ", "--format=%(trailers:key=Ran,valueonly)")

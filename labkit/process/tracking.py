@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flat
 
@@ -70,7 +71,7 @@ class Run:
         try:
             yield
         except BaseException as error:
-            reason = "".join(traceback.format_exception_only(error)).strip()
+            reason = without_credentials("".join(traceback.format_exception_only(error)).strip())
             self._tell("end", status="KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", reason=reason)
             raise
         self._tell("end", status="FINISHED")
@@ -87,7 +88,8 @@ class Run:
 def run_process(main: Callable[[Run], None]) -> None:
     """Run a process's main with the run that LAB_JOURNAL names.
 
-    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it.
+    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it; anything else is
+    Python's traceback and exit code 1. No password in an error's words leaves the process.
     """
     journal = os.environ.pop(JOURNAL_VARIABLE, None)  # not for processes that this one starts
     run = Run(Path(journal) if journal else None)
@@ -99,6 +101,8 @@ def run_process(main: Callable[[Run], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception:
+        sys.exit(without_credentials(traceback.format_exc().rstrip()))
 
 
 def append(journal: Path, run: str, event: str, **fields: Any) -> None:
