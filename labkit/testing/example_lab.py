@@ -108,12 +108,15 @@ def is_in_other_process(name: str, kept: set[str]) -> bool:
 
 def read_yaml(path: Path) -> Any:
     """Read YAML with its comments and its look."""
-    return _yaml().load(path)
+    return _style().load(path)
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Write YAML; what was read with its comments and its look keeps them."""
-    _yaml().dump(content, path)
+    style = _style()
+    if path.name != "dvc.yaml":  # there it is a file without keys, which nobody gives a null
+        style.Representer = _Representer
+    style.dump(content, path)
 
 
 class _Representer(RoundTripRepresenter):
@@ -123,9 +126,8 @@ class _Representer(RoundTripRepresenter):
 _Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-def _yaml() -> YAML:
+def _style() -> YAML:
     style = YAML()
-    style.Representer = _Representer
     style.indent(mapping=2, sequence=4, offset=2)
     style.width = 1000
     return style
