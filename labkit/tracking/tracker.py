@@ -1,8 +1,11 @@
 """Carry the journals of the processes to MLflow, beside the pipeline and without ever holding it up.
 
-    python -m labkit.tracking.tracker      carries every journal, and stays for as long as one is still being written
+Detached, since a process must end when its work does, be the server slow or dead; one for all, since each import of
+MLflow takes a second: who holds tracker.lock. It is spawned and polled, since no call of MLflow's ends in time for
+sure. Without MLFLOW_TRACKING_URI it leaves a server's journals alone: they name it, but never the password.
 
-The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository.
+The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository. A person calls `python -m lab track`;
+the launcher starts this module by itself, since the command line's packages would be one more import to wait for.
 """
 
 import fcntl
