@@ -2,7 +2,7 @@
 
     python -m lab report [EXECUTION] [--against REVISION]
 
-Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
+Outputs of stages that did not finish are not shown: the files there belong to an earlier run.
 """
 
 import math

@@ -2,7 +2,7 @@
 
     python -m lab new-process NAME
 
-What it writes is in labkit/scaffold/process_template: make that yours, and every later process begins so.
+What it writes is in labkit/scaffold/process_template.
 """
 
 import keyword

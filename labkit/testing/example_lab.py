@@ -18,7 +18,7 @@ from labkit.paths import overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
-STAND_INS = {
+REPLACED = {
     "goals.yaml": "goals/goals.yaml",
     "dvc.config": ".dvc/config",
 }  # file of the example -> whose place it takes
@@ -47,8 +47,8 @@ def copy_lab(root: Path, target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, target / name)
     (target / "data" / "raw").mkdir(parents=True, exist_ok=True)
-    for fake_process, place in STAND_INS.items():
-        shutil.copy(root / "labkit" / "testing" / "example" / fake_process, target / place)
+    for name, place in REPLACED.items():
+        shutil.copy(root / "labkit" / "testing" / "example" / name, target / place)
     write_yaml(target / "dvc.yaml", pipeline)
     write_yaml(target / "params.yaml", example_params(root, kept))
     return target

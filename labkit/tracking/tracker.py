@@ -70,7 +70,7 @@ def meant_for_another(journal: Path) -> str:
     try:
         uri = str(first_event(journal).get("uri", ""))
     except (FileNotFoundError, ValueError):
-        return ""  # carried since it was listed; or damaged, which the carrier tells
+        return ""  # carried since it was listed; or damaged, which the uploader tells
     return "" if uri == SETTINGS["MLFLOW_TRACKING_URI"] else uri
 
 
@@ -130,7 +130,7 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
     from labkit.tracking import uploader  # MLflow takes a second to import: not before there is something to do
 
     store: uploader.Store | None = None
-    carriers: dict[Path, uploader.Uploader] = {}
+    uploaders: dict[Path, uploader.Uploader] = {}
     retry_at: dict[Path, float] = {}
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -146,16 +146,16 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
                 continue
             try:
                 store = store or uploader.connect()
-                if journal not in carriers:
-                    carriers[journal] = uploader.Uploader(store, journal)
-                carriers[journal].carry(journal in running)
+                if journal not in uploaders:
+                    uploaders[journal] = uploader.Uploader(store, journal)
+                uploaders[journal].carry(journal in running)
                 retry_at.pop(journal, None)
                 give_up_at = time.monotonic() + PATIENCE_SECONDS
             except Exception as error:
                 failed = [journal] if store else pending
                 note_failure(failed, uploader.explain(error))
                 for one in failed:
-                    carriers.pop(one, None)
+                    uploaders.pop(one, None)
                     retry_at[one] = time.monotonic() + RETRY_SECONDS
                 if store is None:
                     break
