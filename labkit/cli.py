@@ -96,7 +96,7 @@ def mend(
         print(
             "`python -m lab mend` and push: it takes whole records"
             if check
-            else "`dvc repro` runs what they are not of"
+            else "now run `dvc repro`: it runs the stages whose records do not match"
         )
     sys.exit(int(check and bool(found)))
 

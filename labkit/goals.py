@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
+from labkit.process.flat import flat, is_number
 from labkit.process.strict_yaml import load_yaml
 
 MOST_PROBLEMS = 20  # of the file, told at once
@@ -77,7 +78,8 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     if isinstance(value, float) and not isfinite(value):
         raise InputError(f"{goal.file}: {goal.metric} is {value}, which meets no goal")
     if type(value) not in (int, float):
-        known = ", ".join(sorted(_numbers(metrics)))
+        found = flat(metrics) if isinstance(metrics, dict) else {}
+        known = ", ".join(sorted(name for name, number in found.items() if is_number(number)))
         raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}")
     return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)
 
@@ -115,9 +117,3 @@ def tally(judged: list[Verdict]) -> str:
     if number := sum(one.met is None for one in judged):
         said.append(f"{number} not judged")
     return ", ".join(said)
-
-
-def _numbers(metrics: Any, prefix: str = "") -> list[str]:
-    if isinstance(metrics, dict):
-        return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
-    return [prefix[:-1]] if type(metrics) in (int, float) else []

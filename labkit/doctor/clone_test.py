@@ -13,7 +13,7 @@ from labkit.doctor import clone
 from labkit.launch import kernels
 from labkit.launch.locks import pipfile_hashes
 from labkit.paths import ROOT
-from labkit.testing.fixtures import Shell
+from labkit.testing.fixtures import Shell, needs_example
 
 
 @pytest.fixture
@@ -137,6 +137,7 @@ def test_packages_that_differ_from_the_lock_are_named(locked: Path) -> None:
     assert check.found.endswith("is not what Pipfile.lock says: no-such-package, numpy")
 
 
+@needs_example
 @pytest.mark.unittest
 def test_environments_that_are_not_made_yet_are_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labkit.launch.environments.ENVIRONMENTS", tmp_path)

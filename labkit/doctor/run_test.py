@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from multiprocessing import Event
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from labkit.doctor.check import Check, ok, problem
 from labkit.doctor.run import OF_A_PERSON, OF_EVERYONE, annotation, checks
 from labkit.testing.fixtures import Shell
 
+QUICK_IS_DONE = Event()
+
 
 def slow() -> Check:
-    time.sleep(0.2)
+    QUICK_IS_DONE.wait()
     return ok("slow", "well")
 
 
@@ -28,6 +31,7 @@ def hanging() -> Check:
 
 def quick() -> Check:
     os.environ["SET_BY_A_CHECK"] = "1"
+    QUICK_IS_DONE.set()
     return ok("quick", "well")
 
 

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from labkit.launch.kernels import chosen
 from labkit.paths import PROCESSES, ROOT
 
 LOCK, CUDA_LOCK = "Pipfile.lock", "Pipfile.cuda.lock"
@@ -28,6 +30,8 @@ LOCK, CUDA_LOCK = "Pipfile.lock", "Pipfile.cuda.lock"
 ENVIRONMENTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lab" / "environments"
 # Where the lock's CPU build of torch is, when the places of the user's own pip settings lack it.
 TORCH_CPU_LINKS = "https://download.pytorch.org/whl/cpu/torch/"
+# What Pipfile.cuda.lock is for.
+CUDA_MACHINES = ("linux/x86_64", "linux/aarch64")
 PIP_TO_UV = {
     "cert": "--cert",
     "extra-index-url": "--extra-index-url",
@@ -40,33 +44,54 @@ PIP_TO_UV = {
 def make_all() -> None:
     """Make the environment of every process that lacks one, all at once. Raises as `process_python`."""
     with ThreadPoolExecutor() as pool:
-        list(pool.map(process_python, sorted(lock.parent.name for lock in PROCESSES.glob("*/Pipfile.lock"))))
+        list(pool.map(process_python, sorted(lock.parent.name for lock in PROCESSES.glob(f"*/{LOCK}"))))
 
 
 def process_python(process: str) -> Path:
     """The interpreter of a process's environment, which is made first where it is missing.
 
-    Raises FileNotFoundError when the process has no Pipfile.lock, RuntimeError when installing failed.
+    Raises RuntimeError when installing failed, and as `process_environment`.
     """
-    environment = process_environment(process)
+    environment, lock = process_environment(process), process_lock(process)
     if not (environment / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         with environment.with_suffix(".lock").open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)  # two runs may want it at the same moment
             if not (environment / "complete").exists():
                 run_uv("venv", "--clear", "--python", sys.executable, str(environment))
-                install(PROCESSES / process / "Pipfile.lock", environment / "bin" / "python", groups=("default",))
+                install(lock, environment / "bin" / "python", groups=("default",))
                 (environment / "complete").touch()
     return environment / "bin" / "python"
 
 
 def process_environment(process: str) -> Path:
-    """Where a process's environment is, made or not. Raises FileNotFoundError when it has no Pipfile.lock."""
-    lock = PROCESSES / process / "Pipfile.lock"
+    """Where a process's environment is, made or not.
+
+    Raises FileNotFoundError when it has no Pipfile.lock, and as `process_lock`.
+    """
+    lock = process_lock(process)
     # A home may be shared by machines whose Pythons differ or lie elsewhere.
     machine = f"{sys.version} {sys.base_prefix} {sysconfig.get_platform()}"
     identity = hashlib.sha256(lock.read_bytes() + machine.encode()).hexdigest()
     return ENVIRONMENTS / f"{process}-{identity[:12]}"
+
+
+def process_lock(process: str) -> Path:
+    """The lock of a process: that for CUDA where a section of params.yaml that it declares says `device: cuda`.
+
+    Raises RuntimeError when there is none, or it is for other machines than this one.
+    """
+    lock = PROCESSES / process / LOCK
+    if chosen(process).device != "cuda":
+        return lock
+    machine = f"{sys.platform}/{platform.machine()}"
+    if machine not in CUDA_MACHINES:
+        allowed = " or ".join(CUDA_MACHINES)
+        raise RuntimeError(f"params.yaml: device: cuda needs {allowed}, and this is {machine}; set device: cpu")
+    if not (cuda := lock.with_name(CUDA_LOCK)).exists():
+        relative = cuda.relative_to(ROOT)
+        raise RuntimeError(f"params.yaml: device: cuda needs {relative}; `make lock` makes it where Pipfile has torch")
+    return cuda
 
 
 def install(lock: Path, python: Path, groups: tuple[str, ...]) -> None:
@@ -86,7 +111,7 @@ def uv_pip(*arguments: str, given: str = "", torch_cpu: bool, newest: bool = Fal
     RuntimeError with uv's own words when all of it fails.
     """
     places = where_to_find()
-    if arguments[0] == "compile":  # for all machines: an index on this one's disk has the files that this one needs
+    if arguments[0] != "sync":  # for other machines too: an index on the disk of this one has what this one needs
         places = [place for place in places if not place.startswith("--extra-index-url=file:")]
     torch = [f"--find-links={TORCH_CPU_LINKS}"] if torch_cpu else []
     attempts = [torch, []] if newest else [[*torch, "--offline"], [], torch]
@@ -167,7 +192,7 @@ def main() -> None:
     """Make the root environment, or those of all processes."""
     try:
         if sys.argv[1:] == ["--root"]:
-            install(ROOT / "Pipfile.lock", (ROOT / ".venv").resolve() / "bin" / "python", groups=("default", "develop"))
+            install(ROOT / LOCK, (ROOT / ".venv").resolve() / "bin" / "python", groups=("default", "develop"))
         else:
             make_all()
     except (RuntimeError, OSError) as error:

@@ -16,8 +16,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from labkit.launch import environments
-from labkit.launch.environments import PIP_TO_UV, process_environment, requirements, where_to_find
+from labkit.launch import environments, kernels
+from labkit.launch.environments import PIP_TO_UV, process_environment, process_lock, requirements, where_to_find
 from labkit.paths import ROOT
 
 KERNEL_LOCKS = Path("/proc/locks")
@@ -47,7 +47,9 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock = root / "lab" / "processes" / "one" / "Pipfile.lock"
-        for file in ("__init__.py", "paths.py", "launch/__init__.py", "launch/environments.py"):
+        launch = [f"launch/{name}.py" for name in ("__init__", "environments", "kernels")]
+        process = [f"process/{name}.py" for name in ("__init__", "errors", "strict_yaml")]
+        for file in ("__init__.py", "declared.py", "paths.py", *launch, *process):
             (root / "labkit" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "labkit" / file, root / "labkit" / file)
         (root / "wheels").mkdir()
@@ -95,6 +97,84 @@ def test_requirements_keep_versions_extras_markers_and_hashes(tmp_path: Path) ->
     assert requirements(lock, ("default",)) == (
         "a[x,y]==1; python_version > '3' --hash=sha256:1 --hash=sha256:2\nb==2 --hash=sha256:3\n"
     )
+
+
+@pytest.mark.unittest
+def test_requirements_ask_for_the_build_of_torch_that_the_lock_is_for(tmp_path: Path) -> None:
+    lock = write_lock(tmp_path / "Pipfile.lock", {"torch": {"version": "==2", "hashes": ["sha256:1"]}})
+    assert requirements(lock, ("default",)) == (
+        "torch==2+cpu; sys_platform == 'linux' --hash=sha256:1\ntorch==2; sys_platform != 'linux' --hash=sha256:1\n"
+    )
+    write_lock(lock, {"torch": {"version": "===2", "hashes": ["sha256:2"]}})
+    assert requirements(lock, ("default",)) == "torch===2 --hash=sha256:2\n"
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("version", ["==2+cpu", ">=2", "==2,!=3", "==2.*", ""])
+def test_a_torch_that_is_not_one_version_is_refused(version: str, tmp_path: Path) -> None:
+    lock = write_lock(tmp_path / "Pipfile.lock", {"torch": {"version": version, "hashes": ["sha256:1"]}})
+    with pytest.raises(RuntimeError, match=r"give it one version in \./Pipfile"):
+        requirements(lock, ("default",))
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A params.yaml to be written, for a process that declares the section `training`, on a machine that has CUDA."""
+    folder = tmp_path / "lab" / "processes" / "train_dnn_pytorch"
+    write_lock(folder / "Pipfile.lock", {})
+    write_lock(folder / "Pipfile.cuda.lock", {})
+    (folder / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    for module in (environments, kernels):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+        monkeypatch.setattr(module, "PROCESSES", folder.parent)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    return tmp_path / "params.yaml"
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("training: {device: cuda}", "Pipfile.cuda.lock"),
+        ("training:\n  epochs: 1\n  'device' : \"cuda\"", "Pipfile.cuda.lock"),
+        ("training:\n  device: cpu  # or device: cuda", "Pipfile.lock"),
+        ("training: {epochs: 1}", "Pipfile.lock"),
+        ("selection: {device: cuda}", "Pipfile.lock"),  # another process's
+        ("training: [device: cuda]", "Pipfile.lock"),  # nonsense, which the process will refuse
+        ("training: {device: cuda", "Pipfile.lock"),
+    ],
+)
+def test_the_parameters_of_a_process_choose_its_lock(content: str, name: str, parameters: Path) -> None:
+    parameters.write_text(content)
+    assert process_lock("train_dnn_pytorch").name == name
+
+
+@pytest.mark.unittest
+def test_without_parameters_a_process_has_its_one_lock(parameters: Path) -> None:
+    assert process_lock("train_dnn_pytorch").name == "Pipfile.lock"
+
+
+@pytest.mark.unittest
+def test_cuda_without_a_lock_for_it_is_refused(parameters: Path) -> None:
+    parameters.write_text("training: {device: cuda}")
+    (parameters.parent / "lab/processes/train_dnn_pytorch/Pipfile.cuda.lock").unlink()
+    needs = r"cuda needs lab/processes/train_dnn_pytorch/Pipfile\.cuda\.lock; `make lock` makes it"
+    with pytest.raises(RuntimeError, match=needs):
+        process_lock("train_dnn_pytorch")
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("machine", [("darwin", "arm64"), ("linux", "riscv64")])
+def test_cuda_on_a_machine_that_has_none_is_refused(
+    machine: tuple[str, str], parameters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters.write_text("training: {device: cuda}")
+    monkeypatch.setattr(sys, "platform", machine[0])
+    monkeypatch.setattr("platform.machine", lambda: machine[1])
+    here = f"linux/x86_64 or linux/aarch64, and this is {'/'.join(machine)}; set device: cpu"
+    with pytest.raises(RuntimeError, match=here):
+        process_lock("train_dnn_pytorch")
 
 
 @pytest.mark.unittest
@@ -195,6 +275,18 @@ def test_a_changed_lock_gets_another_environment(tree: Tree) -> None:
     tree.make()
     tree.needs("2")
     tree.make()
+    assert [version_in(environment) for environment in tree.environments()] == ["1", "2"]
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="CUDA is for Linux")
+def test_each_device_has_an_environment_of_its_own_lock(tree: Tree) -> None:
+    process = tree.lock.parent
+    (process / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    write_lock(process / "Pipfile.cuda.lock", {"tiny": write_wheel(tree.root / "wheels", "2")})
+    for device in ("cpu", "cuda", "cpu"):
+        (tree.root / "params.yaml").write_text(f"training: {{device: {device}}}\n", encoding="utf-8")
+        tree.make()
     assert [version_in(environment) for environment in tree.environments()] == ["1", "2"]
 
 

@@ -1,7 +1,7 @@
 """Lock every Pipfile, all at the same versions, for every kind of machine at once.
 
-    make lock                                          every Pipfile; versions that still fit stay
-    make lock UPGRADE=1                                the newest versions that fit together
+    make lock                                          all; versions that still fit stay
+    make lock UPGRADE=1                                all, at the newest versions that fit together
     python -m labkit.launch.locks lab/processes/NAME   one process, from the root lock as it is
 
 uv resolves the root Pipfile for Linux and macOS. A process's lock is the part of the root lock that its Pipfile

@@ -1,22 +1,26 @@
-"""The locks agree with their Pipfiles and with each other, on every machine."""
+"""A lock is made from its Pipfile and the root lock, and holds what each kind of machine needs."""
 
-import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
-from labkit.launch.locks import lock_process, read_pipfile, versions
+from labkit.launch.environments import CUDA_LOCK, LOCK, requirements, uv_pip
+from labkit.launch.locks import lock_process, read_pipfile, resolve
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 
 FOLDERS = [ROOT, *sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))]
-of_each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+WITH_TORCH = [folder for folder in FOLDERS[1:] if "torch" in read_json(folder / LOCK)["default"]]
+LINUX = ["x86_64-manylinux_2_28", "aarch64-manylinux_2_28"]  # as `uv --python-platform` calls them
+INSTALLATIONS = [
+    *((folder / LOCK, machine) for folder in FOLDERS for machine in [*LINUX, "aarch64-apple-darwin"]),
+    *((folder / CUDA_LOCK, machine) for folder in WITH_TORCH for machine in LINUX),
+]
 
 
 def locked(folder: Path) -> dict[str, Any]:
@@ -25,61 +29,86 @@ def locked(folder: Path) -> dict[str, Any]:
     return packages
 
 
-def wanted(folder: Path) -> dict[str, SpecifierSet]:
-    pipfile = read_pipfile(folder)
-    packages = pipfile["packages"] | pipfile.get("dev-packages", {})
-    return {canonicalize_name(name): versions(package) for name, package in packages.items()}
-
-
-@pytest.mark.integration
-@of_each_folder
-def test_pipenv_finds_the_lock_up_to_date(folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    environment |= {"PIP_CONFIG_FILE": os.devnull, "PIPENV_PIPFILE": str(folder / "Pipfile")}
-    command = [sys.executable, "-m", "pipenv", "verify"]
-    verified = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert verified.returncode == 0, f"{folder / 'Pipfile'} was changed after its lock; run `make lock`"
-
-
-@pytest.mark.unittest
-@of_each_folder
-def test_no_place_to_install_from_is_named(folder: Path) -> None:
-    """So that everyone's own settings hold."""
-    assert "source" not in read_pipfile(folder)
-    assert read_json(folder / "Pipfile.lock")["_meta"]["sources"] == []
-    assert [name for name, package in locked(folder).items() if "index" in package] == []
-
-
-@pytest.mark.unittest
-@of_each_folder
-def test_the_lock_holds_the_versions_that_the_pipfile_wants(folder: Path) -> None:
-    for name, allowed in wanted(folder).items():
-        assert allowed.contains(locked(folder)[name]["version"].removeprefix("=="), prereleases=True), name
-
-
-@pytest.mark.unittest
-@of_each_folder
-def test_every_locked_package_has_the_root_locks_version_and_hashes(folder: Path) -> None:
-    root = locked(ROOT)
-    differing = [name for name, package in locked(folder).items() if package != root.get(name)]
-    assert differing == [], f"run `python -m labkit.launch.locks {folder.relative_to(ROOT)}`"
-
-
-@pytest.mark.unittest
-@of_each_folder
-def test_a_pin_is_the_same_in_every_pipfile(folder: Path) -> None:
-    root = wanted(ROOT)
-    assert {name: str(pin) for name, pin in wanted(folder).items() if pin != root.get(name, pin)} == {}
-
-
 @pytest.mark.integration
 def test_locking_again_changes_nothing(tmp_path: Path) -> None:
     for folder in FOLDERS[1:]:
         again = tmp_path / folder.name
         again.mkdir()
-        (again / "Pipfile").write_bytes((folder / "Pipfile").read_bytes())
+        for name in ("Pipfile", CUDA_LOCK):
+            if (folder / name).exists():
+                (again / name).write_bytes((folder / name).read_bytes())
         lock_process(again)
-        assert (again / "Pipfile.lock").read_bytes() == (folder / "Pipfile.lock").read_bytes()
+        for name in (LOCK, CUDA_LOCK):
+            assert (again / name).exists() == (folder / name).exists()
+            assert not (again / name).exists() or (again / name).read_bytes() == (folder / name).read_bytes()
+
+
+@pytest.mark.integration
+def test_locking_the_root_again_keeps_versions_and_finds_the_hashes() -> None:
+    pipfile, lock = read_pipfile(ROOT), read_json(ROOT / LOCK)
+    packages = lock["default"] | lock["develop"]
+    found = resolve(pipfile["packages"] | pipfile["dev-packages"], packages, packages["torch"]["version"])
+    entries = [*lock["default"].items(), *lock["develop"].items()]
+    assert [name for name, package in entries if package["version"] != found[name]["version"]] == []
+    assert found.keys() == packages.keys()
+    # An index may have got more files since. torch's CPU builds are not all where every machine can see them.
+    unknown = {name for name, package in entries if not {*package["hashes"]} <= {*found[name]["hashes"]}}
+    assert unknown <= {"torch"}
+
+
+@pytest.fixture
+def torch_cpu(tmp_path: Path) -> Path:
+    """Stand-ins, without content, for torch's CPU builds for Linux, which come from a place of their own."""
+    version = f"{locked(ROOT)['torch']['version'].removeprefix('==')}+cpu"
+    for machine in LINUX:
+        tag = "_".join(machine.split("-")[::-1])
+        with ZipFile(tmp_path / f"torch-{version}-cp311-cp311-{tag}.whl", "w") as wheel:
+            metadata = f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n"
+            wheel.writestr(f"torch-{version}.dist-info/METADATA", metadata)
+            wheel.writestr(f"torch-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+    return tmp_path
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("lock", "machine"), INSTALLATIONS, ids=[f"{lock.parent.name}-{lock.name}-{on}" for lock, on in INSTALLATIONS]
+)
+def test_every_machine_finds_all_that_it_needs_in_the_lock(
+    lock: Path, machine: str, torch_cpu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the names and the metadata of the files. uv looks at hashes only when it installs, which this does not."""
+    monkeypatch.setenv("MACOSX_DEPLOYMENT_TARGET", "14.0")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(torch_cpu))
+    pinned = requirements(lock, ("default", "develop"))
+    # The one package that has no wheel is of Python alone.
+    options = ["--require-hashes", "--only-binary", ":all:", "--no-binary", "antlr4-python3-runtime"]
+    options += ["--python", sys.executable, "--target", str(torch_cpu / "empty"), "--python-platform", machine]
+    uv_pip("install", "--dry-run", *options, "--requirements", "-", given=pinned, torch_cpu=False)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("folder", WITH_TORCH, ids=lambda folder: folder.name)
+def test_the_lock_for_cuda_differs_in_torch_and_what_cuda_needs(folder: Path) -> None:
+    first, second = read_json(folder / LOCK), read_json(folder / CUDA_LOCK)
+    assert second["_meta"] == first["_meta"]
+    assert second["develop"] == first["develop"] == {}
+    cpu, cuda = first["default"].pop("torch"), second["default"].pop("torch")
+    assert cuda["version"] == f"={cpu['version']}"
+    # No machine can take the build that is the other lock's.
+    assert {*cpu["hashes"]} & {*cuda["hashes"]} == set()
+    assert (len(cpu["hashes"]), len(cuda["hashes"])) == (3, 2)
+    more = {name: package for name, package in second["default"].items() if name not in first["default"]}
+    assert {**first["default"], **more} == second["default"]
+    of_cuda = re.compile(r"(cuda|nvidia)-\S+|triton")
+    assert more
+    assert [name for name in more if not of_cuda.fullmatch(name)] == []
+    assert [name for name in [*first["default"], *locked(ROOT)] if of_cuda.fullmatch(name)] == []
+
+
+@pytest.mark.unittest
+def test_there_is_a_lock_for_cuda_where_there_is_torch_and_nowhere_else() -> None:
+    assert [lock.parent for lock in sorted(PROCESSES.glob(f"*/{CUDA_LOCK}"))] == WITH_TORCH
+    assert WITH_TORCH
 
 
 @pytest.mark.unittest

@@ -52,9 +52,7 @@ def faults(root: Path) -> list[str]:
 def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
     """What the stage's `deps` and `params` lack or have too much."""
     folder = f"lab/processes/{process}"
-    files = reached(root, own_files(root, process))
-    # Of labkit, a stage names the version (labkit/launch/kernels.yaml), so that a reworded comment trains nothing.
-    needed = {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
+    needed = code_of(root, process)
     named = {dep for dep in map(str, stage.get("deps") or []) if dep.startswith(("lab/", "labkit/", "lib/"))}
     sections = declared_sections(root / folder / "params.py") | {KERNELS}
     read = {_line(param) for param in stage.get("params") or []}
@@ -66,12 +64,6 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
         yield from (f"dvc.yaml: stages.{name}.{key}: remove the line `- {item}`: {why}" for item in sorted(idle))
 
 
-def _line(param: Any) -> str:
-    """A parameter as its line in dvc.yaml."""
-    whole_file = isinstance(param, dict) and [*param.values()] == [None]
-    return f"{next(iter(param))}:" if whole_file else str(param)
-
-
 def declared_stages(root: Path = Path()) -> dict[str, Any]:
     """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
 
@@ -81,6 +73,22 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     content = load_yaml(path) if path.exists() else None
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
+
+
+def code_of(root: Path, process: str) -> set[str]:
+    """The code that a stage depends on: the folder of its process, and what that imports of lib.
+
+    Of labkit, a stage names the version (labkit/launch/kernels.yaml), so that a reworded comment trains nothing.
+    """
+    folder = f"lab/processes/{process}"
+    files = reached(root, own_files(root, process))
+    return {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
+
+
+def _line(param: Any) -> str:
+    """A parameter as its line in dvc.yaml."""
+    whole_file = isinstance(param, dict) and [*param.values()] == [None]
+    return f"{next(iter(param))}:" if whole_file else str(param)
 
 
 def stage_inputs(stage: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labkit.paths import lies_in
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages, stage_outputs
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
@@ -63,7 +64,7 @@ def read_leaderboard() -> Leaderboard | None:
         meta = validate(Meta, content, place)
         written = stage_outputs(stages[name])
         for key, file in (("models", meta.models), ("selected", meta.selected)):
-            if not any(Path(file).is_relative_to(out) for out in written):
+            if not lies_in(file, written):
                 raise InputError(f"{place}.{key} is {file!r}, which {name} does not write; it writes {_named(written)}")
         return Leaderboard(place, Path(meta.models), Path(meta.selected), _metric(meta.metric, place))
     return None
@@ -76,7 +77,7 @@ def models(board: Leaderboard) -> list[Model]:
     """
     try:
         with board.models.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True, restval=""))
+            rows = list(csv.DictReader(file, strict=True, restkey="", restval=""))
     except FileNotFoundError:
         raise InputError(f"{board.models} is not here; `make run` (or `dvc pull`) brings it") from None
     except (csv.Error, UnicodeDecodeError) as error:
@@ -84,6 +85,8 @@ def models(board: Leaderboard) -> list[Model]:
     if not rows or "model" not in rows[0]:
         lacking = "column `model`" if rows else "row"
         raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
+    if any("" in row for row in rows):
+        raise InputError(f"{board.place}.models: {board.models} has a value without a column; name that")
     return rows
 
 

@@ -34,9 +34,7 @@ def test_a_record_is_the_one_of_the_side_that_changed_it(
 
 def test_written_as_dvc_writes_them() -> None:
     text = (ROOT / "dvc.lock").read_text(encoding="utf-8")
-    records = read_records(text)
-    assert "prepare_data" in records
-    assert write_records(records) == text
+    assert write_records(read_records(text)) == text
 
 
 def test_hashes_that_look_like_numbers_stay_words() -> None:

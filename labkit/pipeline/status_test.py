@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from labkit.pipeline.status import StageStatus, conclusion, differences, line, pipeline_status
+from labkit.pipeline.input_changes import differences
+from labkit.pipeline.status import StageStatus, conclusion, line, pipeline_status
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import TrackedRun, remember

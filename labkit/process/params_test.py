@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-import yaml
 from pydantic import Field
 
 from labkit.process.errors import InputError
-from labkit.process.params import CommonParams, Strict, process_params, read_params, read_yaml, validate, whole_schema
+from labkit.process.params import CommonParams, Strict, read_params, read_yaml, validate
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,17 +121,6 @@ def test_the_whole_file_is_checked_whatever_section_is_read(tmp_path: Path) -> N
         read_params(CommonParams, path)
 
 
-@pytest.mark.unittest
-def test_each_process_gets_the_sections_it_declares() -> None:
-    for declared in process_params().values():
-        assert read_params(declared, ROOT / "params.yaml").model_dump().keys() == declared.model_fields.keys()
-
-
-@pytest.mark.unittest
-def test_no_process_declares_a_section_that_another_declares_differently() -> None:
-    assert whole_schema().model_fields.keys() >= CommonParams.model_fields.keys()
-
-
 @pytest.mark.integration
 def test_the_command_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:
     def check(text: str) -> subprocess.CompletedProcess[str]:
@@ -146,44 +134,3 @@ def test_the_command_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> N
     refused = check(good.replace("project:\n", "project:\n  nmae: lab\n"))
     assert refused.returncode == 1
     assert refused.stderr == "error: params.yaml: project.nmae (= 'lab') is unknown; allowed here: name\n"
-
-
-def without_reason(text: str) -> list[str]:
-    """The keys of a YAML text's leaves that have no comment beside them."""
-    lines = text.splitlines()
-
-    def walk(node: yaml.Node | None, parent: str = "") -> list[str]:
-        if not isinstance(node, yaml.MappingNode):
-            return []
-        return [bare for name, value in node.value for bare in of_key(name, value, f"{parent}{name.value}")]
-
-    def of_key(name: yaml.Node, value: yaml.Node, key: str) -> list[str]:
-        if isinstance(value, yaml.MappingNode) and not value.flow_style:
-            return walk(value, f"{key}.")
-        beside = value.end_mark if value.start_mark.line == name.start_mark.line else name.end_mark
-        return [] if lines[beside.line][beside.column :].partition("#")[2].strip() else [key]
-
-    return walk(yaml.compose(text))
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    ("text", "bare"),
-    [
-        ("a: 1  # why\n", []),
-        ("a: 1\n", ["a"]),
-        ("a: 1  #\n", ["a"]),
-        ("a: '# no reason'\n", ["a"]),
-        ("s:\n  a: [1, 2]  # why\n  b: {c: 1}\n", ["s.b"]),
-        ("a:\n  - 1\n", ["a"]),
-        ("a:  # why\n  - 1\n", []),
-        ("s:  # this is the section's\n  a: 1\n", ["s.a"]),
-    ],
-)
-def test_a_leaf_without_its_reason_is_found(text: str, bare: list[str]) -> None:
-    assert without_reason(text) == bare
-
-
-@pytest.mark.unittest
-def test_every_parameter_has_its_reason_beside_it() -> None:
-    assert without_reason((ROOT / "params.yaml").read_text(encoding="utf-8")) == []

@@ -87,7 +87,7 @@ class _Loader(yaml.SafeLoader):
             raise _problem(f"{node.value!r:.40} is no {kind}", node.start_mark) from None
 
 
-def _problem(words: str, mark: yaml.Mark) -> yaml.constructor.ConstructorError:
+def _problem(words: str, mark: Any) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(problem=words, problem_mark=mark)
 
 

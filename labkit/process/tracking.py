@@ -19,6 +19,7 @@ from typing import Any
 
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.process.flat import flat
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
@@ -37,7 +38,7 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters; nested ones get dotted names."""
-        self._tell("params", params=_flat(params))
+        self._tell("params", params={name: str(value) for name, value in flat(params).items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is no number."""
@@ -124,13 +125,3 @@ def md5_of(path: Path) -> str:
     """The md5 of a file's bytes, which is also its name in DVC's cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = str(value)
-    return flat

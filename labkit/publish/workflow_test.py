@@ -13,6 +13,7 @@ from labkit.testing.fixtures import Shell
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 TESTS = WORKFLOWS / "tests.yml"
+LABKIT = WORKFLOWS / "labkit.yml"
 # PyYAML reads the key `on` as true.
 EXPERIMENTS: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "experiments.yml").read_text(encoding="utf-8"))
 JOB = EXPERIMENTS["jobs"]["experiment"]
@@ -92,13 +93,31 @@ def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Pa
 
 
 @pytest.mark.unittest
-def test_the_tests_run_on_every_push_without_a_secret_or_a_machine_of_ones_own() -> None:
+def test_the_labs_tests_run_on_every_push_and_all_tests_in_the_template() -> None:
     tests: dict[Any, Any] = yaml.safe_load(TESTS.read_text(encoding="utf-8"))
-    assert tests[True] == {"push": {"branches": ["**"]}, "pull_request": None}
-    assert "secrets" not in TESTS.read_text(encoding="utf-8")
+    assert {"push": {"branches": ["**"]}, "pull_request": None}.items() <= tests[True].items()
     job = tests["jobs"]["tests"]
-    assert job["runs-on"].startswith("ubuntu-")
-    assert job["steps"][-1]["run"] == "make test"
+    assert job["steps"][-1]["run"] == 'make "$TESTS"'
+    assert job["env"]["TESTS"] == "${{ github.event.repository.is_template && 'test-all' || 'test' }}"
+    assert job["if"] == "github.event_name != 'schedule' || github.event.repository.is_template"
+
+
+@pytest.mark.unittest
+def test_the_machinerys_tests_run_in_a_lab_where_the_machinery_changes() -> None:
+    labkit: dict[Any, Any] = yaml.safe_load(LABKIT.read_text(encoding="utf-8"))
+    assert labkit[True].keys() == {"push", "pull_request"}
+    for event in labkit[True].values():
+        assert [path for path in event["paths"] if not list(ROOT.glob(path))] == []
+        assert {"labkit/**", "runtimes/**"} <= set(event["paths"])
+    assert labkit["jobs"]["tests"]["steps"][-1]["run"] == "make test-all"
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("file", [TESTS, LABKIT], ids=lambda file: file.name)
+def test_tests_need_no_secret_and_no_machine_of_ones_own(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert "secrets" not in text
+    assert yaml.safe_load(text)["jobs"]["tests"]["runs-on"].startswith("ubuntu-")
 
 
 @pytest.mark.integration

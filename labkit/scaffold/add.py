@@ -2,7 +2,7 @@
 
     python -m lab new-process NAME
 
-What it writes is in labkit/scaffold/process_template: make that yours, and every later process begins so.
+What it writes is in labkit/scaffold/process_template.
 """
 
 import keyword
@@ -15,7 +15,7 @@ import yaml
 
 from labkit.launch.locks import lock_process, read_pipfile, versions
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import declared_stages, own_files, reached
+from labkit.pipeline.dependencies import code_of, declared_stages
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import Strict, read_yaml
@@ -79,9 +79,7 @@ def write_folder(folder: Path, name: str) -> None:
 
 def stage(name: str) -> str:
     """The process's part of dvc.yaml; its code is looked up in its imports."""
-    folder = f"lab/processes/{name}"
-    imported = {file for file in reached(ROOT, own_files(ROOT, name)) if not file.startswith(f"{folder}/")}
-    code = "\n".join(f"      - {path}" for path in sorted({folder, *imported}))
+    code = "\n".join(f"      - {path}" for path in sorted(code_of(ROOT, name)))
     return fill(TEMPLATE / "dvc.yaml.template", name=name, code=code)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.paths import ROOT
-from labkit.pipeline.dependencies import faults
+from labkit.pipeline.dependencies import declared_stages, faults
 from labkit.process.errors import InputError
 from labkit.scaffold.add import check_name
 from labkit.testing.fixtures import Shell
@@ -26,7 +26,7 @@ from labkit.testing.fixtures import Shell
         ("class", "is no name for a process"),
         ("main", "is what another file of a process is called"),
         ("clean_test", "is what another file of a process is called"),
-        ("prepare_data", "is in dvc.yaml already; take another name"),
+        *((name, "is in dvc.yaml already; take another name") for name in declared_stages(ROOT)),
         ("project", "is in params.yaml already; take another name"),
         ("conftest", "is in lab/processes already; take another name"),
     ],

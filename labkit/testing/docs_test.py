@@ -10,7 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from labkit.paths import ROOT
-from labkit.testing.fixtures import Shell
+from labkit.testing.fixtures import Shell, needs_example
+
+pytestmark = needs_example
 
 DOCS = ROOT / "lab" / "docs"
 NAMES = (

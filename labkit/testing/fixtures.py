@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from labkit.paths import ROOT
-from labkit.testing.example_lab import copy_lab
+from labkit.testing.example_lab import copy_lab, has_example
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 Once = Callable[[str, Callable[[], Path]], Path]
+
+NO_EXAMPLE = "it walks the example, which is not here"
+needs_example = pytest.mark.skipif(not has_example(ROOT), reason=NO_EXAMPLE)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,8 @@ def new_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Callable[
     """Make a copy of this repository with the example in it (example_lab.py), committed, with no results yet."""
 
     def make() -> Path:
+        if not has_example(ROOT):
+            pytest.skip(NO_EXAMPLE)
         lab = copy_lab(ROOT, tmp_path_factory.mktemp("lab"))
         shell("git init --quiet --initial-branch main && git add --all && git commit --quiet --no-verify -m lab", lab)
         return lab

@@ -1,13 +1,25 @@
-"""A pytest plugin: each test is marked as one of `unittest` and `integration`, and a unit test starts no commands."""
+"""A pytest plugin: what each test must say of itself, and which are left for the night.
+
+Each is marked as one of `unittest` and `integration`, and a unit test runs no commands. Those marked `nightly` too
+run with `--nightly` alone.
+"""
 
 import pytest
 
 KINDS = {"unittest", "integration"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --nightly."""
+    parser.addoption("--nightly", action="store_true", help="also run the tests marked `nightly`, which take minutes")
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m leaves any out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Raise UsageError for a test without exactly one of the marks, or for a unit test that asks for `shell`."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the nightly tests out, unless they are asked for.
+
+    Raises UsageError for a test without exactly one of the marks, and for a unit test that asks for `shell`.
+    """
     faults = []
     for item in items:
         kinds = KINDS & {mark.name for mark in item.iter_markers()}
@@ -17,3 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             faults.append(f"{item.nodeid}: it runs commands (the fixture `shell`), so mark it integration")
     if faults:
         raise pytest.UsageError("\n".join(faults))
+    if not config.getoption("--nightly"):
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

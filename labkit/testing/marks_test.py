@@ -23,7 +23,7 @@ def test_one({fixture}):
 
 
 def outcome(pytester: pytest.Pytester, marks: str, fixture: str = "", *arguments: str) -> tuple[int, str]:
-    pytester.makeini("[pytest]\nmarkers =\n    unittest\n    integration\n")
+    pytester.makeini("[pytest]\nmarkers =\n    unittest\n    integration\n    nightly\n")
     pytester.makepyfile(TEST.format(marks=marks, fixture=fixture))
     done = pytester.runpytest_inprocess("-p", "labkit.testing.marks", *arguments)
     return int(done.ret), str(done.stderr)
@@ -49,3 +49,12 @@ def test_what_runs_commands_is_no_unit_test(pytester: pytest.Pytester) -> None:
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "::test_one: it runs commands (the fixture `shell`), so mark it integration" in said
     assert outcome(pytester, "@pytest.mark.integration", "lab")[0] == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((), pytest.ExitCode.NO_TESTS_COLLECTED), (("--nightly",), pytest.ExitCode.OK)]
+)
+def test_what_is_for_the_night_runs_when_asked_for(
+    pytester: pytest.Pytester, arguments: tuple[str, ...], code: int
+) -> None:
+    assert outcome(pytester, "@pytest.mark.integration\n@pytest.mark.nightly", "", *arguments)[0] == code

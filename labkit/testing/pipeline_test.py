@@ -89,6 +89,23 @@ def test_a_changed_lock_reruns_its_stage_alone(lab: Path, shell: Shell) -> None:
     assert set(json.loads(shell("dvc status --json prepare_data train_dnn_pytorch", lab).stdout)) == set()
 
 
+def test_a_reworded_comment_in_the_machinery_retrains_nobody(lab: Path, shell: Shell) -> None:
+    for module in (lab / "labkit").rglob("*.py"):
+        module.write_text(f"# Reworded.\n{module.read_text(encoding='utf-8')}", encoding="utf-8")
+    kernels = lab / "labkit" / "launch" / "kernels.yaml"
+    kernels.write_text(f"# Reworded.\n{kernels.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert json.loads(shell("dvc status --json", lab).stdout) == {}
+
+
+@pytest.mark.parametrize(("old", "new"), [("MKL_CBWR: COMPATIBLE", "MKL_CBWR: AVX2"), ("format: 1", "format: 2")])
+def test_what_decides_the_bytes_reruns_every_stage(lab: Path, shell: Shell, old: str, new: str) -> None:
+    kernels = lab / "labkit" / "launch" / "kernels.yaml"
+    before = kernels.read_text(encoding="utf-8")
+    assert old in before
+    kernels.write_text(before.replace(old, new), encoding="utf-8")
+    assert {*STAGES} <= json.loads(shell("dvc status --json", lab).stdout).keys()
+
+
 def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) -> None:
     change(lab, data__source="wine")
     shell("dvc repro", lab)
@@ -181,6 +198,7 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
             os.killpg(ui.pid, signal.SIGTERM)
 
 
+@pytest.mark.nightly
 def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> None:
     lab = new_lab()
     pipenv = {"PIPENV_IGNORE_VIRTUALENVS": "1", "PIPENV_VENV_IN_PROJECT": "1"}

@@ -8,6 +8,9 @@ import pytest
 
 from labkit.paths import ROOT
 from labkit.testing.example_lab import STAGES
+from labkit.testing.fixtures import needs_example
+
+pytestmark = needs_example
 
 
 def tree_paths(readme: str) -> list[str]:
@@ -27,6 +30,11 @@ def tracked() -> set[str]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     folders = {f"{folder}/" for file in listed for folder in Path(file).parents if str(folder) != "."}
     return folders | set(listed)
+
+
+@pytest.mark.unittest
+def test_it_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
 
 
 @pytest.mark.unittest

@@ -117,10 +117,9 @@ def changed_labkit(base: str) -> list[str]:
 
 
 def changes(*arguments: str) -> list[tuple[str, str]]:
-    """The letter and the path of each change that `git diff` with these arguments tells; of a conflict, that alone."""
+    """The letter and the path of each change that `git diff` with these arguments tells."""
     words = git("diff", "--no-renames", "--name-status", "-z", *arguments).split("\0")[:-1]
-    found = sorted(zip(words[::2], words[1::2], strict=True), key=lambda change: change[0] == "U")
-    return sorted({path: (letter, path) for letter, path in found}.values(), key=lambda change: change[1])
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 def merge(step: Step, record: Record) -> None:

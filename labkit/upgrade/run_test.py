@@ -207,6 +207,7 @@ def told(lab: Path, template: Path, shell: Shell, capsys: pytest.CaptureFixture[
 
 
 def test_a_conflict_is_one_of_git_s(told: list[str]) -> None:
+    assert len({line.split(": ")[-1] for line in told}) == len(told)  # each path once
     assert [line for line in told if line.startswith("CONFLICT")] == [
         f"CONFLICT: {name}" for name in (REMOVED, "Makefile", MOVED)
     ]
@@ -345,7 +346,12 @@ def made_shallow(lab: Path) -> None:
         (None, {"version": "odd"}, rf"[0-9a-f]{{10}} of the template has no {OWNERS}, so there is no upgrade to it"),
         (None, {"base": "v9"}, r"no version 'v9'"),
         (None, {"source": "nowhere"}, r"the template at nowhere can't be fetched \(.*\); correct --from, or try again"),
-        (None, {"source": "https://me:word@git.example.com/lab"}, r"--from holds a user or a password"),
+        (
+            None,
+            {"source": "https://me:word@git.example.com/lab"},  # pragma: allowlist secret
+            r"--from holds a user or a password",
+        ),
+        (None, {"source": "https://word@git.example.com/lab"}, r"--from holds a user or a password"),
         (None, {"source": None}, r"this lab does not know where its template is: give its address, --from URL"),
         (lambda lab: Path("labkit.lock").write_text("3"), {}, r"labkit\.lock is not as an upgrade writes it"),
     ],

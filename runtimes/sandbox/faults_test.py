@@ -21,6 +21,7 @@ from labkit.paths import ROOT
 from labkit.pipeline.records import read_records
 from labkit.testing.example_lab import STAGES
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from labkit.tracking.journal import journals
 from runtimes.sandbox.fake_process import DIVERGES, Params, digest
 from runtimes.sandbox.origin import git
@@ -28,11 +29,12 @@ from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import kill_run, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, wait_until_ready
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import free_port, wait_for
+from runtimes.sandbox.start_test import wait_for
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration
+nightly = pytest.mark.nightly  # each of these faults is near another one that every test run tries
 
 COMPLETE = "Results of "
 INCOMPLETE = "Incomplete results of "
@@ -261,26 +263,30 @@ def begun(sandbox: Sandbox) -> list[str]:
     return [line.split()[0] for line in (sandbox.folder / "gates" / "begun").read_text().splitlines()]
 
 
-def test_killed_in_every_stage_a_rerun_goes_on_with_that_stage(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
-    tag = "run-example-killed-in-stage"
-    ask(sandbox, tag, split={})
-    with closed(sandbox, STAGES[0]):
-        fault(f"killed in {STAGES[0]}")
-        reached(sandbox, STAGES[0])
+@pytest.mark.parametrize("killed_in", [STAGES[2:3], pytest.param(STAGES, marks=nightly)], ids=["one", "every"])
+def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
+    sandbox: Sandbox, shell: Shell, fault: Fault, killed_in: tuple[str, ...]
+) -> None:
+    tag = f"run-example-killed-in-{len(killed_in)}"
+    before = begun(sandbox)
+    with closed(sandbox, killed_in[0]):
+        fault(f"killed in {killed_in[0]}")
+        ask(sandbox, tag, split={})
+        reached(sandbox, killed_in[0])
         kill_run(sandbox)
         assert ended(sandbox)[0] != 0
-    for stage in STAGES[1:]:
+    for stage in killed_in[1:]:
         fault(f"killed in {stage}")
         with closed(sandbox, stage), attempt(sandbox, tag) as killed:
             reached(sandbox, stage)
             kill_run(sandbox)
             assert killed.result()[0] != 0
     assert run_again(sandbox, tag)[0] == 0
-    assert begun(sandbox) == [stage for stage in STAGES for _ in range(2)]
+    assert begun(sandbox) == [*before, *(stage for stage in STAGES for _ in range(1 + (stage in killed_in)))]
     survived(sandbox, shell, tag)
 
 
-@pytest.mark.parametrize("service", ["s3", "mlflow"])
+@pytest.mark.parametrize("service", ["s3", pytest.param("mlflow", marks=nightly)])
 def test_with_a_service_away_or_silent_nothing_is_trained(
     sandbox: Sandbox, shell: Shell, fault: Fault, service: str
 ) -> None:
@@ -308,6 +314,7 @@ def test_with_a_service_away_or_silent_nothing_is_trained(
     survived(sandbox, shell, tag)
 
 
+@nightly
 @pytest.mark.parametrize("stage", [STAGES[0], STAGES[-1]])
 def test_with_s3_away_during_the_run_nothing_is_trained_twice(
     sandbox: Sandbox, shell: Shell, fault: Fault, stage: str
@@ -368,6 +375,7 @@ def test_with_mlflow_away_during_the_run_the_results_come_and_mlflow_has_them_la
     survived(sandbox, shell, tag)
 
 
+@nightly
 def test_results_that_come_after_those_of_newer_code_do_not_replace_them(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -439,6 +447,7 @@ def test_a_failed_stage_publishes_what_finished_and_its_mending_completes_it(
     survived(sandbox, shell, mended)
 
 
+@nightly
 def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     fault("a tag on no branch")
     tag = "run-example-on-no-branch"
@@ -452,6 +461,7 @@ def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> Non
     survived(sandbox, shell, tag, f"results/{tag}-{recorded_runs(sandbox)[-1].number}.1")
 
 
+@nightly
 def test_s3_silent_or_killed_while_publishing_a_rerun_goes_on(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     tag = "run-example-publishing"
     remote = sandbox.folder / "s3" / "lab" / "dvc" / "files"

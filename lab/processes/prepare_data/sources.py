@@ -65,8 +65,8 @@ def _built_in(name: str) -> pd.DataFrame:
 
 def _read(source: str, kind: str) -> pd.DataFrame:
     readers: dict[str, Callable[[Any], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
-    for file in [source] if kind == "file" else _local_parts(source):
-        _check_below_raw(file, source)
+    for place in [source] if kind == "file" else _local_parts(source):
+        _check_below_raw(place, source)
     if (suffix := Path(source).suffix) not in readers:
         raise InputError(f"params.yaml: data.source {source} is neither .csv nor .parquet; convert it")
     address = source if kind == "file" else expanded(source)

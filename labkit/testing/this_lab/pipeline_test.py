@@ -1,0 +1,20 @@
+"""The pipeline as a whole, in a copy of this lab with the parameters, data and goals of the example."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.testing.example_lab import read_yaml
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_pipeline_runs_its_goals_are_judged_and_then_nothing_has_to_run(finished_lab: Path, shell: Shell) -> None:
+    if not read_yaml(finished_lab / "dvc.yaml").get("stages"):
+        pytest.skip("dvc.yaml has no stage of the example's")
+    assert shell("git show --name-only --format= HEAD", finished_lab).stdout == "dvc.lock\n"
+    assert "Nothing had to run" in shell("python -m lab run", finished_lab).stdout
+    judged = shell("pytest -p no:cacheprovider goals", finished_lab).stdout
+    assert "passed" in judged
+    assert "skipped" not in judged
