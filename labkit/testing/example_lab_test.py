@@ -103,8 +103,7 @@ def test_a_key_that_a_project_added_stays_with_its_reason_and_one_that_it_remove
 def test_a_copy_keeps_comments_and_look(tmp_path: Path) -> None:
     for name in ("params.yaml", "dvc.yaml"):
         write_yaml(tmp_path / name, read_yaml(ROOT / name))
-        text = (ROOT / name).read_text(encoding="utf-8").replace("kernels.yaml:\n", "kernels.yaml: null\n")
-        assert (tmp_path / name).read_text(encoding="utf-8") == text
+        assert (tmp_path / name).read_text(encoding="utf-8") == (ROOT / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.unittest
