@@ -21,10 +21,10 @@ from sklearn.datasets import make_classification
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
-from lab.processes.train_dnn_pytorch import densenet  # noqa: E402
+import lab.processes.train_dnn_pytorch.densenet as densenet  # noqa: E402
+import lab.processes.train_standard_classifiers.classifiers as families  # noqa: E402
 from lab.processes.train_dnn_pytorch.params import Params as Network  # noqa: E402
 from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
-from lab.processes.train_standard_classifiers import classifiers as families  # noqa: E402
 from lab.processes.train_standard_classifiers.params import Params as Standard  # noqa: E402
 from labkit.process.params import read_params  # noqa: E402
 
