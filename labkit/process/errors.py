@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a person can mend."""
+"""The exceptions for mistakes that a person can mend."""
 
 from labkit.process.credentials import without_credentials
 
@@ -11,3 +11,7 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(without_credentials(message))
+
+
+class SecretError(InputError):
+    """A value that no message may show. The message tells what is wrong with it, without the value."""

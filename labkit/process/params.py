@@ -15,13 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labkit.paths import PROCESSES
 from labkit.process.credentials import shown
-from labkit.process.errors import InputError
+from labkit.process.errors import InputError, SecretError
 from labkit.process.strict_yaml import load_yaml
 
 PARAMS_FILE = Path("params.yaml")
 MOST_PROBLEMS = 20  # of a file, told at once
 LONGEST_KEY = 100
-SECRET = "secret"  # the type of pydantic's error for a value that no message may show
 
 
 class Strict(BaseModel):
@@ -102,8 +101,8 @@ def _explain(schema: type[BaseModel], problem: Any, path: Path | str) -> str:
         return f"{path}: {key} (= {shown(problem['input'], key)}) is unknown; allowed here: {_allowed(schema, parent)}"
     if problem["type"] == "missing":
         return f"{path}: {key} is missing; add {name} back, with its reason"
-    if problem["type"] == SECRET:
-        return f"{path}: {key} {problem['msg']}"
+    if isinstance(refused := problem.get("ctx", {}).get("error"), SecretError):
+        return f"{path}: {key} {refused}"
     return f"{path}: {key} is {shown(problem['input'], key)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 

@@ -16,13 +16,10 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, text: str, value: fl
     assert load_yaml(tmp_path / "file.yaml") == [{"lr": value}]
 
 
-@pytest.mark.parametrize(("text", "line"), [("a: 1
-a: 2
-", 2), ("- b: {a: 1, c: 1, a: 1}
-", 1)])
+@pytest.mark.parametrize(("text", "line"), [("a: 1\na: 2\n", 2), ("- b: {a: 1, c: 1, a: 1}\n", 1)])
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"file\.yaml is no YAML: line {line}: a stands here for the second time; keep"):
+    with pytest.raises(InputError, match=rf"file\.yaml is no YAML: line {line}: a stands here for the second time"):
         load_yaml(tmp_path / "file.yaml")
 
 

@@ -1,10 +1,10 @@
 """The sections of params.yaml that prepare_data reads."""
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from labkit.process.credentials import holds_credentials
-from labkit.process.params import SECRET, Strict
+from labkit.process.errors import SecretError
+from labkit.process.params import Strict
 
 
 class Data(Strict):
@@ -19,7 +19,7 @@ class Data(Strict):
     def _keeps_no_password(cls, source: str) -> str:
         if holds_credentials(source):
             told = "holds a password or a token, and is committed: write $NAME in its place, in capitals, and set NAME"
-            raise PydanticCustomError(SECRET, f"{told} in the environment; an @ that belongs to a path is %40")
+            raise SecretError(f"{told} in the environment; an @ that belongs to a path is %40")
         return source
 
 
