@@ -132,7 +132,7 @@ def check_site_cache() -> Check:
     with suppress(ConfigParserError):
         config.read(".dvc/config.local", encoding="utf-8")
     place = os.environ.get("DVC_SITE_CACHE_DIR") or config.get("core", "site_cache_dir", fallback="/var/tmp/dvc")
-    folder = Path(place)
+    folder = Path(str(place))
     own = [path for path in (folder, *folder.parents) if path.exists() and path.stat().st_uid == os.getuid()]
     if folder.is_absolute() and any(path.stat().st_mode & 0o077 == 0 for path in own):
         return ok(subject, f"in {folder}, where no other user can write")
