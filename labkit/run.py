@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
+from labkit.git_cli import git
 from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
@@ -26,8 +27,9 @@ DELIVERY_SECONDS = 15.0
 NEXT_STEPS = """\
 [bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
 [bold]dvc plots show[/]     the plots as one page
-[bold]params.yaml[/]        change a parameter, and run again
-[bold]git add -u[/]         and commit: the results belong to the commit that made them"""
+[bold]params.yaml[/]        change a parameter, and run again"""
+COMMIT = "[bold]git add --all[/]      and commit: the results belong to the code and data that made them"
+COMMITTED = "These are the committed results, byte for byte."
 
 
 def run_pipeline() -> int:
@@ -68,6 +70,7 @@ def run_pipeline() -> int:
             console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
     if exit_code == 0:
         console.print(NEXT_STEPS)
+        console.print(COMMIT if git("status", "--porcelain") else COMMITTED)
     return exit_code
 
 

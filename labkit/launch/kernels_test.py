@@ -1,10 +1,13 @@
+import ast
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from labkit.launch import kernels
-from labkit.launch.kernels import Choice, chosen, deciding_variables
+from labkit.launch.kernels import KERNELS_FILE, Choice, chosen, deciding_variables
 from labkit.process.errors import InputError
+from labkit.process.strict_yaml import load_yaml
 
 pytestmark = pytest.mark.unittest
 
@@ -64,3 +67,23 @@ def test_a_process_has_the_choice_of_any_section_that_it_declares(lab: Path, par
 
 def test_a_process_without_sections_has_what_all_have() -> None:
     assert chosen("nobody") == Choice()
+
+
+def code_digest() -> str:
+    """Of what runs inside of every process, without its comments and docstrings."""
+    digest = hashlib.sha256()
+    for file in sorted((KERNELS_FILE.parents[1] / "process").glob("*.py")):
+        if file.name.endswith("_test.py"):
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def test_who_changes_the_code_of_every_process_is_asked_whether_results_differ() -> None:
+    """No stage names this code. If results can differ, raise `format` in kernels.yaml; then put the new digest here."""
+    assert load_yaml(KERNELS_FILE)["format"] == 1
+    assert code_digest() == "58ff755040423f42"

@@ -1,14 +1,16 @@
-"""Find records of dvc.lock that no run made, by where in Git's history each record first appears.
+"""Find records of dvc.lock that no run made, in Git's history.
 
 Git's merge by lines makes one record out of two, and DVC calls the result up to date. A server's merge button reads no
-.gitattributes, and an octopus merge calls no merge driver, so only the history tells: a run's record first appears in
-the commit of a person or of a runner, never in a merge. What a server's button squashed may be such a merge too, or
-not: where no commit that is known here has the record, nobody can tell.
+.gitattributes, and an octopus merge calls no merge driver, so only the history tells. In a merge, a record that is no
+parent's, and has no value that a parent has not, was merged by lines: a run of merged code brings a new value, unless
+its outputs came out as before. A squash by a server's button is a merge too, but whether of lines, only those commits
+tell that are still known here.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache, reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.git_cli import GitError, git
 from labkit.pipeline.records import DVC_LOCK, Records, merge_records, read_records, records_of, write_records
@@ -35,17 +37,18 @@ class Forged(NamedTuple):
 def forged_records(rev: str = "HEAD") -> list[Forged]:
     """The stages of `rev` whose records no run made. A repository without commits or dvc.lock has none.
 
-    In a shallow clone, what its first commits brought is taken as it is. Raises InputError for a broken dvc.lock.
+    A shallow clone tells only of the merges that it has. Raises InputError for a broken dvc.lock.
     """
-    parents = _history(rev)
-    if not parents:
+    try:
+        now = _records(git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}"))
+    except GitError:  # no repository, or no commit yet
         return []
-    found = _origins(next(iter(parents)), parents).items()
-    merged = [Forged(stage, commit, True) for stage, commit in found if len(parents[commit]) > 1]
-    squashed = [
-        (stage, commit) for stage, commit in found if len(parents[commit]) == 1 and _committer(commit) in SERVERS
-    ]
-    return merged + [Forged(stage, commit, False) for stage, commit in squashed if not _is_known(stage, commit)]
+    found = {
+        stage: Forged(stage, commit, certain)
+        for stage, commit, certain in [*_squashed(rev), *_merged(rev)]
+        if now.get(stage) == _records(commit)[stage]
+    }
+    return [found[stage] for stage in now if stage in found]
 
 
 def forged_here() -> list[Forged]:
@@ -66,6 +69,8 @@ def mend() -> list[Forged]:
     found = [one for one in forged_records() if one.certain]
     if not found:
         return []
+    if Path(git("rev-parse", "--git-path", "MERGE_HEAD")).exists():
+        raise InputError("a merge is under way: first `git merge --continue`, or `git merge --abort`")
     if git("status", "--porcelain", "--", DVC_LOCK):
         raise InputError(f"{DVC_LOCK} has changes that are not committed: commit it, or `git checkout {DVC_LOCK}`")
     whole = {one.stage: _merged_by_stage(one.commit).get(one.stage) for one in found}
@@ -78,49 +83,91 @@ def mend() -> list[Forged]:
     return found
 
 
-def _history(rev: str) -> dict[str, list[str]]:
-    """The commits that wrote dvc.lock, newest first, each with the nearest such commits before it."""
-    try:
-        lines = git("rev-list", "--topo-order", "--parents", rev, "--", DVC_LOCK).splitlines()
-    except GitError:  # no repository, or no commit yet
-        return {}
-    return {commit: before for commit, *before in map(str.split, lines)}
+def _merged(rev: str) -> Iterator[tuple[str, str, bool]]:
+    """Stages whose records a merge of `rev`'s history made, by lines, and no commit without that merge has."""
+    # Combined, the log shows just those merges whose dvc.lock is no parent's.
+    shown = git("log", "--merges", "--full-history", "-c", "--raw", "--format=%H", rev, "--", DVC_LOCK)
+    for commit in (line for line in shown.splitlines() if line and not line.startswith(":")):
+        parents = [_records(parent) for parent in _parents(commit)]
+        for stage, record in _records(commit).items():
+            of_parents = [records[stage] for records in parents if stage in records]
+            if is_of_lines(record, of_parents) and not _is_elsewhere(stage, commit):
+                yield stage, commit, True
 
 
-def _origins(tip: str, parents: dict[str, list[str]]) -> dict[str, str]:
-    """For each stage of the commit `tip`, the commit in which its record first appears."""
-    wanted = _records(tip)
-    origins: dict[str, str] = {}
-    waiting = {tip: [*wanted]}
-    for commit in parents:  # each after all that lead to it
-        for stage in waiting.pop(commit, []):
-            same = [before for before in parents[commit] if _records(before).get(stage) == wanted[stage]]
-            if same:
-                waiting.setdefault(same[0], []).append(stage)
-            else:
-                origins[stage] = commit
-    return origins
+def _squashed(rev: str) -> Iterator[tuple[str, str, bool]]:
+    """Stages whose records a server's squash may have made by lines of records that are known here."""
+    of_servers = [f"--committer={server}" for server in SERVERS]
+    squashes = git("log", "--no-merges", "--full-history", *of_servers, "--format=%H", rev, "--", DVC_LOCK).split()
+    for commit in squashes:
+        before = [_records(parent) for parent in _parents(commit)]
+        for stage, record in _records(commit).items():
+            known = [*(records[stage] for records in before if stage in records), *_known(stage, without=commit)]
+            if is_of_lines(record, known):
+                yield stage, commit, False
+
+
+def is_of_lines(record: Any, others: Iterable[Any]) -> bool:
+    """Whether a record is none of the others, and yet has no value that one of them has not in the same place."""
+    records = [*others]
+    return record not in records and set(_values(record)) <= {value for other in records for value in _values(other)}
+
+
+def _values(part: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each value of a record with its place. Files go by their paths, since DVC lists them in its own order."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from _values(value, (*place, str(key)))
+    elif isinstance(part, list) and all(isinstance(item, dict) and "path" in item for item in part):
+        for item in part:
+            yield from _values(item, (*place, str(item["path"])))
+    else:
+        yield place, repr(part)
+
+
+def _is_elsewhere(stage: str, merge: str) -> bool:
+    """Whether a commit that does not build on `merge` has its very record: then a run made it."""
+    wanted = _records(merge)[stage]
+    return any(_records(commit).get(stage) == wanted and _base(merge, commit) != merge for commit in _all_commits())
+
+
+def _known(stage: str, without: str) -> Iterator[Any]:
+    """The stage's records in the commits that are known here and do not build on `without`; none of a server's."""
+    for commit in _all_commits():
+        if stage in _records(commit) and _base(without, commit) != without and _committer(commit) not in SERVERS:
+            yield _records(commit)[stage]
+
+
+def _all_commits() -> list[str]:
+    """The commits of all branches and tags that wrote dvc.lock."""
+    return git("log", "--all", "--full-history", "--format=%H", "--", DVC_LOCK).split()
 
 
 def _merged_by_stage(commit: str) -> Records:
     """The records of a commit's parents, merged as labkit/publish/merge_driver.py merges them."""
-    first, *others = git("log", "-1", "--format=%P", commit).split()
+    first, *others = _parents(commit)
 
     def merge(ours: Records, other: str) -> Records:
-        return merge_records(_records(git("merge-base", first, other)), ours, _records(other))
+        base = _base(first, other)
+        return merge_records(_records(base) if base else {}, ours, _records(other))
 
     return reduce(merge, others, _records(first))
 
 
+def _parents(commit: str) -> list[str]:
+    return git("log", "-1", "--format=%P", commit).split()
+
+
+def _base(one: str, other: str) -> str:
+    """Where two commits have parted; empty where they have no commit in common."""
+    try:
+        return git("merge-base", one, other)
+    except GitError:
+        return ""
+
+
 def _committer(commit: str) -> str:
     return git("log", "-1", "--format=%ce", commit)
-
-
-def _is_known(stage: str, commit: str) -> bool:
-    """Whether a commit that is known here, and that no server made, has this very record."""
-    wanted = _records(commit)[stage]
-    known = (line.split() for line in git("log", "--all", "--format=%H %ce", "--", DVC_LOCK).splitlines())
-    return any(who not in SERVERS and _records(other).get(stage) == wanted for other, who in known)
 
 
 @cache

@@ -119,6 +119,33 @@ def test_a_squash_by_a_server_is_held_against_the_commits_that_are_known(git: Gi
     assert forged_records() == []
 
 
+def test_a_run_of_merged_code_is_no_forgery(git: Git) -> None:
+    git("git merge --quiet --no-edit -s ours lr")
+    Path("dvc.lock").write_text(lock("2", "2", "3"), encoding="utf-8")  # its output is none of the parents'
+    git("git commit --quiet --all --amend --no-edit")
+    assert forged_records() == []
+
+
+def test_a_forgery_that_is_reverted_and_brought_back_is_found(git: Git) -> None:
+    commit = merged_by_a_server(git, "-p code -p lr")
+    git("git revert --no-edit -m 1 HEAD && git revert --no-edit HEAD")
+    assert [(one.stage, one.commit) for one in forged_records()] == [("train", commit)]
+
+
+def test_what_a_run_of_another_branch_made_is_no_forgery(git: Git) -> None:
+    git("git switch --quiet --create both code")
+    Path("dvc.lock").write_text(lock("2", "2", "2"), encoding="utf-8")
+    git("git commit --quiet --all -m 'Run both: the comment changed no output' && git switch --quiet code")
+    merged_by_a_server(git, "-p code -p lr")
+    assert forged_records() == []
+
+
+def test_a_lab_in_a_folder_of_its_repository_is_looked_at_too(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("git switch --quiet main && mkdir inner && git mv dvc.lock inner/ && git commit --quiet -m Move")
+    monkeypatch.chdir("inner")
+    assert forged_records() == forged_here() == []
+
+
 def test_without_a_repository_a_commit_or_a_lock_there_is_nothing_to_find(
     tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +156,15 @@ def test_without_a_repository_a_commit_or_a_lock_there_is_nothing_to_find(
     assert forged_records() == []
     shell("git commit --quiet --allow-empty -m empty", tmp_path)
     assert forged_records() == forged_here() == []
+
+
+def test_a_merge_under_way_is_left_alone(git: Git) -> None:
+    merged_by_a_server(git, "-p code -p lr")
+    git("git switch --quiet --create notes main && echo 1 > notes && git add notes && git commit --quiet -m notes")
+    git("git switch --quiet code && git merge --quiet --no-commit --no-ff notes")
+    with pytest.raises(InputError, match="a merge is under way"):
+        mend()
+    assert git("git status --porcelain -- dvc.lock") == ""
 
 
 def test_nothing_uncommitted_is_lost(git: Git) -> None:

@@ -24,7 +24,7 @@ def read_records(text: str) -> Records:
 
 def records_of(commit: str) -> str:
     """The text of dvc.lock in a commit; none where it has none."""
-    return git("show", f"{commit}:{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
+    return git("show", f"{commit}:./{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
 
 
 def write_records(records: Records) -> str:

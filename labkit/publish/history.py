@@ -41,7 +41,11 @@ def print_experiments(revision: str) -> None:
     """Print the table of experiments."""
     found = experiments(revision)
     console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
-    console.print(experiments_table(found) if found else f"There are no results commits in {revision} yet.")
+    console.print(
+        experiments_table(found)
+        if found
+        else f"There are no results commits in {revision} yet: a runner makes one for each run-* tag."
+    )
 
 
 def experiments_table(found: list[Experiment]) -> Table:

@@ -54,12 +54,17 @@ def refuse_if_unknown(name: str) -> None:
 
 def refuse_if_read(name: str, others: dict[str, Any], written: list[Path]) -> None:
     """Raise InputError when one of the other stages reads what the process writes."""
-    for stage, parts in others.items():
-        if read := [dep for dep in stage_inputs(parts) if overlaps(dep, written)]:
-            raise InputError(
-                f"dvc.yaml: stages.{stage} reads {read[0]}, which {name} writes; first take that line out of its deps, "
-                "and what reads it out of its code"
-            )
+    readers = {
+        stage: read[0]
+        for stage, parts in others.items()
+        if (read := [dep for dep in stage_inputs(parts) if overlaps(dep, written)])
+    }
+    if readers:
+        told = " and ".join(f"stages.{stage} reads {dep}" for stage, dep in readers.items())
+        raise InputError(
+            f"dvc.yaml: {told}, which {name} writes; first remove that process (the last of the pipeline first), "
+            "or take that line out of its deps, and what reads it out of its code"
+        )
 
 
 def texts_without(name: str, stages: set[str], goals: list[int]) -> dict[Path, str]:
