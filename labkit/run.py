@@ -12,8 +12,8 @@ from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
 from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
-from labkit.launch.machine import other_bytes, this_machine
-from labkit.paths import ROOT
+from labkit.launch.machine import other_bytes, refuse_missing_device, this_machine
+from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
 from labkit.process.errors import InputError
@@ -51,6 +51,8 @@ def run_pipeline() -> int:
     if not declared_stages():
         print(NO_STAGES)
         return 0
+    for process in sorted(path.parent.name for path in PROCESSES.glob("*/params.py")):
+        refuse_missing_device(process, chosen(process))
     with console.status("making the environments of the processes"):
         environments.make_all()
     execution = execution_id()

@@ -21,24 +21,45 @@ class Choice(NamedTuple):
     device: str = "cpu"
 
 
+ALLOWED = {"kernels": {"portable", "native"}, "device": {"cpu", "cuda"}}
+
+
 def deciding_variables(kernels: str, architecture: str = platform.machine()) -> dict[str, str]:
     """The variables for a process with these kernels on this architecture. Raises InputError for a spoilt file."""
-    from labkit.process.strict_yaml import (
-        load_yaml,  # not above: the launcher first looks whether its packages are there
-    )
-
     try:
-        content = load_yaml(KERNELS_FILE)
+        content = _content()
         groups = [content["every_machine"], content.get(architecture, {}).get(kernels, {})]
         return {name: str(value) for group in groups for name, value in group.items()}
     except (AttributeError, KeyError, TypeError):
         raise InputError(f"{KERNELS_FILE} lacks a group; restore it with `git checkout {KERNELS_FILE}`") from None
 
 
+def all_variables() -> set[str]:
+    """The names of all variables that decide bytes on some machine: the caller's own values must not."""
+    groups = [content for content in _content().values() if isinstance(content, dict)]
+    inner = [part for group in groups for part in group.values() if isinstance(part, dict)]
+    return {name for group in [*groups, *inner] for name, value in group.items() if not isinstance(value, dict)}
+
+
 def chosen(process: str) -> Choice:
-    """The kernels and the device of a process, by `kernels` and `device` in any section that it declares."""
-    values = {key: value for section in _sections(process) for key, value in section.items()}
-    return Choice(**{key: str(values[key]) for key in Choice._fields if key in values})
+    """The kernels and the device of a process, by `kernels` and `device` in any section that it declares.
+
+    Other values than these are the process's own affair. Raises InputError where two sections differ.
+    """
+    found: dict[str, str] = {}
+    for section in _sections(process):
+        for key, allowed in ALLOWED.items():
+            value = section.get(key)
+            if isinstance(value, str) and value in allowed and found.setdefault(key, value) != value:
+                raise InputError(f"params.yaml: two sections of {process} differ in `{key}`; a process has but one")
+    return Choice(**found)
+
+
+def _content() -> dict[str, Any]:
+    from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
+
+    content: dict[str, Any] = load_yaml(KERNELS_FILE)
+    return content
 
 
 def _sections(process: str) -> list[dict[str, Any]]:

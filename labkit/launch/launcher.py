@@ -17,8 +17,8 @@ from pathlib import Path
 
 from labkit.github import github_run
 from labkit.launch.environments import process_python
-from labkit.launch.kernels import Choice, chosen, deciding_variables
-from labkit.launch.machine import described, this_machine
+from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
+from labkit.launch.machine import described, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -109,12 +109,14 @@ def main() -> None:
         known = ", ".join(sorted(main.parent.name for main in PROCESSES.glob("*/main.py")))
         sys.exit(f"error: no process {process!r} in lab/processes; there are: {known}")
     try:
-        python = process_python(process)
         choice = chosen(process)
+        refuse_missing_device(process, choice)
+        python = process_python(process)
         deciding = deciding_variables(choice.kernels)
+        kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
     except (InputError, RuntimeError, OSError) as error:
         sys.exit(f"error: {process}: {error}")
-    environment = {**os.environ, **deciding, "PYTHONPATH": str(ROOT)}
+    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT)}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:

@@ -2,11 +2,13 @@
 
 import platform
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from labkit.launch.kernels import Choice
+from labkit.process.errors import InputError
 
 # Newest first, as /proc/cpuinfo calls them: of x86-64, then of ARM.
 INSTRUCTIONS = {"avx512f": "avx512", "avx2": "avx2", "avx": "avx", "sse4_2": "sse4.2", "sve": "sve", "asimd": "neon"}
@@ -34,6 +36,12 @@ def this_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
         vendor[1] if vendor else "unknown",
         next((name for flag, name in INSTRUCTIONS.items() if flag in has), "unknown"),
     )
+
+
+def refuse_missing_device(process: str, choice: Choice) -> None:
+    """Raise InputError for a process that asks for CUDA here where there is no driver: its packages are gigabytes."""
+    if choice.device == "cuda" and not (shutil.which("nvidia-smi") or Path("/dev/nvidiactl").exists()):
+        raise InputError(f"params.yaml: {process} has device: cuda, and no NVIDIA driver is here; set it to cpu")
 
 
 def described(machine: Machine, choice: Choice) -> str:

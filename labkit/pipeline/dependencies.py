@@ -131,7 +131,7 @@ def library_faults(root: Path) -> Iterator[str]:
             if top in {"goals", "lab", "labkit", "runtimes"} and not module.startswith("labkit.process."):
                 yield f"{file}:{line}: imports {module}; lib imports nothing that builds on it"
     packages = ("lab", "lab/processes", "labkit", "labkit/process", "lib")
-    for path in (root / package / "__init__.py" for package in packages):
+    for path in [*(root / package / "__init__.py" for package in packages), *root.glob("lib/*/**/__init__.py")]:
         if path.exists() and path.read_text(encoding="utf-8"):
             yield f"{path.relative_to(root)}: runs in every process, but no stage depends on it; leave it empty"
 

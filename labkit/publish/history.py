@@ -41,11 +41,7 @@ def print_experiments(revision: str) -> None:
     """Print the table of experiments."""
     found = experiments(revision)
     console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
-    console.print(
-        experiments_table(found)
-        if found
-        else f"There are no results commits in {revision} yet: a runner makes one for each run-* tag."
-    )
+    console.print(experiments_table(found) if found else f"No results commits in {revision} yet: runners make them.")
 
 
 def experiments_table(found: list[Experiment]) -> Table:

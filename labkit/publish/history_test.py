@@ -88,7 +88,7 @@ def test_the_log_is_read_back_from_git(place: Place) -> None:
 @pytest.mark.integration
 def test_the_table_is_whole_when_piped(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
-    assert "no results commits" in shell("python -m lab log", lab).stdout
+    assert "No results commits" in shell("python -m lab log", lab).stdout
     (lab / "message.txt").write_text(commit_message(*RUN, [RAN]), encoding="utf-8")
     shell("git commit --quiet --no-verify --allow-empty --file message.txt", lab)
     assert "run-example-1" in shell("python -m lab log", lab).stdout

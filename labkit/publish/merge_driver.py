@@ -17,6 +17,7 @@ from labkit.process.files import replacing
 
 ATTRIBUTE = f"{DVC_LOCK} merge=dvc-lock"
 SETTINGS = {
+    "rebase.backend": "merge",  # the other one patches by lines, and asks no driver
     "merge.dvc-lock.name": "dvc.lock by stage",
     "merge.dvc-lock.driver": ".venv/bin/python -m labkit.publish.merge_driver %O %A %B",
 }

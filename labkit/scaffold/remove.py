@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from labkit.declared import declared_sections
+from labkit.git_cli import answer
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT, overlaps
 from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
@@ -30,16 +33,21 @@ def remove_process(name: str) -> None:
     Raises InputError, before anything is removed, when there is none or another stage reads what it writes.
     """
     refuse_if_unknown(name)
-    stages = declared_stages(ROOT)
-    own = {stage for stage, parts in stages.items() if f"lab/processes/{name}" in stage_inputs(parts)}
+    refuse_if_uncommitted(name)
+    stages = {stage: parts.get("do", parts) for stage, parts in declared_stages(ROOT).items()}
+    folder = f"lab/processes/{name}"
+    own = {stage for stage, parts in stages.items() if folder in [dep.rstrip("/") for dep in stage_inputs(parts)]}
     written = [out for stage in own for out in stage_outputs(stages[stage])]
     refuse_if_read(name, {stage: parts for stage, parts in stages.items() if stage not in own}, written)
     goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
-    for file, text in texts_without(name, own, [*goals]).items():
+    texts = texts_without(name, own, [*goals])
+    refuse_if_broken(texts)
+    for file, text in texts.items():
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
     for place in [PROCESSES / name, *(ROOT / out for out in written)]:
-        remove(place)
+        if place.resolve().is_relative_to(ROOT):  # what lies outside is not the lab's
+            remove(place)
     print(f"{name} is removed; what was committed of it stays with its commits")
     if goals:
         judged = "; ".join(goal.goal for goal in goals.values())
@@ -50,6 +58,26 @@ def refuse_if_unknown(name: str) -> None:
     """Raise InputError when there is no such process."""
     if name not in (known := sorted(main.parent.name for main in PROCESSES.glob("*/main.py"))):
         raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known) or 'none'}")
+
+
+def refuse_if_uncommitted(name: str) -> None:
+    """Raise InputError when Git has the process, but not all that is in its folder: that would be lost."""
+    folder = f"lab/processes/{name}"
+    if answer("-C", str(ROOT), "ls-files", "--", folder) and (
+        changed := answer("-C", str(ROOT), "status", "--porcelain", "--untracked-files=all", "--", folder)
+    ):
+        files = ", ".join(line[3:] for line in changed.splitlines())
+        raise InputError(f"{files}: not committed, and would be lost; commit or remove that first")
+
+
+def refuse_if_broken(texts: dict[Path, str]) -> None:
+    """Raise InputError when a text would be no YAML any more."""
+    for file, text in texts.items():
+        try:
+            yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            what = " ".join(str(error).split())
+            raise InputError(f"{file.name} would be no YAML any more ({what}); take out by hand what uses it") from None
 
 
 def refuse_if_read(name: str, others: dict[str, Any], written: list[Path]) -> None:

@@ -349,9 +349,9 @@ def made_shallow(lab: Path) -> None:
         (
             None,
             {"source": "https://me:word@git.example.com/lab"},  # pragma: allowlist secret
-            r"--from holds a user or a password",
+            r"--from holds a user, a password or a token",
         ),
-        (None, {"source": "https://word@git.example.com/lab"}, r"--from holds a user or a password"),
+        (None, {"source": "https://word@git.example.com/lab"}, r"--from holds a user, a password or a token"),
         (None, {"source": None}, r"this lab does not know where its template is: give its address, --from URL"),
         (lambda lab: Path("labkit.lock").write_text("3"), {}, r"labkit\.lock is not as an upgrade writes it"),
     ],

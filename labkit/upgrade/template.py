@@ -37,8 +37,11 @@ def address(given: str | None, record: Record) -> str:
     """Where the template is. Raises InputError when nobody said so, or when the address holds a secret."""
     if not (source := given or record.get("template")):
         raise InputError("this lab does not know where its template is: give its address, --from URL")
-    if "://" in source and (parts := urlsplit(source)).username and (parts.password or parts.scheme != "ssh"):
-        raise InputError("--from holds a user or a password, and is not kept secret; leave them out, Git asks for them")
+    parts = urlsplit(source if "://" in source else "")
+    if parts.query or ("@" in parts.netloc and (parts.password is not None or parts.scheme != "ssh")):
+        raise InputError(
+            "--from holds a user, a password or a token, and is kept in a file; leave it out, Git asks for it"
+        )
     return source
 
 
