@@ -61,8 +61,7 @@ def test_missing_hooks_and_a_missing_driver_are_named(folder: Path, shell: Shell
     missing = "not installed: pre-commit, pre-push, post-checkout, the merge driver of dvc.lock"
     assert clone.check_hooks() == ("git hooks", "problem", missing, "`make -B setup`")
     shutil.copy(ROOT / ".pre-commit-config.yaml", folder)
-    (folder / "lab").symlink_to(ROOT / "lab")
-    (folder / "lib").symlink_to(ROOT / "lib")
+    (folder / "labkit").symlink_to(ROOT / "labkit")
     shell("pre-commit install && python -m labkit.publish.merge_driver --install", folder)
     assert clone.check_hooks().state == "ok"
     (folder / ".git" / "hooks" / "pre-push").unlink()

@@ -17,14 +17,20 @@ pytestmark = pytest.mark.integration
 PIPELINE = "stages: {a: {cmd: echo a > a.txt, outs: [a.txt]}, b: {cmd: echo b > b.txt, outs: [b.txt]}}"
 
 
-@pytest.fixture
-def project(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pipeline that has run, and an empty remote beside it."""
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    """A pipeline that has run, with an empty remote beside it."""
+    folder = tmp_path_factory.mktemp("made")
     shell("git init --quiet && dvc init --quiet && dvc remote add --default share ../remote", folder)
     (folder / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     shell("dvc repro", folder)
+    return folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, in which this process stands."""
+    folder = shutil.copytree(made, tmp_path / "project", symlinks=True)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(_push.retry, "wait", wait_none())
     return folder

@@ -1,6 +1,7 @@
 """The page of a run that was published, and of one that was not: in a small DVC project with a remote for each part."""
 
 import json
+import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -28,11 +29,12 @@ GITHUB = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path, shell: Shell) -> Path:
-    """A project on main with results, whose next run has learned at another rate."""
-    shell("git init --quiet --bare --initial-branch main origin && git clone --quiet origin project 2>&1", tmp_path)
-    folder = tmp_path / "project"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    """The folder of a project on main with results, whose next run has learned at another rate, and of its remotes."""
+    place = tmp_path_factory.mktemp("made")
+    shell("git init --quiet --bare --initial-branch main origin && git clone --quiet origin project 2>&1", place)
+    folder = place / "project"
     (folder / "journals").mkdir()
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "params.yaml").write_text("lr: 0.0003\n")
@@ -40,8 +42,15 @@ def project(tmp_path: Path, shell: Shell) -> Path:
     commit = "git add --all && git commit --quiet --no-verify -m"
     shell("git switch --quiet -c main; dvc init -q; dvc remote add -q -d minio ../dvc; dvc repro -q", folder)
     shell(f"{commit} before; sed -i s/0.0003/0.001/ params.yaml; {commit} code; git push --quiet origin main", folder)
-    shell("git tag run-example-1; dvc repro -q", folder)
-    return folder
+    shell("git tag run-example-1; dvc repro -q; git remote set-url origin ../origin", folder)
+    return place
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of that project, beside copies of its remotes."""
+    shutil.copytree(made, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return tmp_path / "project"
 
 
 @pytest.fixture
