@@ -215,6 +215,7 @@ def metrics_section(
     said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
     if old and now == old:
         said = f"All are as in {commit}."
+    inputs = [path for path in inputs if not any(is_below(row.file, [path]) for row in now)]  # metrics are no data
     if inputs and old:
         said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
