@@ -5,7 +5,7 @@
 Any Python with torch and NumPy runs it, without the lab's environments: a machine with a GPU has its own. Where torch
 finds no CUDA device it says so and measures the CPU alone. The bare loop is torch.optim.Adam over the same batches.
 The lab's loop also measures every training row after each epoch, so the bare loop is given with that and without.
-One thread, as the lab trains on a CPU, timed by its processor time; the variables of lab/run_process.py are not set.
+One thread, as the lab trains on a CPU, timed by its processor time; labkit/launch/kernels.yaml does not apply here.
 """
 
 import math

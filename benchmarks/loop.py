@@ -7,7 +7,6 @@ unchanged: the same commit again.
 """
 
 import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
 from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
+from labkit.testing.ports import free_port  # noqa: E402
 from runtimes.sandbox.runs import recorded_runs  # noqa: E402
 from runtimes.sandbox.start import down, up  # noqa: E402
 from runtimes.sandbox.state import Sandbox  # noqa: E402
@@ -83,13 +83,6 @@ def main() -> None:
         finally:
             down(sandbox.folder)
     Console(width=150).print(table)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -41,7 +41,10 @@ def setup(
     secret_access_key: str | None = None,
     mlflow_url: str | None = None,
 ) -> None:
-    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given."""
+    """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given.
+
+    Without a terminal, the secret of the key is taken from AWS_SECRET_ACCESS_KEY: others can read a command line.
+    """
     from labkit.setup import Answers, set_up
 
     set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))
@@ -93,7 +96,7 @@ def mend(
         print(
             "`python -m lab mend` and push: it takes whole records"
             if check
-            else "`dvc repro` runs what they are not of"
+            else "now run `dvc repro`: it runs the stages whose records do not match"
         )
     sys.exit(int(check and bool(found)))
 

@@ -15,3 +15,8 @@ def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     if done.returncode:
         raise GitError(f"git {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.removesuffix("\n")
+
+
+def answer(*arguments: str) -> str:
+    """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout

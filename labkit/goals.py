@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from functools import reduce
-from math import inf, isinf, nan
+from math import inf, isfinite, isinf, nan
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
+from labkit.process.flat import flat, is_number
 from labkit.process.strict_yaml import load_yaml
 
+MOST_PROBLEMS = 20  # of the file, told at once
 GOALS_FILE = Path("goals/goals.yaml")
 
 
@@ -50,12 +53,16 @@ class Verdict(NamedTuple):
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
     """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""
-    content = load_yaml(path) or []  # nothing but comments: no goals yet
+    content = load_yaml(path)
+    if content is None:  # nothing but comments: no goals yet
+        return []
     try:
         return TypeAdapter(list[Goal]).validate_python(content)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, p['loc']))} is {p['input']!r}: {p['msg']}" for p in error.errors()]
-        raise InputError("\n".join(f"{path}: goal {problem}" for problem in problems)) from None
+        problems = [f"{'.'.join(map(str, p['loc']))[:60]} is {shown(p['input'])}: {p['msg']}" for p in error.errors()]
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        told = [f"{path}: goal {problem}" for problem in problems[:MOST_PROBLEMS]]
+        raise InputError("\n".join(told + more)) from None
 
 
 def judge(goal: Goal, results: Path = Path()) -> Verdict:
@@ -65,11 +72,16 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     """
     metrics: Any = read_json(results / goal.file)
     try:
-        value = float(reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics))
-    except (KeyError, TypeError, ValueError):
-        known = ", ".join(sorted(_numbers(metrics)))
-        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}") from None
-    return Verdict(goal, value, goal.at_least <= value <= goal.at_most)
+        value = reduce(lambda inner, key: inner[key], goal.metric.split("."), metrics)
+    except (KeyError, TypeError, IndexError):
+        value = None
+    if isinstance(value, float) and not isfinite(value):
+        raise InputError(f"{goal.file}: {goal.metric} is {value}, which meets no goal")
+    if type(value) not in (int, float):
+        found = flat(metrics) if isinstance(metrics, dict) else {}
+        known = ", ".join(sorted(name for name, number in found.items() if is_number(number)))
+        raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}")
+    return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)
 
 
 def verdicts(not_made: Callable[[str], bool] = lambda file: False) -> list[Verdict]:
@@ -87,7 +99,9 @@ def _judged(goal: Goal, not_made: Callable[[str], bool]) -> Verdict:
         return judge(goal)
     except FileNotFoundError:
         return Verdict(goal, unknown=f"{goal.file} is not here")
-    except (InputError, OSError, ValueError) as error:
+    except RecursionError:
+        return Verdict(goal, unknown=f"{goal.file} is nested too deep")
+    except (InputError, OSError, ValueError, OverflowError) as error:  # the last for an integer beyond all floats
         return Verdict(goal, unknown=str(error))
 
 
@@ -103,9 +117,3 @@ def tally(judged: list[Verdict]) -> str:
     if number := sum(one.met is None for one in judged):
         said.append(f"{number} not judged")
     return ", ".join(said)
-
-
-def _numbers(metrics: Any, prefix: str = "") -> list[str]:
-    if isinstance(metrics, dict):
-        return [name for key, value in metrics.items() for name in _numbers(value, f"{prefix}{key}.")]
-    return [prefix[:-1]] if isinstance(metrics, int | float) else []

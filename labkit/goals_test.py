@@ -27,6 +27,26 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
         judge(Goal(goal="g", file="metrics.json", metric="test.acuracy", at_least=0.9), tmp_path)
 
 
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "true", '"0.95"', "null", "[1]", "{}"])
+@pytest.mark.parametrize("limit", [{"at_least": 0.5}, {"at_most": 1.5}])
+def test_what_is_no_finite_number_meets_no_goal(tmp_path: Path, value: str, limit: dict[str, float]) -> None:
+    (tmp_path / "metrics.json").write_text(f'{{"accuracy": {value}}}', encoding="utf-8")
+    goal = Goal(goal="g", file="metrics.json", metric="accuracy", **limit)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"metrics\.json.*accuracy"):
+        judge(goal, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1" * 5000, "[" * 100_000])
+def test_a_metrics_file_that_no_number_can_be_read_from_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("goals").mkdir()
+    Path("goals/goals.yaml").write_text("- {goal: g, file: a.json, metric: m, at_least: 0.5}\n", encoding="utf-8")
+    Path("a.json").write_text(f'{{"m": {value}}}', encoding="utf-8")
+    assert verdicts()[0].met is None
+
+
 def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         judge(Goal(goal="g", file="metrics.json", metric="test.accuracy", at_least=0.9), tmp_path)

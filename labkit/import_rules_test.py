@@ -17,10 +17,12 @@ LAYERS: list[set[str]] = [
     {"launch"},
     {"tracking"},
     {"goals", "yaml_edit"},
+    {"dvc_adapter"},
     {"process"},
-    {"declared", "detached", "git_cli", "github", "paths", "urls"},
+    {"declared", "detached", "git_cli", "github", "paths"},
 ]
 OUTSIDE = {"testing"}  # copies of the repository for the tests: nothing but tests imports it
+OF_DVC = {"dvc", "dvc_data", "dvc_objects", "dvc_render"}
 USERS = ("lab", "lib", "goals", "runtimes")
 
 
@@ -54,3 +56,12 @@ def test_the_machinery_imports_nothing_of_the_user_s(graph: grimp.ImportGraph) -
 def test_a_layer_imports_only_those_below_it(graph: grimp.ImportGraph) -> None:
     rules = [grimp.Layer(*layer, independent=True) for layer in LAYERS]
     assert graph.find_illegal_dependencies_for_layers(rules, containers={"labkit"}) == set()
+
+
+def test_the_adapter_alone_imports_dvc() -> None:
+    """Tests aside: those drive the real one. Imports for type checking alone count as well."""
+    found = grimp.build_graph("labkit", *USERS, include_external_packages=True, cache_dir=None)
+    importers = {module for dvc in OF_DVC & found.modules for module in found.find_modules_that_directly_import(dvc)}
+    elsewhere = {module for module in importers if not module.startswith("labkit.dvc_adapter.")}
+    assert {module for module in elsewhere if not module.endswith("_test")} == set()
+    assert importers > elsewhere  # those of the adapter are seen

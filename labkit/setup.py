@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
-from dvc.config import Config, ConfigError
 from rich.console import Console
 from rich.markup import escape
 
+from labkit.dvc_adapter.settings import Level, all_settings, settings_file, settings_of, write_settings
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE, read_yaml, validate, whole_schema
@@ -26,8 +26,10 @@ from labkit.yaml_edit import with_value
 
 REMOTE = "minio"
 AMAZON = "amazon"
-# In seconds, and each is waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
-LIMITS = {"connect_timeout": "5", "read_timeout": "10"}
+SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # pragma: allowlist secret
+# What a remote begins with. What is pulled is hashed: else DVC takes whatever lies under a name.
+# The limits are in seconds and waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
+DEFAULTS = {"verify": "true", "connect_timeout": "5", "read_timeout": "10"}
 RUN_TAGS = "run-*"
 ENVIRONMENT = "experiments"
 # By GitHub's numbers: those who administer and those who maintain the repository.
@@ -62,40 +64,34 @@ def set_up(given: Answers) -> None:
 
     Raises InputError, with nothing written, when an answer is wrong or missing.
     """
-    config = open_config()
-    present = present_answers(config)
+    present = present_answers()
+    if given.access_key_id and given.secret_access_key is None and not sys.stdin.isatty():
+        given = given._replace(secret_access_key=os.environ.get(SECRET_VARIABLE))
     given = check(given)
     key_alone = is_key_alone(given) and present.bucket is not None
     asked = ask(given, present, () if key_alone else tuple(QUESTIONS)) if sys.stdin.isatty() else given
     answers = check(merge(asked, present))
     if bool(answers.access_key_id) != bool(answers.secret_access_key):
-        raise InputError(f"give both {option('access_key_id')} and {option('secret_access_key')}, or neither")
+        how = f"{option('access_key_id')} and, in the environment, {SECRET_VARIABLE}"
+        raise InputError(f"a key has two parts: give {how}, or neither; every user of this machine sees a command line")
     params = named_params(PARAMS_FILE, answers.name or "")
     remote = {"url": f"s3://{answers.bucket}/dvc", "endpointurl": own_endpoint(answers)}
     key = {"access_key_id": answers.access_key_id, "secret_access_key": answers.secret_access_key}
     changed = {
         "project.name to params.yaml": write_params(PARAMS_FILE, params),
-        f"the remote {REMOTE} to .dvc/config": write_remote(config, "repo", remote),
+        f"the remote {REMOTE} to .dvc/config": write_remote("repo", remote),
     }
     if answers.access_key_id:
-        changed["the key to .dvc/config.local, which Git ignores"] = write_remote(config, "local", key)
-        Path(config.files["local"]).chmod(0o600)
+        changed["the key to .dvc/config.local, which Git ignores"] = write_remote("local", key)
+        settings_file("local").chmod(0o600)
     print_written([place for place, is_changed in changed.items() if is_changed])
     print_blocks([("See whether the services answer:", DOCTOR)] if key_alone else next_steps(answers))
 
 
-def open_config() -> Config:
-    """DVC's settings of the working folder. Raises InputError when there are none, or they are wrong."""
-    try:
-        return Config.from_cwd()
-    except ConfigError as error:
-        raise InputError(f".dvc/config: {error}; correct it, or `git checkout .dvc/config`") from None
-
-
-def present_answers(config: Config) -> Answers:
-    """What has been answered before; no secret."""
+def present_answers() -> Answers:
+    """What has been answered before; no secret. Raises InputError when the settings are wrong."""
     project = read_yaml(PARAMS_FILE).get("project") or {}
-    remote = config.get("remote", {}).get(REMOTE, {})
+    remote = all_settings().get("remote", {}).get(REMOTE, {})
     try:
         mlflow_url = check_answer("mlflow_url", os.environ.get("MLFLOW_TRACKING_URI", ""))
     except InputError:  # a database, or a URL with a password
@@ -216,23 +212,21 @@ def write_params(path: Path, text: str) -> bool:
     return True
 
 
-def write_remote(config: Config, level: str, settings: Section) -> bool:
+def write_remote(level: Level, settings: Section) -> bool:
     """Write settings of the remote, if that changes them; return whether it does. A None or empty one is taken out."""
 
     def changed(section: Section) -> Section:
         remote = section.get("remote", {}).get(REMOTE, {})
-        limits = LIMITS if level == "repo" else {}
-        remote = {name: value for name, value in (limits | remote | settings).items() if value}
+        defaults = DEFAULTS if level == "repo" else {}
+        remote = {name: value for name, value in (defaults | remote | settings).items() if value}
         core = section.get("core", {}) | ({"remote": REMOTE} if level == "repo" else {})
         return section | {"core": core, "remote": section.get("remote", {}) | {REMOTE: remote}}
 
-    before = config.load_one(level)
+    before = settings_of(level)
     after = changed(before)
     if before == after:
         return False
-    with config.edit(level) as section:
-        section.clear()
-        section.update(after)
+    write_settings(level, after)
     return True
 
 

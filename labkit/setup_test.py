@@ -16,7 +16,7 @@ from dvc.config import Config
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
-from labkit.setup import LIMITS, Answers, named_params, ruleset, set_up
+from labkit.setup import DEFAULTS, Answers, named_params, ruleset, set_up
 from labkit.testing.fixtures import Shell
 
 KEY, SECRET = "key-of-the-test", "secret-of-the-test"  # pragma: allowlist secret
@@ -68,7 +68,7 @@ def test_each_answer_has_its_place_and_the_secret_only_one(project: Path, capsys
     assert remote() == {
         "url": "s3://bucket/dvc",
         "endpointurl": "https://s3.example.com:9000",
-        **LIMITS,
+        **DEFAULTS,
         "access_key_id": KEY,
         "secret_access_key": SECRET,
     }
@@ -124,7 +124,7 @@ def test_another_answer_changes_that_alone(project: Path) -> None:
     set_up(Answers(s3_endpoint="amazon", mlflow_url=ALL.mlflow_url))
     assert remote() == {
         "url": "s3://bucket/dvc",
-        **LIMITS,
+        **DEFAULTS,
         "read_timeout": "60",
         "region": "eu-central-1",
         "access_key_id": KEY,
@@ -163,7 +163,10 @@ def test_any_name_is_read_back_and_every_other_byte_is_kept(tmp_path: Path, name
         ({"mlflow_url": "sqlite:///mlflow.db"}, "--mlflow-url is .* give a URL"),
         ({"name": ""}, "params.yaml: project.name is ''"),
         ({"name": "  "}, "params.yaml: project.name is ''"),
-        ({"secret_access_key": None}, "both --access-key-id and --secret-access-key"),
+        (
+            {"secret_access_key": None},
+            "give --access-key-id and, in the environment, AWS_SECRET_ACCESS_KEY",
+        ),
     ],
 )
 def test_a_wrong_answer_is_refused_before_anything_is_written(
@@ -232,12 +235,46 @@ def test_what_is_printed_can_be_copied_into_a_shell_and_made_twice(
 @pytest.mark.integration
 def test_the_command_line_takes_all_as_options(new_lab: Callable[[], Path], shell: Shell) -> None:
     lab = new_lab()
-    options = " ".join(f"--{field.replace('_', '-')} {value}" for field, value in ALL._asdict().items())
-    shell(f"python -m lab setup {options} < /dev/null", lab)
+    answers = SERVICES._replace(access_key_id=KEY)._asdict().items()
+    options = " ".join(f"--{field.replace('_', '-')} {answer}" for field, answer in answers if answer)
+    shell(f"python -m lab setup {options} < /dev/null", lab, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert SECRET in (lab / ".dvc" / "config.local").read_text(encoding="utf-8")
     assert shell("git status --short", lab).stdout == " M .dvc/config\n M params.yaml\n"
     refused = shell("python -m lab setup --bucket a/b < /dev/null", lab, check=False, MLFLOW_TRACKING_URI="http://a")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("error: --bucket is 'a/b'")
+
+
+@pytest.mark.integration
+def test_an_object_that_someone_replaced_in_the_bucket_is_not_pulled(project: Path, shell: Shell) -> None:
+    set_up(ALL)
+    verify = remote()["verify"]
+    for file in ("config", "config.local"):
+        (project / ".dvc" / file).unlink()
+    # A folder stands for the bucket, with the setting that was written for it.
+    with Config.from_cwd().edit("repo") as config:
+        config |= {"core": {"no_scm": "true", "remote": "folder"}}
+        config["remote"] = {"folder": {"url": str(project / "bucket"), "verify": verify}}
+    (project / "model.joblib").write_text("weights")
+    shell("dvc add --quiet model.joblib && dvc push --quiet", project)
+    (stored,) = (path for path in (project / "bucket").rglob("*") if path.is_file())
+
+    def replace(content: str) -> None:
+        stored.chmod(0o644)
+        stored.write_text(content)
+        stored.chmod(0o444)  # as DVC left it: what is writable in a folder it would hash anyway
+
+    def pull() -> bool:
+        shell("rm -rf model.joblib .dvc/cache .dvc/tmp", project)
+        return shell("dvc pull", project, check=False, DVC_SITE_CACHE_DIR=str(project / "site")).returncode == 0
+
+    replace("code of someone else")
+    assert not pull()
+    assert not (project / "model.joblib").exists()
+    stored.unlink(missing_ok=True)  # DVC may have removed it
+    stored.touch()
+    replace("weights")
+    assert pull()
 
 
 @pytest.mark.integration

@@ -1,9 +1,13 @@
 """Checks of this clone and this machine: nothing here asks a service, or imports more than it needs."""
 
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +123,21 @@ def check_process_environments() -> Check:
     if missing:
         return ok("process environments", f"to be made when it first runs: {', '.join(missing)}")
     return ok("process environments", f"all {len(processes)} are made")
+
+
+def check_site_cache() -> Check:
+    """Whether DVC keeps its notes, which are pickles that it executes, where no other user can write."""
+    subject = "DVC's notes"
+    config = RawConfigParser()
+    with suppress(ConfigParserError):
+        config.read(".dvc/config.local", encoding="utf-8")
+    place = os.environ.get("DVC_SITE_CACHE_DIR") or config.get("core", "site_cache_dir", fallback="/var/tmp/dvc")
+    folder = Path(str(place))
+    own = [path for path in (folder, *folder.parents) if path.exists() and path.stat().st_uid == os.getuid()]
+    if folder.is_absolute() and any(path.stat().st_mode & 0o077 == 0 for path in own):
+        return ok(subject, f"in {folder}, where no other user can write")
+    found = f"other users of this machine may be able to write to {folder}, and DVC executes what is there"
+    return warning(subject, found, "`make hooks`, which keeps them in .lab")
 
 
 def check_disk() -> Check:

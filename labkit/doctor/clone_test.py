@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,25 @@ def test_missing_hooks_and_a_missing_driver_are_named(folder: Path, shell: Shell
     assert clone.check_hooks().found == "not installed: pre-push"
     (folder / ".git" / "info" / "attributes").unlink()
     assert clone.check_hooks().found == "not installed: pre-push, the merge driver of dvc.lock"
+
+
+@pytest.mark.integration
+def test_dvcs_notes_are_warned_of_where_others_can_write(
+    new_lab: Callable[[], Path], shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = new_lab()
+    monkeypatch.chdir(lab)
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR", raising=False)
+    assert "write to /var/tmp/dvc" in clone.check_site_cache().found
+    (lab / ".venv").symlink_to(sys.prefix)
+    shell("make hooks", lab)
+    assert clone.check_site_cache().found == f"in {lab}/.lab/dvc, where no other user can write"
+    look = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
+    assert shell(f'env -u DVC_SITE_CACHE_DIR python -c "{look}"', lab).stdout.startswith(f"{lab}/.lab/dvc/")
+    assert (lab / ".lab").stat().st_mode & 0o077 == 0
+    for open_to_all in ("/var/tmp", "relative"):
+        monkeypatch.setenv("DVC_SITE_CACHE_DIR", open_to_all)
+        assert clone.check_site_cache().state == "warning"
 
 
 @pytest.mark.unittest

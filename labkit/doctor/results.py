@@ -1,16 +1,9 @@
 """Checks of the results: whether dvc.lock is that of this code, and whether the raw data can be had."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
 from labkit.doctor.check import Check, ok, problem, warning
 from labkit.github import on_runner
 
-if TYPE_CHECKING:  # DVC takes half a second to import, which the checks do beside each other
-    from dvc.output import Output
-    from dvc.repo import Repo
+# DVC takes half a second to import, which the checks do beside each other: hence the imports inside of them.
 
 
 def check_lock_file() -> Check:
@@ -33,51 +26,29 @@ def check_lock_file() -> Check:
 
 def check_raw_data() -> Check:
     """Whether the data that .dvc files name can be had: from the cache, or else from the remote."""
+    from labkit.dvc_adapter.repository import open_project
+    from labkit.dvc_adapter.storage import default_remote, raw_data, raw_data_not_cached, raw_data_nowhere
     from labkit.pipeline.remote import limit_waiting
-    from labkit.pipeline.stages import project
 
     subject = "raw data"
-    with project() as repo:
-        outs = [*_raw_data(repo)]
-        lacking = [out for out in outs if _absent(out, out.cache)]
-        if not outs:
+    with open_project() as project:
+        named, lacking = raw_data(project), raw_data_not_cached(project)
+        if not named:
             return ok(subject, "no .dvc file names any")
         if not lacking:
-            return ok(subject, f"all that .dvc files name is in the cache ({len(outs)})")
-        if "remote" not in repo.config["core"]:
-            found = f"not in the cache, and there is no remote: {_names(lacking)}"
+            return ok(subject, f"all that .dvc files name is in the cache ({len(named)})")
+        if not default_remote(project):
+            found = f"not in the cache, and there is no remote: {', '.join(lacking)}"
             return problem(subject, found, "`dvc commit` where it is")
-        limit_waiting(repo)
+        limit_waiting(project)
         try:
-            remote = repo.cloud.get_remote_odb()
-            gone = [out for out in lacking if _absent(out, remote)]
+            gone = raw_data_nowhere(project)
         except Exception as error:  # the check of the remote tells why
-            found = f"not in the cache, and the remote can't be asked ({type(error).__name__}): {_names(lacking)}"
+            found = f"not in the cache, and the remote can't be asked ({type(error).__name__}): {', '.join(lacking)}"
             return warning(subject, found, "see the DVC remote")
     if gone:
-        found = f"neither in the cache nor in the remote: {_names(gone)}"
+        found = f"neither in the cache nor in the remote: {', '.join(gone)}"
         return problem(subject, found, "`dvc commit && dvc push` where it is")
-    return ok(subject, f"all that .dvc files name is in the cache or the remote; `dvc pull` brings {_names(lacking)}")
-
-
-def _names(outs: list[Output]) -> str:
-    return ", ".join(sorted(map(str, outs)))
-
-
-def _raw_data(repo: Repo) -> Iterator[Output]:
-    return (out for stage in repo.index.stages if stage.is_data_source for out in stage.outs if out.use_cache)
-
-
-def _absent(out: Output, store: Any) -> bool:
-    """Whether `store` lacks the out's file, or any file of its folder."""
-    from dvc_data.hashfile.tree import Tree
-
-    wanted = {out.hash_info.value}
-    if out.hash_info.isdir:
-        for place in (out.cache, store):  # whichever has the list of the folder's files
-            try:
-                wanted |= {hash_info.value for _, _, hash_info in Tree.load(place, out.hash_info)}
-                break
-            except FileNotFoundError:
-                continue
-    return not wanted <= set(store.oids_exist(list(wanted)))
+    return ok(
+        subject, f"all that .dvc files name is in the cache or the remote; `dvc pull` brings {', '.join(lacking)}"
+    )

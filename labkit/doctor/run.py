@@ -26,6 +26,7 @@ OF_EVERYONE = {
     "raw data": results.check_raw_data,
     "DVC remote": services.check_remote,
     "MLflow": services.check_mlflow,
+    "DVC's notes": clone.check_site_cache,
     "disk": clone.check_disk,
     "GPU": clone.check_gpu,
 }

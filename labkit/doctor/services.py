@@ -13,8 +13,8 @@ from typing import Any
 
 from labkit.doctor.check import Check, ok, problem
 from labkit.github import on_runner
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.urls import without_credentials
 
 SECONDS_TO_ANSWER = 5
 

@@ -279,6 +279,18 @@ def test_a_changed_lock_gets_another_environment(tree: Tree) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="CUDA is for Linux")
+def test_each_device_has_an_environment_of_its_own_lock(tree: Tree) -> None:
+    process = tree.lock.parent
+    (process / "params.py").write_text("class Params:\n    training: int\n", encoding="utf-8")
+    write_lock(process / "Pipfile.cuda.lock", {"tiny": write_wheel(tree.root / "wheels", "2")})
+    for device in ("cpu", "cuda", "cpu"):
+        (tree.root / "params.yaml").write_text(f"training: {{device: {device}}}\n", encoding="utf-8")
+        tree.make()
+    assert [version_in(environment) for environment in tree.environments()] == ["1", "2"]
+
+
+@pytest.mark.integration
 def test_an_environment_that_was_left_half_made_is_made_again(tree: Tree) -> None:
     tree.make()
     [environment] = tree.environments()

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,11 +20,11 @@ from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, chosen, deciding_variables
 from labkit.launch.machine import described, this_machine
 from labkit.paths import PROCESSES, ROOT
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
-from labkit.urls import without_credentials
 
 EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
 
@@ -80,7 +81,10 @@ def open_journal(process: str, choice: Choice) -> Path:
         **git_state(),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
-    JOURNALS.mkdir(parents=True, exist_ok=True)
+    for folder in (ROOT / ".lab", JOURNALS):
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):  # another user's, who lends it
+            folder.chmod(0o700)  # journals, checkpoints and the sandbox's keys are the owner's alone
     journal = JOURNALS / f"{time.time_ns()}-{process}.jsonl"
     beginning = journal.with_suffix(".beginning")  # a tracker must not see it before its lock is held
     held = os.open(beginning, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)

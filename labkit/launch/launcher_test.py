@@ -120,7 +120,7 @@ def test_a_process_runs_at_the_root_in_its_own_environment(
     assert [event["status"] for event in events(folder, "end")] == ["FINISHED"]
 
 
-def test_the_stages_of_one_dvc_repro_share_a_chain_and_those_of_the_next_have_another(
+def test_the_stages_of_one_dvc_repro_share_an_execution_and_those_of_the_next_have_another(
     lab: Path, folder: Path, settings: dict[str, str], shell: Shell
 ) -> None:
     for repro in ("dvc repro --force", "python -m dvc repro --force"):
@@ -145,7 +145,7 @@ def test_a_process_runs_with_the_kernels_that_params_yaml_chooses_for_it_and_its
         assert tag == described(this_machine(), Choice(kernels))
 
 
-def test_a_chain_can_be_named(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:
+def test_an_execution_can_be_named(lab: Path, folder: Path, settings: dict[str, str], shell: Shell) -> None:
     shell("python -m labkit.launch first", lab, LAB_EXECUTION_ID="run-example-1", **settings)
     assert tags(folder)["lab.execution"] == "run-example-1"
 
@@ -236,3 +236,4 @@ def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(
     look = "import mlflow; print(*mlflow.search_runs(search_all_experiments=True)['tags.lab.execution'])"
     assert "default" in shell(f'python -c "{look}"', lab, MLFLOW_TRACKING_URI="sqlite:///mlflow.db").stdout.split()
     assert shell("git status --porcelain -- . ':!dvc.lock'", lab).stdout == ""
+    assert {folder.stat().st_mode & 0o777 for folder in (lab / ".lab", lab / ".lab" / "journals")} == {0o700}

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from labkit.pipeline.input_changes import differences, some
 from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
-from labkit.pipeline.status import differences, some
 
 
 class Change(NamedTuple):

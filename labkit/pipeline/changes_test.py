@@ -32,6 +32,19 @@ def test_changed_inputs_commands_and_new_stages_are_named() -> None:
     ]
 
 
+def test_a_parameter_of_another_file_is_told_with_that_file() -> None:
+    before, now = ({"train": {"cmd": "a", "params": {"more.yaml": {"lr": lr}}}} for lr in (1, 2))
+    assert changed_records(before, now) == [Change("train", ["more.yaml: lr 1 -> 2"], [])]
+
+
+def test_a_record_without_parameters_and_inputs_is_compared_too() -> None:
+    bare = {"cmd": "train"}
+    assert changed_records({"train": bare}, {"train": record(DATA, lr=1)}) == [
+        Change("train", ["lr added: 1"], ["data added"])
+    ]
+    assert changed_records({"train": record(DATA)}, {"train": bare}) == [Change("train", [], ["data removed"])]
+
+
 def test_the_parameters_of_all_stages_are_one_short_line() -> None:
     before = {stage: record(seed=7, **{f"p{number}": 0 for number in range(9)}) for stage in ("a", "b")}
     now = {stage: record(seed=8, **{f"p{number}": "x\ny" for number in range(9)}) for stage in ("a", "b")}

@@ -109,7 +109,7 @@ def code_faults(root: Path, process: str) -> Iterator[str]:
         for module, line, _ in imports(root, file):
             top = module.split(".")[0]
             if file.endswith("/params.py"):
-                if top not in {*sys.stdlib_module_names, "pydantic"} and not module.startswith("labkit.process.params"):
+                if top not in {*sys.stdlib_module_names, "pydantic"} and not module.startswith("labkit.process."):
                     yield f"{file}:{line}: imports {module}; every process reads this file: keep to pydantic"
             elif module.startswith("labkit.process.params") and module != "labkit.process.params.read_params":
                 yield f"{file}:{line}: imports {module}; declare the sections that it needs in params.py"

@@ -14,6 +14,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labkit.paths import lies_in
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages, stage_outputs
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
@@ -63,7 +64,7 @@ def read_leaderboard() -> Leaderboard | None:
         meta = validate(Meta, content, place)
         written = stage_outputs(stages[name])
         for key, file in (("models", meta.models), ("selected", meta.selected)):
-            if not any(Path(file).is_relative_to(out) for out in written):
+            if not lies_in(file, written):
                 raise InputError(f"{place}.{key} is {file!r}, which {name} does not write; it writes {_named(written)}")
         return Leaderboard(place, Path(meta.models), Path(meta.selected), _metric(meta.metric, place))
     return None

@@ -5,8 +5,7 @@ Git's merge of two dvc.locks by lines makes records of runs that never were, and
 
 from typing import Any
 
-from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
-
+from labkit.dvc_adapter.lock_text import lock_text, parse_lock
 from labkit.git_cli import git
 from labkit.process.errors import InputError
 
@@ -18,9 +17,8 @@ Records = dict[str, Any]
 def read_records(text: str) -> Records:
     """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it is no dvc.lock."""
     try:
-        content = parse_yaml(text, DVC_LOCK) or {}
-        return dict(content.get("stages", {}))
-    except (YAMLFileCorruptedError, AttributeError, TypeError, ValueError):
+        return parse_lock(text)
+    except ValueError:
         raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed") from None
 
 
@@ -31,7 +29,7 @@ def records_of(commit: str) -> str:
 
 def write_records(records: Records) -> str:
     """The text of a dvc.lock, the same bytes as DVC's own."""
-    return str(dumps_yaml({"schema": "2.0", "stages": records}))
+    return lock_text(records)
 
 
 def merge_records(base: Records, ours: Records, theirs: Records) -> Records:

@@ -4,13 +4,12 @@ A server that is away is to be told within seconds: time limits are short, and n
 """
 
 import os
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
-from uuid import uuid4
 
+from labkit.dvc_adapter.repository import Project, open_project
+from labkit.dvc_adapter.storage import default_remote, remotes, use_remote
 from labkit.github import on_runner
-from labkit.pipeline.stages import project
 
 SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 5
@@ -27,44 +26,28 @@ class Remote(NamedTuple):
 
 def probe_remote() -> Remote | None:
     """Write, read and remove an object; None where there is no remote."""
-    with project() as repo:
-        name = repo.config["core"].get("remote")
-        settings = repo.config["remote"].get(name, {})
+    with open_project() as project:
+        settings = remotes(project).get(default_remote(project), {})
         if not settings:
             return None
         where = settings["url"]
         if where.startswith("s3://"):
-            limit_waiting(repo)
+            limit_waiting(project)
             server = settings.get("endpointurl") or os.environ.get("AWS_ENDPOINT_URL") or "Amazon S3"
             where = f"{where} at {server}"
         try:
-            _use(repo.cloud.get_remote())
+            use_remote(project)
         except Exception as error:  # each kind of remote raises its own
             return Remote(where, *_explain(error, where, settings["url"]))
     return Remote(where)
 
 
-def limit_waiting(repo: Any) -> None:
+def limit_waiting(project: Project) -> None:
     """Have DVC give up soon on an S3 server that does not answer."""
-    for settings in repo.config["remote"].values():
+    for settings in remotes(project).values():
         if settings["url"].startswith("s3://"):
             settings |= {"connect_timeout": SECONDS_TO_CONNECT, "read_timeout": SECONDS_TO_ANSWER}
     os.environ["AWS_MAX_ATTEMPTS"] = "1"
-
-
-def _use(remote: Any) -> None:
-    fs = remote.fs
-    fs.fs.retries = 1  # s3fs's own, beside botocore's
-    fs.makedirs(remote.path)  # a folder's; an S3 bucket is never made
-    probe = fs.join(remote.path, f".lab-doctor-{uuid4().hex}")
-    with suppress(FileNotFoundError, PermissionError):
-        fs.cat_file(probe)  # for its time limit: aiohttp waits for ever for a silent server's leave to write
-    fs.pipe_file(probe, probe.encode())
-    try:
-        if fs.cat_file(probe) != probe.encode():
-            raise OSError("it gives back other bytes than it took")
-    finally:
-        fs.rm_file(probe)
 
 
 def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from labkit.pipeline.input_changes import differences
 from labkit.pipeline.status import StageStatus, conclusion, line, pipeline_status
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
@@ -115,6 +116,12 @@ def test_of_a_finished_pipeline_nothing_would_run() -> None:
     assert verdicts() == ["current", "current", "current"]
     assert conclusion(pipeline_status()) == "Nothing would run."
     assert reproduced() == []
+
+
+def test_a_password_among_the_changed_parameters_is_not_told() -> None:
+    long = "x" * 50  # as far as a value is shown
+    (change,) = differences({"source": "iris"}, {"source": f"https://{long}:S3@CRET@host/x.csv"})
+    assert change == "source iris -> https://host/x.csv"
 
 
 @pytest.mark.usefixtures("project")

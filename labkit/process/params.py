@@ -14,10 +14,13 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labkit.paths import PROCESSES
-from labkit.process.errors import InputError
+from labkit.process.credentials import shown
+from labkit.process.errors import InputError, SecretError
 from labkit.process.strict_yaml import load_yaml
 
 PARAMS_FILE = Path("params.yaml")
+MOST_PROBLEMS = 20  # of a file, told at once
+LONGEST_KEY = 100
 
 
 class Strict(BaseModel):
@@ -55,7 +58,9 @@ def validate(schema: type[ParamsType], content: dict[str, Any], path: Path | str
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(schema, problem, path) for problem in error.errors())) from None
+        told = [_explain(schema, problem, path) for problem in error.errors()[:MOST_PROBLEMS]]
+        more = [f"and {error.error_count() - MOST_PROBLEMS} more"] if error.error_count() > MOST_PROBLEMS else []
+        raise InputError("\n".join(told + more)) from None
 
 
 @cache
@@ -85,18 +90,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file of sections. Raises InputError when it is something else, and as `load_yaml`."""
     content = load_yaml(path)
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds {content!r}, not sections; restore it with `git checkout {path}`")
+        raise InputError(f"{path} holds {shown(content)}, not sections; restore it with `git checkout {path}`")
     return content
 
 
 def _explain(schema: type[BaseModel], problem: Any, path: Path | str) -> str:
     *parent, name = problem["loc"]
-    key = ".".join(map(str, problem["loc"]))
+    key = ".".join(map(str, problem["loc"]))[:LONGEST_KEY]
     if problem["type"] == "extra_forbidden":
-        return f"{path}: {key} (= {problem['input']!r:.60}) is unknown; allowed here: {_allowed(schema, parent)}"
+        return f"{path}: {key} (= {shown(problem['input'], key)}) is unknown; allowed here: {_allowed(schema, parent)}"
     if problem["type"] == "missing":
         return f"{path}: {key} is missing; add {name} back, with its reason"
-    return f"{path}: {key} is {problem['input']!r:.60}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    if isinstance(refused := problem.get("ctx", {}).get("error"), SecretError):
+        return f"{path}: {key} {refused}"
+    return f"{path}: {key} is {shown(problem['input'], key)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def _allowed(schema: type[BaseModel], location: list[Any]) -> str:

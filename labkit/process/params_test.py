@@ -101,6 +101,13 @@ def test_every_wrong_key_gets_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.unittest
+def test_of_many_wrong_keys_the_first_are_told(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, GOOD + "".join(f"k{n}: 1\n" for n in range(3000))).splitlines()
+    assert len(refused) == 21
+    assert refused[-1] == "and 2980 more"
+
+
+@pytest.mark.unittest
 @pytest.mark.parametrize("text", ["", "training", "- training"])
 def test_a_file_without_sections_is_refused(tmp_path: Path, text: str) -> None:
     assert "not sections" in refusal(tmp_path, text)

@@ -17,7 +17,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.process.flat import flat
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
@@ -36,7 +38,7 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters; nested ones get dotted names."""
-        self._tell("params", params=_flat(params))
+        self._tell("params", params={name: str(value) for name, value in flat(params).items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is no number."""
@@ -69,7 +71,7 @@ class Run:
         try:
             yield
         except BaseException as error:
-            reason = "".join(traceback.format_exception_only(error)).strip()
+            reason = without_credentials("".join(traceback.format_exception_only(error)).strip())
             self._tell("end", status="KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", reason=reason)
             raise
         self._tell("end", status="FINISHED")
@@ -86,7 +88,8 @@ class Run:
 def run_process(main: Callable[[Run], None]) -> None:
     """Run a process's main with the run that LAB_JOURNAL names.
 
-    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it.
+    An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it; anything else is
+    Python's traceback and exit code 1. No password in an error's words leaves the process.
     """
     journal = os.environ.pop(JOURNAL_VARIABLE, None)  # not for processes that this one starts
     run = Run(Path(journal) if journal else None)
@@ -98,6 +101,8 @@ def run_process(main: Callable[[Run], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception:
+        sys.exit(without_credentials(traceback.format_exc().rstrip()))
 
 
 def append(journal: Path, run: str, event: str, **fields: Any) -> None:
@@ -120,13 +125,3 @@ def md5_of(path: Path) -> str:
     """The md5 of a file's bytes, which is also its name in DVC's cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = str(value)
-    return flat

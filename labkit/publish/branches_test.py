@@ -1,6 +1,6 @@
 """Results reach the branch that the tag came from, whatever it went through, and nothing is lost, guessed or forged.
 
-Each hazard is first shown on what the seed of this template did (`naive`).
+Each hazard is first shown on what the first version of this template did (`naive`).
 """
 
 from pathlib import Path

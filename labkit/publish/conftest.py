@@ -9,7 +9,7 @@ import pytest
 from labkit.pipeline.records import Records, write_records
 from labkit.testing.fixtures import Shell
 
-# What the seed of this template did after a run, with its two mistakes of spelling put right.
+# What the first version of this template did after a run, with its two mistakes of spelling put right.
 NAIVE = """
 branch=$(git branch -r --contains "$TAG"); branch=${branch#*/}
 git add dvc.lock
@@ -41,7 +41,7 @@ class Place(NamedTuple):
         (folder or self.runner).joinpath("dvc.lock").write_text(write_records(records), encoding="utf-8")
 
     def naive(self, tag: str = "run-example-1") -> int:
-        """Publish as the seed did; the exit code."""
+        """Publish as the first version did; the exit code."""
         return int(self.git(f"({NAIVE}) >/dev/null 2>&1; echo $?", self.runner, TAG=tag))
 
     def show(self, name: str) -> str:

@@ -2,9 +2,10 @@
 
 import logging
 
-from dvc.repo import Repo
 from tenacity import before_sleep_log, retry, stop_after_attempt, wait_exponential_jitter
 
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.storage import default_remote, push
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.process.errors import InputError
 
@@ -19,8 +20,8 @@ def push_data(stages: list[str]) -> int:
 
     Raises InputError when there is no remote, or after some tries it still lacks a file that one of `stages` wrote.
     """
-    with Repo() as repo:
-        if not repo.config["core"].get("remote"):
+    with open_project() as project:
+        if not default_remote(project):
             raise InputError(".dvc/config: there is no DVC remote to publish to; `python -m lab setup` connects one")
     try:
         pushed, lacking = while_remote_answers(lambda: _push(stages), LOOK_SECONDS, MOST_FAILED_LOOKS)
@@ -38,8 +39,4 @@ def push_data(stages: list[str]) -> int:
     reraise=True,
 )
 def _push(stages: list[str]) -> tuple[int, list[str]]:
-    """How many files went, and which of the stages' files are nowhere: those DVC passes over with a warning."""
-    with Repo() as repo:
-        pushed = repo.push()
-        lacking = repo.status(targets=stages, cloud=True) if stages else {}
-    return pushed, sorted(name for name, state in lacking.items() if state != "deleted")
+    return push(stages)

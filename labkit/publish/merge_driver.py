@@ -48,7 +48,7 @@ def is_rebasing() -> bool:
 
 
 def main() -> None:
-    """Install the driver, or be it."""
+    """Install the merge driver, or run it."""
     try:
         if sys.argv[1:] == ["--install"]:
             install()

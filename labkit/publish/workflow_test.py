@@ -63,9 +63,20 @@ def test_only_publishing_has_the_token() -> None:
     assert "github.token" not in str(JOB["env"])
 
 
+@pytest.mark.unittest
+def test_secrets_are_given_to_the_steps_that_use_them_and_not_to_what_installs_packages() -> None:
+    assert "secrets." not in str(JOB["env"])
+    holders = {name: set(re.findall(r"secrets\.(\w+)", str(step))) for name, step in STEPS.items()}
+    used = {name: secrets for name, secrets in holders.items() if secrets}
+    key, login = ("MINIO_ACCESS_KEY_ID", "MINIO_SECRET_ACCESS_KEY"), ("USERNAME", "PASSWORD")
+    everything = {*key, *(f"MLFLOW_TRACKING_{part}" for part in login)}
+    assert used == dict.fromkeys(("Check the services", "Run", "Publish"), everything)
+
+
 @pytest.mark.integration
 def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Path, shell: Shell) -> None:
-    filled = {"github.token": "a-token", "github.server_url": "https://github.com"}
+    secrets = dict.fromkeys(re.findall(r"secrets\.\w+", str(STEPS["Publish"])), "a-value")
+    filled = {"github.token": "a-token", "github.server_url": "https://github.com", **secrets}
     step = {name: str(value) for name, value in STEPS["Publish"]["env"].items()}
     for key, value in filled.items():
         step = {name: text.replace(f"${{{{ {key} }}}}", value) for name, text in step.items()}

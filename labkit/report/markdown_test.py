@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from labkit.report.markdown import MOST_POINTS, Plot, code, draw, link, plain, table
+from labkit.report.markdown import COLOUR, LONGEST_TITLE, MOST_POINTS, Plot, code, draw, link, plain, table
 
 pytestmark = pytest.mark.unittest
 
@@ -29,6 +29,12 @@ def test_names_break_neither_a_table_nor_the_text() -> None:
     assert not re.search(r"(?<!\\)[<\[*_]", plain(NASTY))
     assert plain("train_dnn_pytorch") == "train_dnn_pytorch"
     assert "\x1b" not in row
+
+
+def test_code_is_whole_whatever_it_holds() -> None:
+    assert code("a`b") == "`a'b`"
+    assert code("a\x00\tb") == "`a b`"
+    assert code("") == "` `"
 
 
 def test_a_link_without_an_address_is_its_text() -> None:
@@ -78,6 +84,60 @@ def test_bars_begin_at_nought_and_numbers_have_no_exponent() -> None:
     assert 'x-axis "model" ["a", "b"]' in chart
 
 
+LOOK = '%%{init: {"xyChart": {"height": HEIGHT}, "themeVariables": {"xyChart": {"plotColorPalette": "COLOUR"}}}}%%'
+
+
+def test_a_chart_is_this_text() -> None:
+    look = LOOK.replace("COLOUR", COLOUR)
+    bars = [{"model": "a", "loss": -2}, {"model": "b", "loss": -1}]
+    assert draw(Plot("Bars", "bar_horizontal", "loss", "model", bars)).splitlines() == [
+        "```mermaid",
+        look.replace("HEIGHT", "160"),
+        "xychart-beta horizontal",
+        '    title "Bars"',
+        '    x-axis "model" ["a", "b"]',
+        '    y-axis "loss" -2 --> 0',
+        "    bar [-2, -1]",
+        "```",
+    ]
+    assert draw(line_plot(2)).splitlines() == [
+        "```mermaid",
+        look.replace("HEIGHT", "400"),
+        "xychart-beta",
+        '    title "Loss"',
+        '    x-axis "epoch" 1 --> 2',
+        '    y-axis "loss" 0.5 --> 1',
+        "    line [1, 0.5]",
+        "```",
+    ]
+
+
+def test_bars_of_nothing_but_nought_have_a_range() -> None:
+    chart = draw(Plot("Bars", "bar_horizontal", "loss", "model", [{"model": "a", "loss": 0}]))
+    assert 'y-axis "loss" 0 --> 1' in chart
+
+
+def test_only_where_bars_are_left_out_the_title_says_so() -> None:
+    rows = [{"model": f"m{number}", "loss": number} for number in range(MOST_POINTS)]
+    assert 'title "Bars"' in draw(Plot("Bars", "bar_horizontal", "loss", "model", rows))
+
+
+def test_a_title_has_room_for_what_is_shown() -> None:
+    (title,) = re.findall(r'title "(.*)"', draw(line_plot(1000, title="x" * 200)))
+    assert len(title) == LONGEST_TITLE
+    assert title.endswith("x (1 in 17 of 1000 points)")
+    (title,) = re.findall(r'title "(.*)"', draw(line_plot(3, title="x" * 200)))
+    assert title == "x" * LONGEST_TITLE
+
+
+def test_points_that_go_back_or_stand_alone_are_named() -> None:
+    rows = [{"epoch": 2, "loss": 1}, {"epoch": 1, "loss": 2}]
+    assert 'x-axis "epoch" ["2", "1"]' in draw(line_plot(0, rows=rows))
+    assert 'x-axis "epoch" ["1"]' in draw(line_plot(1))
+    assert 'x-axis "epoch" ["1", "b"]' in draw(line_plot(0, rows=[rows[1], {"epoch": "b", "loss": 2}]))
+    assert 'x-axis "nix" 0 --> 2' in draw(line_plot(3, x="nix"))
+
+
 def test_sorted_bars_are_sorted_and_of_many_the_first_are_shown() -> None:
     rows = [{"model": f"m{number}", "loss": number} for number in range(100)]
     chart = draw(Plot("Bars", "bar_horizontal_sorted", "loss", "model", rows))
@@ -109,5 +169,8 @@ def test_names_in_a_chart_can_neither_end_their_string_nor_begin_a_directive(tem
 
 def test_what_can_not_be_drawn_says_so() -> None:
     assert "the template `scatter` has no form here" in draw(line_plot(3, template="scatter"))
-    assert "no numbers" in draw(line_plot(0, rows=[{"epoch": 1, "loss": "high"}]))
+    assert (
+        draw(line_plot(0, rows=[{"epoch": 1, "loss": "high"}])) == "Loss: there are no numbers in `epoch` and `loss`."
+    )
+    assert draw(line_plot(0, template="bar_horizontal")) == "Loss: there are no numbers in `epoch` and `loss`."
     assert "no numbers" in draw(line_plot(0))

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from dvc.stage import PipelineStage
-
-from labkit.pipeline.stages import in_order, process_of, project, upstream_of
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.states import Stage, stages_here
+from labkit.pipeline.stages import process_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, all_runs, runs_of_execution
 
 Outcome = Literal["ran", "from cache", "failed", "not run"]
@@ -36,23 +36,21 @@ def stage_reports(execution: str, folder: Path = JOURNALS) -> list[StageReport]:
 
     Raises InputError when dvc.yaml is wrong.
     """
+    with open_project() as project:
+        return reports_of(stages_here(project), execution, folder)
+
+
+def reports_of(stages: list[Stage], execution: str, folder: Path) -> list[StageReport]:
+    """Report each of these stages, which come in the order of the pipeline."""
     runs = sorted(runs_of_execution(execution, folder), key=lambda run: run.status in ("", "FINISHED"))
     begun = {run.stage: run for run in runs}
     reports = []
-    with project() as repo:
-        current: set[PipelineStage] = set()
-        for stage in in_order(repo):
-            if is_current(stage) and current.issuperset(upstream_of(repo, stage)):
-                current.add(stage)
-            run = begun.get(process_of(stage))
-            reports.append(_report(stage.addressing, run, stage in current))
+    current: set[str] = set()
+    for stage in stages:
+        if stage.is_current and current.issuperset(stage.upstream):
+            current.add(stage.name)
+        reports.append(_report(stage.name, begun.get(process_of(stage.command)), stage.name in current))
     return reports
-
-
-def is_current(stage: PipelineStage) -> bool:
-    """Whether dvc.lock and the workspace agree on the stage, all its outs being here."""
-    files = stage.outs if stage.frozen else [*stage.deps, *stage.outs]
-    return not stage.changed_stage() and not any(file.status() for file in files)
 
 
 def known_executions(folder: Path = JOURNALS) -> list[str]:

@@ -123,7 +123,7 @@ def test_a_stage_that_always_runs_is_done_when_its_outputs_are_here() -> None:
     assert outcomes()["x_prepare"] == "ran"
 
 
-def test_the_newest_chain_is_that_of_the_last_run() -> None:
+def test_the_newest_execution_is_that_of_the_last_run() -> None:
     assert newest_execution(Path("journals")) == ""
     ran("train_a", execution="c1")
     ran("train_a", execution="c2")

@@ -2,42 +2,40 @@
 
     python -m lab report [EXECUTION] [--against REVISION]
 
-Of what a stage should have made and did not, nothing is shown: the files that lie there are of another run.
+Outputs of stages that did not finish are not shown: the files there belong to an earlier run.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc.dependency.param import ParamsDependency
-from dvc.render.match import match_defs_renderers
-from dvc.repo import Repo
-from dvc_render import ImageRenderer
-
+from labkit.dvc_adapter.repository import Project, open_project
+from labkit.dvc_adapter.results import declared_plots, metrics_of
+from labkit.dvc_adapter.states import Stage, stages_here
 from labkit.git_cli import GitError, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
+from labkit.paths import lies_in
 from labkit.pipeline.changes import changes_since
 from labkit.pipeline.dependencies import NO_STAGES
+from labkit.pipeline.input_changes import param_changes, some
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
 from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
-from labkit.pipeline.stages import duration, in_order, project, upstream_of
-from labkit.pipeline.status import param_changes, some
+from labkit.pipeline.stages import duration
 from labkit.process.errors import InputError
+from labkit.process.flat import is_number, leaves
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, machines, stage_reports
+from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
 MOST_EXECUTIONS = 10  # to name
 DONE = ("ran", "from cache")
-
-Numbers = dict[str, float]
 
 
 class Publication(NamedTuple):
@@ -53,6 +51,9 @@ class Row(NamedTuple):
 
     file: str
     part: str
+
+
+Metrics = dict[Row, dict[str, Any]]
 
 
 def page_of(execution: str, rev: str, journals: Path = JOURNALS) -> str:
@@ -76,82 +77,88 @@ def run_page(
 
     Raises InputError when dvc.yaml is wrong.
     """
-    stages = stage_reports(execution, journals)
-    with project() as repo:
-        limit_waiting(repo)  # for what the cache lacks of the results before
-        outs = {stage.addressing: [str(out) for out in stage.outs] for stage in in_order(repo)}
+    with open_project() as project:
+        states = stages_here(project)
+        stages = reports_of(states, execution, journals)
+        outs = {state.name: [out.path for out in state.outs] for state in states}
         missing = [out for stage in stages if stage.outcome not in DONE for out in outs[stage.stage]]
-        here, before = read_metrics(repo, "workspace", missing), read_metrics(repo, rev)
-        first = [stage.name for stage in in_order(repo) if not upstream_of(repo, stage)]
-        plots, images = read_plots(repo, missing)
-        undone = [stage.stage for stage in stages if stage.outcome not in DONE]
-        tried = {name: some([*map(code, changed_params(repo, name))]) for name in undone}
+        limit_waiting(project)  # for what the cache lacks of the results before
+        here, before = read_metrics(project, "workspace", missing), read_metrics(project, rev)
+        plots, images = read_plots(project, missing)
     goals, mistake = judged_goals(missing)
     board, unknown = known_leaderboard()
-    unpublished = " **Not published**." if publication and publication.failed else ""
+    first = [state.name for state in states if not state.upstream]
     sections = [
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
-        verdict(stages, here, before, goals, board) + unpublished,
+        verdict(stages, here, before, goals, board) + unpublished(publication),
         f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
         metrics_section(here, before, rev, changed_inputs(rev, first), missing, board),
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
         images_section(images, outs, stages),
-        stages_section(stages, changed_in(rev) | tried),
+        stages_section(stages, changed_in(rev) | tried_params(states, stages)),
         links_section(),
         publication_section(publication, runs_of_execution(execution, journals)),
     ]
     return shortened([section for section in sections if section], MOST_BYTES)
 
 
-def read_metrics(repo: Repo, rev: str, missing: list[str] | None = None) -> dict[Row, dict[str, Any]]:
+def unpublished(publication: Publication | None) -> str:
+    """Where publishing failed, that it did."""
+    return " **Not published**." if publication and publication.failed else ""
+
+
+def tried_params(states: list[Stage], stages: list[StageReport]) -> dict[str, str]:
+    """The parameters of each stage that did not succeed that are others than at its last record."""
+    undone = {stage.stage for stage in stages if stage.outcome not in DONE}
+    return {
+        state.name: some([code(change) for params in state.params for change in param_changes(params)])
+        for state in states
+        if state.name in undone
+    }
+
+
+def read_metrics(project: Project, rev: str, missing: list[str] | None = None) -> Metrics:
     """The metrics of a revision, without those files that are not here or belong to `missing`.
 
     A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
     """
     try:
-        files = while_remote_answers(lambda: _metrics_files(repo, rev), LOOK_SECONDS, 1)
+        files = while_remote_answers(lambda: metrics_of(project, rev), LOOK_SECONDS, 1)
     except RuntimeError:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
         return {}
-    found: dict[Row, dict[str, Any]] = {}
+    found: Metrics = {}
     for file, content in files.items():
         # DVC reads from its cache what the workspace lacks.
-        if missing is not None and (not Path(file).exists() or is_below(file, missing)):
+        if missing is not None and (not Path(file).exists() or lies_in(file, missing)):
             continue
-        for part, metrics in _parts(content, ""):
+        for part, metrics in _parts(content).items():
             found[Row(file, part)] = metrics
     return found
 
 
-def _metrics_files(repo: Repo, rev: str) -> dict[str, Any]:
-    """The content of each metrics file of a revision; what can't be read has none."""
-    shown = repo.metrics.show(revs=[rev], hide_workspace=False).get(rev, {})
-    return {file: read.get("data") for file, read in shown.get("data", {}).items()}
-
-
-def read_plots(repo: Repo, missing: list[str]) -> tuple[list[Plot], list[str]]:
+def read_plots(project: Project, missing: list[str]) -> tuple[list[Plot], list[str]]:
     """The plots of dvc.yaml whose files are here and not `missing`: those with rows, a series each; and the images."""
     plots, images = [], []
-    for renderer, _, _ in match_defs_renderers(repo.plots.show()):
+    for properties, datapoints, is_image in declared_plots(project):
         series: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in renderer.datapoints:
-            if Path(row["filename"]).exists() and not is_below(row["filename"], missing):
+        for row in datapoints:
+            if Path(row["filename"]).exists() and not lies_in(row["filename"], missing):
                 series.setdefault((row["filename"], row.get("field", "")), []).append(row)
-        if isinstance(renderer, ImageRenderer):
+        if is_image:
             images += [file for file, _ in series]
             continue
-        drawn = renderer.properties
         for (_, field), rows in series.items():
-            title = drawn["title"] if len(series) == 1 else f"{drawn['title']}: {field}"
-            y = field if field in rows[0] else drawn["y"]
-            plots.append(Plot(title, drawn.get("template") or "linear", drawn["x"], y, rows))
+            title = properties["title"] if len(series) == 1 else f"{properties['title']}: {field}"
+            y = field if field in rows[0] else properties["y"]
+            plots.append(Plot(title, properties.get("template") or "linear", properties["x"], y, rows))
     return plots, images
 
 
 def verdict(
     stages: list[StageReport],
-    here: dict[Row, dict[str, Any]],
-    before: dict[Row, dict[str, Any]],
+    here: Metrics,
+    before: Metrics,
     goals: list[Verdict],
     board: Leaderboard | None,
 ) -> str:
@@ -180,45 +187,45 @@ def known_leaderboard() -> tuple[Leaderboard | None, str]:
 
 
 def metrics_section(
-    here: dict[Row, dict[str, Any]],
-    before: dict[Row, dict[str, Any]],
-    rev: str,
-    inputs: list[str],
-    missing: list[str],
-    board: Leaderboard | None,
+    here: Metrics, before: Metrics, rev: str, inputs: list[str], missing: list[str], board: Leaderboard | None
 ) -> str:
     """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
-    now, old = ({row: numbers for row, all_ in some.items() if (numbers := _numbers(all_))} for some in (here, before))
+    now, old = _with_numbers(here), _with_numbers(before)
     if not now:
         return ""
-    commit = _short(rev)
     names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
     best = board.selected.as_posix() if board else ""
-    rank = {model: place for place, model in enumerate(_ranking(board))}
-    selection = [row for row in now if row.file == best]
-    others = sorted(
-        (row for row in now if row not in selection), key=lambda row: rank.get(Path(row.file).stem, len(rank))
-    )
-    rows = [*selection, *others, *(row for row in old if row not in now)]
     selected = here.get(Row(best, ""), {}).get("selected")
     lines = []
-    for row in rows:
-        note, numbers = "", now.get(row, {})
-        if row not in now and is_below(row.file, missing):
-            note = " (not made)"
-        elif row not in now:
-            note, numbers = " (removed)", old[row]
-        elif old and row not in old:
-            note = " (new)"
-        cells = [change(numbers, old.get(row, {}) if row in now else {}, name) for name in names]
-        lines.append([_named(row, best, selected) + note, *cells])
-    said = f"Changes are against the results of {commit}." if old else f"There are no previous results in {commit}."
-    if old and now == old:
-        said = f"All are as in {commit}."
-    inputs = [path for path in inputs if not any(is_below(row.file, [path]) for row in now)]  # metrics are no data
-    if inputs and old:
-        said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
+    for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
+        note, numbers, against = compared(row, now, old, missing)
+        lines.append([_named(row, best, selected) + note, *(change(numbers, against, name) for name in names)])
+    said = compared_with(now, old, _short(rev), inputs)
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
+
+
+def compared(row: Row, now: Metrics, old: Metrics, missing: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """What a row of only one side is called, the numbers to show of it, and those to hold them against."""
+    if row in now:
+        return " (new)" if old and row not in old else "", now[row], old.get(row, {})
+    return (" (not made)", {}, {}) if lies_in(row.file, missing) else (" (removed)", old[row], {})
+
+
+def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
+    """The selected model first, then the others, the best first; what is no model keeps its place after them."""
+    rank = {model: place for place, model in enumerate(_ranking(board))}
+    selected = board.selected.as_posix() if board else ""
+    return sorted(rows, key=lambda row: -1 if row.file == selected else rank.get(Path(row.file).stem, len(rank)))
+
+
+def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str]) -> str:
+    """What the changes are against, and which inputs changed too."""
+    if not old:
+        return f"There are no previous results in {commit}."
+    said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."
+    if data := [path for path in inputs if not any(is_below(row.file, [path]) for row in now)]:  # and no metrics
+        said += f" {', '.join(map(code, data))} changed too, and models of different data do not compare."
+    return said
 
 
 def change(now: dict[str, Any], before: dict[str, Any], name: str) -> str:
@@ -255,7 +262,7 @@ def judged_goals(missing: list[str]) -> tuple[list[Verdict], str]:
     if not GOALS_FILE.exists():
         return [], ""
     try:
-        return verdicts(lambda file: is_below(file, missing)), ""
+        return verdicts(lambda file: lies_in(file, missing)), ""
     except InputError as error:
         return [], str(error)
 
@@ -276,7 +283,7 @@ def images_section(images: list[str], outs: dict[str, list[str]], stages: list[S
     """Where to see the plots that are images, which a summary can't show."""
     lines = []
     for stage in stages:
-        if shown := [out for out in outs[stage.stage] if any(is_below(image, [out]) for image in images)]:
+        if shown := [out for out in outs[stage.stage] if any(lies_in(image, [out]) for image in images)]:
             where = link("its run in MLflow", stage.url) if stage.url else "the stage's last run in MLflow"
             lines.append(f"- {code(stage.stage)}: {', '.join(map(code, shown))}, in {where}")
     return "### Images\n\n" + "\n".join(lines) if lines else ""
@@ -296,12 +303,6 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
     ]
     made_on = "".join(f"\n\nMade on {plain(machine)}." for machine in machines(stages))
     return "### Stages\n\n" + table(["stage", "", "changed", "took", ""], lines) + made_on if lines else ""
-
-
-def changed_params(repo: Repo, name: str) -> list[str]:
-    """The parameters of a stage that are others than at its last record: what was tried where it failed."""
-    deps = repo.stage.load_one(name=name).deps
-    return [change for dep in deps if isinstance(dep, ParamsDependency) for change in param_changes(dep)]
 
 
 def changed_in(rev: str) -> dict[str, str]:
@@ -351,28 +352,22 @@ def shortened(sections: list[str], most: int) -> str:
     return text
 
 
-def is_below(file: str, outs: list[str]) -> bool:
-    """Whether a file is one of the outs or lies in one."""
-    return any(Path(file).is_relative_to(out) for out in outs)
-
-
-def _parts(metrics: Any, part: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parts(metrics: Any) -> dict[str, dict[str, Any]]:
     """The mappings of a metrics file by their dotted names, each with its own values."""
-    if not isinstance(metrics, dict):
-        if metrics is not None:
-            yield part, {"value": metrics}
-        return
-    if own := {str(name): value for name, value in metrics.items() if not isinstance(value, dict)}:
-        yield part, own
-    for name, inner in metrics.items():
-        if isinstance(inner, dict):
-            yield from _parts(inner, f"{part}.{name}" if part else str(name))
+    if metrics is None:
+        return {}
+    parts: dict[str, dict[str, Any]] = {}
+    for (*part, name), value in leaves(metrics if isinstance(metrics, dict) else {"value": metrics}):
+        parts.setdefault(".".join(part), {})[name] = value
+    return parts
 
 
-def _numbers(metrics: dict[str, Any]) -> Numbers:
-    return {
-        name: value for name, value in metrics.items() if isinstance(value, int | float) and not isinstance(value, bool)
+def _with_numbers(found: Metrics) -> Metrics:
+    """The rows that have numbers, and these alone."""
+    numbers = {
+        row: {name: value for name, value in metrics.items() if is_number(value)} for row, metrics in found.items()
     }
+    return {row: own for row, own in numbers.items() if own}
 
 
 def _named(row: Row, best: str, selected: Any) -> str:

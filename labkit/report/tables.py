@@ -75,7 +75,7 @@ def goals_table(judged: list[Verdict]) -> Table:
         elif goal.ambition:
             word = "[green]reached[/]" if met else "[yellow]ambition[/]"
         else:
-            word = "[green]met[/]" if met else "[bold red]refused[/]"
+            word = "[green]met[/]" if met else "[bold red]missed[/]"
         table.add_row(word, goal.goal, goal.metric, "" if met is None else f"{value:.3f}", goal.threshold)
     return table
 

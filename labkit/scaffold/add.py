@@ -2,7 +2,7 @@
 
     python -m lab new-process NAME
 
-What it writes is in labkit/scaffold/process_template: make that yours, and every later process begins so.
+What it writes is in labkit/scaffold/process_template.
 """
 
 import keyword
@@ -18,7 +18,7 @@ from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import code_of, declared_stages
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
-from labkit.process.params import Strict
+from labkit.process.params import Strict, read_yaml
 from labkit.yaml_edit import with_entry
 
 DVC_YAML = ROOT / "dvc.yaml"
@@ -61,7 +61,7 @@ def check_name(name: str) -> None:
     if name in {"main", "params", "lab"} or name.endswith("_test"):
         raise InputError(f"{name!r} is what another file of a process is called; take another name")
     taken = {path.stem: "lab/processes" for path in PROCESSES.iterdir()}
-    taken |= dict.fromkeys(yaml.safe_load(PARAMS_YAML.read_text(encoding="utf-8")), "params.yaml")
+    taken |= dict.fromkeys(read_yaml(PARAMS_YAML), "params.yaml")
     taken |= dict.fromkeys(declared_stages(ROOT), "dvc.yaml")
     if name in taken:
         raise InputError(f"{name!r} is in {taken[name]} already; take another name")

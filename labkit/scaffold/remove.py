@@ -8,10 +8,11 @@ What was committed stays with its commits. `dvc remove` does part of this, and w
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from labkit.declared import declared_sections
 from labkit.goals import GOALS_FILE, Goal, read_goals
-from labkit.paths import PROCESSES, ROOT
+from labkit.paths import PROCESSES, ROOT, overlaps
 from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
@@ -28,40 +29,51 @@ def remove_process(name: str) -> None:
 
     Raises InputError, before anything is removed, when there is none or another stage reads what it writes.
     """
-    if name not in (known := sorted(main.parent.name for main in PROCESSES.glob("*/main.py"))):
-        raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known) or 'none'}")
+    refuse_if_unknown(name)
     stages = declared_stages(ROOT)
     own = {stage for stage, parts in stages.items() if f"lab/processes/{name}" in stage_inputs(parts)}
     written = [out for stage in own for out in stage_outputs(stages[stage])]
-    for stage in stages.keys() - own:
-        if read := [dep for dep in map(Path, stage_inputs(stages[stage])) if is_one_of(dep, written)]:
-            raise InputError(
-                f"dvc.yaml: stages.{stage} reads {read[0]}, which {name} writes; first take that line out of its deps, "
-                "and what reads it out of its code"
-            )
-    goals = [(number, goal) for number, goal in enumerate(all_goals()) if is_one_of(Path(goal.file), written)]
-    texts = {
-        DVC_YAML: without_all(DVC_YAML, [("stages", stage) for stage in own]),
-        PARAMS_YAML: without_all(PARAMS_YAML, [(section,) for section in own_sections(name)]),
-    }
-    if goals:
-        texts[GOALS] = without_all(GOALS, [(number,) for number, _ in reversed(goals)])
-    if (lock := ROOT / DVC_LOCK).exists():
-        records = read_records(lock.read_text(encoding="utf-8"))
-        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in own})
-    for file, text in texts.items():
+    refuse_if_read(name, {stage: parts for stage, parts in stages.items() if stage not in own}, written)
+    goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
+    for file, text in texts_without(name, own, [*goals]).items():
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
     for place in [PROCESSES / name, *(ROOT / out for out in written)]:
         remove(place)
     print(f"{name} is removed; what was committed of it stays with its commits")
     if goals:
-        print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {'; '.join(goal.goal for _, goal in goals)}")
+        judged = "; ".join(goal.goal for goal in goals.values())
+        print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}")
 
 
-def is_one_of(dep: Path, written: list[Path]) -> bool:
-    """Whether a path is, lies in or holds one of those written."""
-    return any(dep.is_relative_to(out) or out.is_relative_to(dep) for out in written)
+def refuse_if_unknown(name: str) -> None:
+    """Raise InputError when there is no such process."""
+    if name not in (known := sorted(main.parent.name for main in PROCESSES.glob("*/main.py"))):
+        raise InputError(f"no process {name!r} in lab/processes; there are: {', '.join(known) or 'none'}")
+
+
+def refuse_if_read(name: str, others: dict[str, Any], written: list[Path]) -> None:
+    """Raise InputError when one of the other stages reads what the process writes."""
+    for stage, parts in others.items():
+        if read := [dep for dep in stage_inputs(parts) if overlaps(dep, written)]:
+            raise InputError(
+                f"dvc.yaml: stages.{stage} reads {read[0]}, which {name} writes; first take that line out of its deps, "
+                "and what reads it out of its code"
+            )
+
+
+def texts_without(name: str, stages: set[str], goals: list[int]) -> dict[Path, str]:
+    """The text of each file that tells of the process, without it. Raises InputError as `without`."""
+    texts = {
+        DVC_YAML: without_all(DVC_YAML, [("stages", stage) for stage in stages]),
+        PARAMS_YAML: without_all(PARAMS_YAML, [(section,) for section in own_sections(name)]),
+    }
+    if goals:
+        texts[GOALS] = without_all(GOALS, [(number,) for number in sorted(goals, reverse=True)])
+    if (lock := ROOT / DVC_LOCK).exists():
+        records = read_records(lock.read_text(encoding="utf-8"))
+        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in stages})
+    return texts
 
 
 def own_sections(name: str) -> set[str]:

@@ -18,7 +18,7 @@ def template(new_lab: Callable[[], Path], shell: Shell) -> Path:
     """A copy of this repository with a process more, in the last commit."""
     lab = new_lab()
     shell(f"{sys.executable} -m lab new-process describe_data", lab)
-    shell("dvc repro describe_data && git add --all && git commit --quiet --no-verify --message more", lab)
+    shell("dvc repro prepare_data describe_data && git add --all && git commit --quiet --no-verify --message more", lab)
     return lab
 
 
@@ -32,7 +32,7 @@ def lab(template: Path, tmp_path: Path) -> Path:
 def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell) -> None:
     assert (lab / "artifacts/describe_data").exists()
     shell(f"{REMOVE} describe_data", lab)
-    assert shell("git diff --name-only HEAD~1", lab).stdout.split() == ["dvc.lock"]  # prepare_data has run since
+    assert shell("git diff --name-only HEAD~1", lab).stdout.split() == ["dvc.lock"]  # of prepare_data, which has run
     assert "describe_data" not in (lab / "dvc.lock").read_text(encoding="utf-8")
     assert not (lab / "lab/processes/describe_data").exists()
     assert not (lab / "artifacts/describe_data").exists()

@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from labkit.declared import declared_sections
+from labkit.paths import overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
-STAND_INS = {
+REPLACED = {
     "goals.yaml": "goals/goals.yaml",
     "dvc.config": ".dvc/config",
 }  # file of the example -> whose place it takes
@@ -46,8 +47,8 @@ def copy_lab(root: Path, target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, target / name)
     (target / "data" / "raw").mkdir(parents=True, exist_ok=True)
-    for fake_process, place in STAND_INS.items():
-        shutil.copy(root / "labkit" / "testing" / "example" / fake_process, target / place)
+    for name, place in REPLACED.items():
+        shutil.copy(root / "labkit" / "testing" / "example" / name, target / place)
     write_yaml(target / "dvc.yaml", pipeline)
     write_yaml(target / "params.yaml", example_params(root, kept))
     return target
@@ -88,7 +89,7 @@ def needed_stages(stages: dict[str, Any]) -> list[str]:
     needed = [name for name in STAGES if name in stages]
     for name in needed:  # which grows meanwhile
         for dep in map(Path, stage_inputs(stages[name])):
-            makers = [maker for out, maker in made_by.items() if dep.is_relative_to(out) or out.is_relative_to(dep)]
+            makers = [maker for out, maker in made_by.items() if overlaps(dep, [out])]
             needed += [maker for maker in dict.fromkeys(makers) if maker not in needed]
     return needed
 
@@ -107,12 +108,15 @@ def is_in_other_process(name: str, kept: set[str]) -> bool:
 
 def read_yaml(path: Path) -> Any:
     """Read YAML with its comments and its look."""
-    return _yaml().load(path)
+    return _style().load(path)
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Write YAML; what was read with its comments and its look keeps them."""
-    _yaml().dump(content, path)
+    style = _style()
+    if path.name != "dvc.yaml":  # there it is a file without keys, which nobody gives a null
+        style.Representer = _Representer
+    style.dump(content, path)
 
 
 class _Representer(RoundTripRepresenter):
@@ -122,9 +126,8 @@ class _Representer(RoundTripRepresenter):
 _Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-def _yaml() -> YAML:
+def _style() -> YAML:
     style = YAML()
-    style.Representer = _Representer
     style.indent(mapping=2, sequence=4, offset=2)
     style.width = 1000
     return style

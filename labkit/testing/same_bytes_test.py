@@ -90,7 +90,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("processor", PROCESSORS)
 @pytest.mark.parametrize(
     ("part", "example"),

@@ -103,7 +103,7 @@ def test_a_journal_set_aside_keeps_its_events_and_the_reasons_and_is_not_tried_a
     assert json.loads(kept.splitlines()[-1])["runs"] == {"0": {"f1@5": "a name that MLflow refuses"}}
 
 
-def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> None:
+def test_the_runs_of_an_execution_are_its_own_and_each_comes_once(tmp_path: Path) -> None:
     train, other = TrackedRun("train", "c1", "r1", "http://u/1"), TrackedRun("train", "c2", "r2", "http://u/2")
     for run in (train, other, train):
         remember(tmp_path, run)
@@ -112,7 +112,7 @@ def test_the_runs_of_a_chain_are_its_own_and_each_comes_once(tmp_path: Path) -> 
     assert [run.stage for run in runs_of_execution("c1", tmp_path)] == ["train", "select"]
 
 
-def test_a_chain_that_nobody_knows_has_no_runs(tmp_path: Path) -> None:
+def test_an_execution_that_nobody_knows_has_no_runs(tmp_path: Path) -> None:
     assert runs_of_execution("c1", tmp_path) == []
 
 

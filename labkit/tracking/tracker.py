@@ -1,8 +1,11 @@
 """Carry the journals of the processes to MLflow, beside the pipeline and without ever holding it up.
 
-    python -m labkit.tracking.tracker      carries every journal, and stays for as long as one is still being written
+Detached, since a process must end when its work does, be the server slow or dead; one for all, since each import of
+MLflow takes a second: who holds tracker.lock. It is spawned and polled, since no call of MLflow's ends in time for
+sure. Without MLFLOW_TRACKING_URI it leaves a server's journals alone: they name it, but never the password.
 
-The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository.
+The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository. A person calls `python -m lab track`;
+the launcher starts this module by itself, since the command line's packages would be one more import to wait for.
 """
 
 import fcntl
@@ -48,7 +51,7 @@ def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
     anywhere = is_told_where()
     start_at = 0.0
     while (ended := ended_journals(folder)) and time.monotonic() < deadline:
-        if not anywhere and all(map(meant_for_another, ended)):
+        if not anywhere and not meant_for_here(ended):
             break
         if time.monotonic() >= start_at:  # again, since the last may have given up; where one works, this one leaves
             start_tracker(folder)
@@ -67,8 +70,13 @@ def meant_for_another(journal: Path) -> str:
     try:
         uri = str(first_event(journal).get("uri", ""))
     except (FileNotFoundError, ValueError):
-        return ""  # carried since it was listed; or damaged, which the carrier tells
+        return ""  # carried since it was listed; or damaged, which the uploader tells
     return "" if uri == SETTINGS["MLFLOW_TRACKING_URI"] else uri
+
+
+def meant_for_here(found: list[Path]) -> list[Path]:
+    """The journals whose processes were told of no server."""
+    return [journal for journal in found if not meant_for_another(journal)]
 
 
 def why_not(journal: Path, anywhere: bool) -> str:
@@ -122,30 +130,33 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
     from labkit.tracking import uploader  # MLflow takes a second to import: not before there is something to do
 
     store: uploader.Store | None = None
-    carriers: dict[Path, uploader.Uploader] = {}
+    uploaders: dict[Path, uploader.Uploader] = {}
     retry_at: dict[Path, float] = {}
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = journals(folder)
-        pending = [journal for journal in found if anywhere or not meant_for_another(journal)]
+        pending = found if anywhere else meant_for_here(found)
         if not pending or (not set(pending) - retry_at.keys() and time.monotonic() >= give_up_at):
             return set(found)
-        running = {journal for journal in pending if is_running(journal)}  # what isn't is then read to its end
+        running = set(filter(is_running, pending))  # what isn't is then read to its end
         if running:
             give_up_at = time.monotonic() + PATIENCE_SECONDS
-        for journal in [journal for journal in pending if time.monotonic() >= retry_at.get(journal, 0)]:
+        for journal in pending:
+            if time.monotonic() < retry_at.get(journal, 0):
+                continue
             try:
                 store = store or uploader.connect()
-                if journal not in carriers:
-                    carriers[journal] = uploader.Uploader(store, journal)
-                carriers[journal].carry(journal in running)
+                if journal not in uploaders:
+                    uploaders[journal] = uploader.Uploader(store, journal)
+                uploaders[journal].carry(journal in running)
                 retry_at.pop(journal, None)
                 give_up_at = time.monotonic() + PATIENCE_SECONDS
             except Exception as error:
                 failed = [journal] if store else pending
                 note_failure(failed, uploader.explain(error))
-                carriers = {journal: going for journal, going in carriers.items() if journal not in failed}
-                retry_at |= dict.fromkeys(failed, time.monotonic() + RETRY_SECONDS)
+                for one in failed:
+                    uploaders.pop(one, None)
+                    retry_at[one] = time.monotonic() + RETRY_SECONDS
                 if store is None:
                     break
                 store = None  # the next journal may fare better, if MLflow answers at all

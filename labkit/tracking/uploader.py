@@ -6,6 +6,7 @@ point, parameter, tag or file that it already has for the same one. Importing th
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,13 @@ from typing import Any, NamedTuple
 
 import mlflow
 import requests
-import yaml
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.process.strict_yaml import load_yaml
 from labkit.process.tracking import ROOT_RUN, md5_of
 from labkit.tracking.journal import (
     SILENT_END,
@@ -35,7 +37,6 @@ from labkit.tracking.journal import (
     set_aside,
     told_run,
 )
-from labkit.urls import without_credentials
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
@@ -61,7 +62,7 @@ def connect() -> Store:
     """
     client = mlflow.MlflowClient()
     # Read without a check of the rest: a mistake made there since must not hold up a run that is over.
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = load_yaml(ROOT / "params.yaml")
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or params["project"]["name"]
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -247,11 +248,16 @@ def is_refusal(error: Exception) -> bool:
 
 def explain(error: Exception) -> str:
     """One line on what went wrong."""
+    uri = mlflow.get_tracking_uri()
+    if re.search("//.*[/?#].*@", uri):  # requests takes a part of the password for the host, and names that
+        encoded = "write /, ? and # there as %2F, %3F and %23"
+        return f"{without_credentials(uri)}: MLFLOW_TRACKING_URI holds a password that is cut short: {encoded}"
     cause = error.__context__
     if not isinstance(cause, requests.RequestException):
         return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     inner = getattr(cause.args[0], "reason", cause) if cause.args else cause  # what urllib3 says below its retries
-    return f"{without_credentials(mlflow.get_tracking_uri())} does not answer: {str(inner).rpartition(': ')[2]}"
+    why = without_credentials(str(inner)).rpartition(": ")[2]
+    return f"{without_credentials(uri)} does not answer: {why}"
 
 
 def copy_version(file: Path, md5: str, copy: Path) -> bool:

@@ -1,6 +1,7 @@
 """What of a journal arrives in MLflow, in a real SQLite store."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import requests
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
@@ -368,3 +372,17 @@ def test_reasons_tell_no_password() -> None:
         explain(OSError("https://me:secret@mlflow.example/api is gone"))  # pragma: allowlist secret
         == "OSError: https://mlflow.example/api is gone"
     )
+
+
+@pytest.mark.parametrize("password", ["s3cr@hush", "s3cr/h@ush", "s3cr#hush"])
+def test_no_part_of_mlflows_password_is_in_a_reason_or_an_address(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"http://me:{password}@127.0.0.1:9"
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: uri)  # what it was told, whatever it made of that
+    with pytest.raises(requests.RequestException) as cause:
+        requests.get(f"{uri}/api", timeout=5)
+    error = MlflowException("no answer")
+    error.__context__ = cause.value
+    for words in (explain(error), explain(cause.value), without_credentials(uri)):
+        assert not re.search("s3cr|ush", words)

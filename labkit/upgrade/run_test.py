@@ -257,11 +257,11 @@ def test_what_was_changed_in_labkit_is_told_replaced_and_kept_in_history(
     append(lab, "labkit/goals.py", "# mine")  # the template has not changed it
     append(lab, "labkit/goals_test.py", "# mine")  # the template has removed it
     append(lab, "labkit/mine.py", "# mine")
-    Path("labkit/urls.py").unlink()
+    Path("labkit/yaml_edit.py").unlink()
     shell(f"{COMMIT} 'mine in labkit'", lab)
     before = git("rev-parse", "HEAD")[:10]
     assert upgrade("v0.2.0", str(template)) == 0
-    own = ["labkit/cli.py", "labkit/goals.py", "labkit/goals_test.py", "labkit/mine.py", "labkit/urls.py"]
+    own = ["labkit/cli.py", "labkit/goals.py", "labkit/goals_test.py", "labkit/mine.py", "labkit/yaml_edit.py"]
     told = capsys.readouterr().out.splitlines()
     assert told[:5] == [f"{name} was changed here; it will be replaced" for name in own]
     assert f"replaced, and kept in history as `git show {before}:FILE`: {', '.join(own)}" in told

@@ -1,7 +1,7 @@
 """The template's repository: its versions, and the one that this lab came from.
 
 A new lab records nothing: "Use this template" gives its first commit the very files of one of the template's commits,
-and so does who downloads it, so that commit is found by its tree. An upgrade records the commit that it went to in
+and so does downloading it, so that commit is found by its tree. An upgrade records the commit that it went to in
 labkit.lock, which a squashed or rebased pull request keeps as well.
 """
 

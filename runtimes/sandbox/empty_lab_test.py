@@ -13,9 +13,9 @@ from labkit.paths import ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages, faults
 from labkit.testing.example_lab import copy_lab, has_example
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from runtimes.sandbox.runs import folder_of, recorded_runs
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import free_port
 from runtimes.sandbox.watch import follow_newest
 
 pytestmark = pytest.mark.integration

@@ -73,7 +73,7 @@ def main(run: Run) -> None:
     """Write the stage's outputs."""
     stage = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][STAGE]
     whole = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    params = {section: whole[section] for section in stage["params"]}
+    params = {section: whole[section] for section in stage["params"] if isinstance(section, str)}
     wait_at_gate(Path(os.environ["LAB_SANDBOX"]) / "gates")
     if params.get("training", {}).get("lr") == DIVERGES:
         raise InputError("the training diverged")

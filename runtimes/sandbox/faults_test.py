@@ -21,6 +21,7 @@ from labkit.paths import ROOT
 from labkit.pipeline.records import read_records
 from labkit.testing.example_lab import STAGES
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from labkit.tracking.journal import journals
 from runtimes.sandbox.fake_process import DIVERGES, Params, digest
 from runtimes.sandbox.origin import git
@@ -28,7 +29,7 @@ from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import kill_run, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, wait_until_ready
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import free_port, wait_for
+from runtimes.sandbox.start_test import wait_for
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import follow_newest
 

@@ -6,7 +6,6 @@ S3, MLflow, the Git remote and DVC are real. GitHub itself is not here: act runs
 import json
 import shlex
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from labkit.paths import ROOT
 from labkit.pipeline.records import read_records
 from labkit.testing.docs_test import DOCS, Block, blocks
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import folder_of, recorded_runs
 from runtimes.sandbox.start import down, up
@@ -33,13 +33,6 @@ pytestmark = pytest.mark.integration
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LOCAL_DATA = DOCS / "local-data.md"
 TEST = "runtimes/sandbox/loop_test.py does"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,10 @@ def git(folder: Path, *arguments: str) -> str:
     return command(folder, "git", *arguments)
 
 
-def command(folder: Path, *words: str | Path) -> str:
+def command(folder: Path, *words: str | Path, **variables: str) -> str:
     """Run a command in a folder and return what it prints. Raises RuntimeError with the command's own words."""
-    done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         named = " ".join(Path(word).name for word in words[:3])
         raise RuntimeError(f"{named} failed in {folder}:\n{(done.stderr or done.stdout).strip()}")
@@ -60,7 +61,7 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
     os.utime(clone / "Pipfile.lock", (0, 0))  # it is no newer than that environment, whatever `make` would think
     with (clone / ".git" / "info" / "exclude").open("a") as exclude:
         exclude.write("/.venv\n")
-    command(clone, sys.executable, *connection(sandbox))
+    command(clone, sys.executable, *connection(sandbox), AWS_SECRET_ACCESS_KEY=sandbox.secret_key)
     # DVC remembers which files a remote has, in a place of its own: another sandbox's memory would be wrong here.
     dvc(clone, "config", "--local", "core.site_cache_dir", str(sandbox.folder / "home" / "dvc"))
     if git(clone, "status", "--porcelain"):
@@ -72,10 +73,10 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
 
 
 def connection(sandbox: Sandbox) -> tuple[str, ...]:
-    """The lab's own setup, for this sandbox."""
+    """The lab's own setup, for this sandbox; it takes the secret from AWS_SECRET_ACCESS_KEY."""
     return (
         *("-m", "lab", "setup", "--s3-endpoint", sandbox.s3_url, "--bucket", BUCKET),
-        *("--access-key-id", sandbox.access_key, "--secret-access-key", sandbox.secret_key),
+        *("--access-key-id", sandbox.access_key),
         *("--mlflow-url", sandbox.mlflow_url),
     )
 

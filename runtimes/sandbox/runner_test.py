@@ -9,11 +9,11 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import WORKFLOW, folder_of, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, stop_service, wait_until_ready
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import free_port
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import follow_newest
 

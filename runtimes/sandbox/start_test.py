@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 from runtimes.sandbox.__main__ import describe
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.services import SERVICES, answers, check, need_free_port, stop_service
@@ -25,13 +26,6 @@ pytestmark = pytest.mark.integration
 
 WAIT_SECONDS = 120  # for what takes seconds on a quiet machine
 START = "import sys; from pathlib import Path; from runtimes.sandbox.start import up; up(Path(sys.argv[1]), *{})"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

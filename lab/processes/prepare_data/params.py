@@ -1,9 +1,9 @@
 """The sections of params.yaml that prepare_data reads."""
 
-from urllib.parse import urlsplit
-
 from pydantic import Field, field_validator
 
+from labkit.process.credentials import holds_credentials
+from labkit.process.errors import SecretError
 from labkit.process.params import Strict
 
 
@@ -17,8 +17,9 @@ class Data(Strict):
     @field_validator("source")
     @classmethod
     def _keeps_no_password(cls, source: str) -> str:
-        if not (urlsplit(source).password or "$").startswith("$"):
-            raise ValueError("it holds a password, and is committed; write $NAME there and set NAME in the environment")
+        if holds_credentials(source):
+            told = "holds a password or a token, and is committed: write $NAME in its place, in capitals, and set NAME"
+            raise SecretError(f"{told} in the environment; an @ that belongs to a path is %40")
         return source
 
 

@@ -3,21 +3,68 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lab.processes.prepare_data.params import Data, Split
+from lab.processes.prepare_data.params import Data, Params, Split
+from labkit.process.errors import InputError
+from labkit.process.params import validate
 
 pytestmark = pytest.mark.unittest
+
+SPLIT = {"validation": 0.2, "test": 0.2, "seed": 0}
+
+
+SECRETS = [
+    "postgresql://me:S3CRET@host/db",
+    "s3://key:S3CRET@bucket/x.csv",
+    "postgresql://me:S3/CRET@host/db",
+    "postgresql://me:S3#CRET@host/db",
+    "postgresql://me:S3?CRET@host/db",
+    "postgresql://me:S3@CRET@host/db",
+    "postgresql://me:S3 CRET@host/db",
+    "postgresql://me:$3CRET@host/db",
+    "postgresql://me:$Secret@host/db",
+    "postgresql://host/db?user=me&password=S3CRET",
+    "simplecache::https://me:S3CRET@host/x.csv",
+    "zip://x.csv::https://me:S3CRET@host/x.zip",
+    "https://S3CRET@host/x.csv",
+    "https://host/x.csv?X-Amz-Signature=S3CRET",
+    "https://host/x.csv?sv=1&sig=S3CRET",
+    "https://host/x.csv?access_token=S3CRET",
+    "mssql+pyodbc:///?odbc_connect=DRIVER%3D%7BODBC%7D%3BUID%3Dme%3BPWD%3DS3CRET",
+    "mssql+pyodbc:///?odbc_connect=Server=host;UID=me;PWD={S3 CRET};",
+]  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize("source", SECRETS)
+def test_a_password_is_kept_out_of_the_committed_file_and_out_of_the_refusal(source: str) -> None:
+    content = {"data": {"source": source, "target": "target", "query": None}, "split": SPLIT}
+    with pytest.raises(InputError, match=r"holds a password.*write \$NAME in its place") as refused:
+        validate(Params, content, "params.yaml")
+    assert "CRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["sorce", "password"])
+@pytest.mark.parametrize("source", SECRETS)
+def test_a_password_is_not_shown_where_its_key_is_wrong(key: str, source: str) -> None:
+    with pytest.raises(InputError, match=f"{key} .*is unknown") as refused:
+        validate(Params, {"data": {key: source}, "split": SPLIT}, "params.yaml")
+    assert "CRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     "source",
-    ["postgresql://me:secret@host/db", "s3://key:secret@bucket/x.csv"],  # pragma: allowlist secret
+    [
+        "postgresql://me:$PASSWORD@host/db",
+        "postgresql://me@host/db",
+        "s3://b/x.csv",
+        "s3://b/day@night.csv",
+        "https://host:8080/x.csv?version=3",
+        "https://$TOKEN@host/x.csv",
+        "https://host/x.csv?sv=1&sig=$SIGNATURE",
+        "mssql+pyodbc:///?odbc_connect=Server=host;UID=me;PWD=$PASSWORD",
+        "sqlite:///data/raw/x.db",
+        "data/raw/a@b.csv",
+    ],
 )
-def test_a_password_is_kept_out_of_the_committed_file(source: str) -> None:
-    with pytest.raises(ValidationError, match=r"it holds a password.*write \$NAME there"):
-        Data(source=source, target="target", query=None)
-
-
-@pytest.mark.parametrize("source", ["postgresql://me:$PASSWORD@host/db", "postgresql://me@host/db", "s3://b/x.csv"])
 def test_a_source_without_a_password_is_allowed(source: str) -> None:
     assert Data(source=source, target="target", query=None).source == source
 
@@ -27,4 +74,4 @@ def test_a_source_without_a_password_is_allowed(source: str) -> None:
 )
 def test_a_split_leaves_rows_for_each_part(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
-        Split(**({"validation": 0.2, "test": 0.2, "seed": 0} | wrong))
+        Split(**(SPLIT | wrong))

@@ -1,5 +1,7 @@
 import sqlite3
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 import sqlalchemy
 from pyarrow.parquet import write_table
 
+from lab.processes.prepare_data import sources
 from lab.processes.prepare_data.params import Data
-from lab.processes.prepare_data.sources import BUILT_IN, load_table, with_password
+from lab.processes.prepare_data.sources import BUILT_IN, expanded, load_table
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -91,6 +94,46 @@ def test_what_dvc_does_not_watch_is_refused(source: str, tmp_path: Path) -> None
         load(source, query)
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "simplecache::file://{}/flowers.csv",
+        "filecache::local://{}/flowers.csv",
+        "zip://flowers.csv::{}/flowers.zip",
+        "zip://flowers.csv::file://{}/flowers.zip",
+        "zip://flowers.csv::simplecache::{}/data/raw/../flowers.zip",
+        "zip://flowers.csv::flowers.zip",
+        "git://{}:HEAD@flowers.csv",
+        "reference://flowers.csv::{}/references.json",
+    ],
+)
+def test_a_chain_that_ends_where_dvc_does_not_watch_is_refused(chain: str, tmp_path: Path) -> None:
+    TABLE.to_csv(tmp_path / "flowers.csv", index=False)
+    for folder in (tmp_path, tmp_path / "data"):
+        TABLE.to_csv(folder / "flowers.zip", index=False, compression={"method": "zip", "archive_name": "flowers.csv"})
+    with pytest.raises(InputError, match="no file below data/raw"):
+        load_table(Data.model_construct(source=chain.format(tmp_path), target="target", query=None))
+
+
+def test_a_chain_that_reads_no_file_of_this_machine_is_read() -> None:
+    fsspec.filesystem("memory").pipe("/flowers.csv", TABLE.to_csv(index=False).encode())
+    pd.testing.assert_frame_equal(load("simplecache::memory://flowers.csv"), TABLE)
+
+
+@pytest.mark.parametrize(
+    "index", [pd.Index([7, 8], name="age"), pd.Index(["a", "b"]), pd.RangeIndex(2, name="age"), [[1, 2], [3, 4]]]
+)
+def test_an_index_that_may_be_a_feature_is_not_lost_silently(raw: Path, index: Any) -> None:
+    TABLE.set_axis(pd.MultiIndex.from_arrays(index) if isinstance(index, list) else index).to_parquet(raw / "f.parquet")
+    with pytest.raises(InputError, match=r"its index \(.*\) would be lost; write it with `reset_index"):
+        load("data/raw/f.parquet")
+
+
+def test_an_index_that_only_counts_rows_is_no_feature(raw: Path) -> None:
+    TABLE.iloc[[1]].to_parquet(raw / "f.parquet")
+    pd.testing.assert_frame_equal(load("data/raw/f.parquet"), TABLE.iloc[[1]].reset_index(drop=True))
+
+
 def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
     TABLE.to_csv(tmp_path / "flowers.csv", index=False)
     with pytest.raises(InputError, match="no file below data/raw"):
@@ -115,10 +158,11 @@ def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
         ("sqlite:///data/raw/flowers.db", None, "data.query is null; for the database sqlite:.* give the SELECT"),
         ("sqlite:///data/raw/none.db", "SELECT 1", "data/raw/none.db is missing; fetch it"),
         ("sqlite:///data/raw/flowers.db", "SELECT * FROM trees", r"no such table: trees; check data.query \(SELECT"),
-        ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "does not return rows.*; check data.query"),
+        ("sqlite:///data/raw/flowers.db", "DELETE FROM flowers", "not authorized; check data.query .*may only read"),
         ("oracle://host/flowers", "SELECT 1", "driver is missing: .*; add its package to the Pipfiles"),
         ("nosuch://host/flowers", "SELECT 1", "driver is missing: .*nosuch; add its package to the Pipfiles"),
-        ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://me:\*\*\*@host/x: the environment has no \$NO_SUCH; set"),
+        ("mysql://me:$NO_SUCH@host/x", "SELECT 1", r"mysql://host/x: the environment has no \$NO_SUCH; set it"),
+        ("https://$NO_SUCH@host/x.csv", None, r"data.source https://host/x.csv: the environment has no \$NO_SUCH; set"),
     ],
 )
 @pytest.mark.usefixtures("database")
@@ -137,14 +181,59 @@ def test_what_cannot_be_loaded_is_refused_with_a_remedy(
         load(source, query)
 
 
-def test_a_query_changes_nothing(database: str, raw: Path) -> None:
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM flowers",
+        "DROP TABLE flowers",
+        "INSERT INTO flowers VALUES (1, 2, 'rose') RETURNING *",
+        "ATTACH 'data/raw/other.db' AS other",
+        "VACUUM INTO 'data/raw/other.db'",
+        "VACUUM",
+        "PRAGMA query_only = OFF",
+        "PRAGMA journal_mode = TRUNCATE",
+        "CREATE TEMP TABLE other (a)",
+    ],
+)
+def test_a_query_changes_nothing(query: str, journal: str, database: str, raw: Path) -> None:
+    with sqlite3.connect(raw / "flowers.db") as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.close()
     before = (raw / "flowers.db").read_bytes()
-    with pytest.raises(InputError):
-        load(database, "DELETE FROM flowers")
-    assert (raw / "flowers.db").read_bytes() == before
+    with pytest.raises(InputError, match="may only read"):
+        load(database, query)
+    assert len(load(database, "WITH all_of AS (SELECT * FROM flowers) SELECT length, max(width) FROM all_of")) == 1
+    assert {file.name: file.read_bytes() for file in raw.iterdir()} == {"flowers.db": before}
 
 
-def test_the_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr@t/$1")
-    url = with_password(sqlalchemy.make_url("postgresql://me:$DATABASE_PASSWORD@host/flowers"))
-    assert (url.password, url.host) == ("s3cr@t/$1", "host")
+def test_what_another_program_has_written_last_is_read_too(database: str, raw: Path) -> None:
+    with sqlite3.connect(raw / "flowers.db") as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("INSERT INTO flowers VALUES (1, 2, 'rose')")
+        connection.commit()
+        assert len(load(database, "SELECT * FROM flowers")) == len(TABLE) + 1
+    connection.close()
+
+
+def test_a_query_without_an_end_is_ended(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "QUERY_SECONDS", 0.1)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x) FROM n"
+    with pytest.raises(InputError, match=r"interrupted; check data\.query"):
+        load(database, endless)
+
+
+def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cr@t/$1?#")
+    url = sqlalchemy.make_url(expanded("postgresql://me:$DATABASE_PASSWORD@host/flowers"))
+    assert (url.password, url.host, url.database) == ("s3cr@t/$1?#", "host", "flowers")
+    url = sqlalchemy.make_url(expanded("mssql+pyodbc:///?odbc_connect=Server=host;PWD=$DATABASE_PASSWORD"))
+    assert url.query == {"odbc_connect": "Server=host;PWD=s3cr@t/$1?#"}
+    assert urlsplit(expanded("https://$DATABASE_PASSWORD@host/x.csv")).hostname == "host"
+
+
+def test_an_error_names_the_variable_and_not_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_TOKEN", "hid den/")
+    with pytest.raises(InputError, match="cannot be read") as refused:
+        load("https://127.0.0.1:1/$THE_TOKEN/flowers.csv")
+    assert "hid" not in str(refused.value)

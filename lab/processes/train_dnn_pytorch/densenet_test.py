@@ -120,3 +120,10 @@ def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy() -> None:
 
     with pytest.raises(InputError, match=r"params\.yaml: training\.lr is 1e\+30: .* try a smaller one"):
         trained(PARAMS.model_copy(update={"lr": 1e30}), rows, rows)
+
+
+def test_the_largest_weight_decay_that_is_allowed_does_not_end_in_that_error() -> None:
+    rows = blobs(100, 2)
+    assert (
+        len(trained(PARAMS.model_copy(update={"weight_decay": 1000.0}), rows, rows).history["epoch"]) == PARAMS.epochs
+    )

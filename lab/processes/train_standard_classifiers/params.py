@@ -4,6 +4,8 @@ from pydantic import Field
 
 from labkit.process.params import Strict
 
+MOST = 1_000_000  # of whatever is counted: more is a slip of the pen, on which scikit-learn fails late and oddly
+
 
 class LogisticRegressionParams(Strict):
     """A linear model."""
@@ -20,7 +22,7 @@ class NaiveBayesParams(Strict):
 class KNearestNeighboursParams(Strict):
     """The vote of the most similar training rows."""
 
-    n_neighbors: int = Field(ge=1)
+    n_neighbors: int = Field(ge=1, le=MOST)
 
 
 class SupportVectorMachineParams(Strict):
@@ -32,19 +34,19 @@ class SupportVectorMachineParams(Strict):
 class DecisionTreeParams(Strict):
     """One tree of yes-or-no questions."""
 
-    max_depth: int | None = Field(ge=1)
+    max_depth: int | None = Field(ge=1, le=MOST)
 
 
 class RandomForestParams(Strict):
     """The mean of trees that each see other rows and features."""
 
-    n_estimators: int = Field(ge=1)
+    n_estimators: int = Field(ge=1, le=MOST)
 
 
 class GradientBoostingParams(Strict):
     """Trees that each correct the ones before."""
 
-    n_estimators: int = Field(ge=1)
+    n_estimators: int = Field(ge=1, le=MOST)
     learning_rate: float = Field(gt=0, le=1)
 
 
@@ -52,7 +54,7 @@ class Classifiers(Strict):
     """The families, and what they have in common."""
 
     seed: int = Field(ge=0, lt=2**32)
-    max_rows_quadratic: int = Field(ge=100)
+    max_rows_quadratic: int = Field(ge=100, le=MOST)
     logistic_regression: LogisticRegressionParams
     naive_bayes: NaiveBayesParams
     k_nearest_neighbours: KNearestNeighboursParams

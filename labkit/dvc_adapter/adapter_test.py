@@ -1,0 +1,310 @@
+"""All that the adapter tells of DVC, held against a project that DVC made: a DVC of another kind fails here first.
+
+`dvc` itself is the oracle where it tells the same.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.dvc_adapter.folders import files_cached, files_here, files_in_commits, hash_of, not_pulled
+from labkit.dvc_adapter.lock_text import lock_text, parse_lock
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.results import declared_plots, metrics_of
+from labkit.dvc_adapter.settings import all_settings, settings_file, settings_of, write_settings
+from labkit.dvc_adapter.states import Stage, ran_before, stages_here
+from labkit.dvc_adapter.storage import (
+    default_remote,
+    push,
+    raw_data,
+    raw_data_not_cached,
+    raw_data_nowhere,
+    remotes,
+    use_remote,
+)
+from labkit.git_cli import git
+from labkit.process.errors import InputError
+from labkit.process.flat import flat
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+# The last stage comes first, and both folders hold a file that .dvcignore names.
+DVC_YAML = """
+stages:
+  judge:
+    cmd: wc -c < model > score.json && printf 'n,loss\\n1,0.5\\n' > curve.csv
+    deps: [model/weights]
+    metrics: [score.json: {cache: false}]
+    plots: [curve.csv: {x: n, y: loss, title: The curve}]
+  train:
+    cmd:
+      - mkdir -p model
+      - cat raw/a code/load.py > model/weights
+    deps: [raw, code]
+    params: [lr, other.yaml: ]
+    outs: [model]
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    """A project whose pipeline has run, committed and pushed."""
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    for name, text in {
+        "dvc.yaml": DVC_YAML.replace("wc -c < model", "wc -c < model/weights"),
+        "params.yaml": "lr: 0.1",
+        "other.yaml": "layers: {first: 64}",
+        "code/load.py": "x = 1",
+        "code/load_test.py": "",
+        ".dvcignore": "*_test.py",
+        "raw/a": "a",
+        "raw/many/b": "b",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    shell("git init --quiet && dvc init --quiet && dvc remote add --quiet -d share ../share", folder)
+    shell("dvc add --quiet raw/a raw/many && dvc repro --quiet && dvc push --quiet", folder)
+    shell("git add --all && git commit --quiet --no-verify -m results", folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to change, with its remote, and this process in it."""
+    shutil.copytree(finished.parent / "share", tmp_path / "share")
+    folder = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def recorded() -> dict[str, dict[str, str]]:
+    """The hash of each path of dvc.lock, by stage."""
+    stages = parse_lock(Path("dvc.lock").read_text())
+    return {name: {one["path"]: one["md5"] for one in (*s["deps"], *s["outs"])} for name, s in stages.items()}
+
+
+def states() -> dict[str, Stage]:
+    with open_project() as project:
+        return {stage.name: stage for stage in stages_here(project)}
+
+
+def test_stages_come_in_order_with_what_is_recorded_of_them(project: Path) -> None:
+    train, judge = states().values()
+    assert (train.name, judge.name) == ("train", "judge")
+    assert (train.upstream, judge.upstream) == ([], ["train"])
+    assert train.command == "mkdir -p model\ncat raw/a code/load.py > model/weights"
+    hashes = recorded()
+    assert {file.path: file.recorded for file in (*train.inputs, *train.outs)} == hashes["train"]
+    assert {file.path: file.recorded for file in (*judge.inputs, *judge.outs)} == hashes["judge"]
+    assert [file.place for file in train.inputs] == [project / "raw", project / "code"]
+    lr, whole_file = train.params
+    assert lr == ("params.yaml", {"lr": 0.1}, {"lr": 0.1}, "")
+    assert (whole_file.file, whole_file.state) == ("other.yaml", "")
+    assert flat(whole_file.recorded) == flat(whole_file.here) == {"layers.first": 64}
+    assert {out.path: (out.keeps_copy, out.is_cached, out.is_folder, out.was_folder) for out in judge.outs} == {
+        "score.json": (False, False, False, False),
+        "curve.csv": (True, True, False, False),
+    }
+    assert [(out.is_cached, out.is_folder, out.is_file, out.was_folder) for out in train.outs] == [
+        (True, True, False, True)
+    ]
+    for stage in (train, judge):
+        assert (stage.is_current, stage.ever_ran, stage.always_runs, stage.command_changed) == (
+            True,
+            True,
+            False,
+            False,
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("rm -r model", {"train": {"model": "deleted"}, "judge": {"model/weights": "deleted"}}),
+        ("touch code/new.py", {"train": {"code": "modified"}}),
+        ("echo 'lr: 0.2' > params.yaml", {"train": {"params.yaml": "modified"}}),
+        ("echo 'layers: {first: 1}' > other.yaml", {"train": {"other.yaml": "modified"}}),
+        (
+            "rm dvc.lock",
+            {"train": dict.fromkeys(("raw", "code", "params.yaml", "other.yaml", "model"), "modified")},
+        ),
+    ],
+)
+def test_what_is_not_as_recorded_has_a_state(change: str, told: dict[str, dict[str, str]], shell: Shell) -> None:
+    before = states()
+    shell(change, Path.cwd())
+    after = states()
+    for name, expected in told.items():
+        stage = after[name]
+        found = [(file.path, file.state) for file in (*stage.inputs, *stage.outs)]
+        found += [(params.file, params.state) for params in stage.params]
+        assert {path: state for path, state in found if state} == expected
+        assert (before[name].is_current, stage.is_current) == (True, False)
+    oracle = json.loads(shell("dvc status --json", Path.cwd()).stdout)
+    assert {name for name, stage in after.items() if not stage.is_current} == oracle.keys()
+
+
+def test_a_stage_without_its_copy_in_the_cache_is_not_current() -> None:
+    shutil.rmtree(".dvc/cache")
+    train, judge = states().values()
+    assert not train.outs[0].is_cached
+    assert not train.is_current
+    assert not judge.is_current
+
+
+def test_flags_of_a_stage(shell: Shell) -> None:
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(text.replace("  train:", "  train:\n    always_changed: true"))
+    assert states()["train"].always_runs
+    Path("dvc.yaml").write_text(text.replace("  train:", "  train:\n    frozen: true"))
+    assert (states()["train"].inputs, states()["train"].params) == ([], [])
+    Path("dvc.yaml").write_text(text.replace("mkdir -p", "mkdir --parents"))
+    assert states()["train"].command_changed
+    Path("dvc.lock").unlink()
+    assert not states()["train"].ever_ran
+
+
+def test_a_state_that_ran_before_is_known(shell: Shell) -> None:
+    with open_project() as project:
+        assert ran_before(project, "train")
+    Path("params.yaml").write_text("lr: 0.2")
+    with open_project() as project:
+        assert not ran_before(project, "train")
+    shell("dvc repro --quiet", Path.cwd())
+    Path("params.yaml").write_text("lr: 0.1")
+    with open_project() as project:
+        assert ran_before(project, "train")
+
+
+def test_the_files_of_a_folder_have_the_hash_that_dvc_recorded() -> None:
+    hashes = recorded()["train"]
+    with open_project() as project:
+        code, raw = files_here(project, Path("code").absolute()), files_here(project, Path("raw").absolute())
+        assert code.keys() == {"load.py"}
+        assert hash_of(code) == hashes["code"]
+        assert hash_of(raw) == hashes["raw"]
+        model = files_cached(project, hashes["model"])
+        assert model == {"weights": hash_of({"": recorded()["judge"]["model/weights"]})}
+        assert files_cached(project, "0" * 32 + ".dir") is None
+
+
+def test_files_of_commits_are_read_without_a_checkout() -> None:
+    first = git("rev-parse", "HEAD")
+    Path("code/load.py").write_text("x = 2")
+    git("-c", "user.name=t", "-c", "user.email=t@t.example", "commit", "--quiet", "--no-verify", "--all", "-m", "more")
+    second = git("rev-parse", "HEAD")
+    with open_project() as project:
+        folders = dict(files_in_commits(project, "code", [second, first]))
+        alone = dict(files_in_commits(project, "code/load.py", [first]))
+        here = files_here(project, Path("code").absolute())
+    assert [*folders] == [second, first]
+    assert hash_of(folders[first]) == recorded()["train"]["code"]
+    assert folders[second] == here != folders[first]
+    assert alone == {first: {"": folders[first]["load.py"]}}
+
+
+def test_data_that_are_not_pulled_are_known_by_their_dvc_files() -> None:
+    with open_project() as project:
+        assert not_pulled(project, Path("raw").absolute()) == {}
+    Path("raw/a").unlink()
+    shutil.rmtree("raw/many")
+    with open_project() as project:
+        away = not_pulled(project, Path("raw").absolute())
+        assert not_pulled(project, Path("raw/a").absolute()) == {"": away["a"]}
+    assert away.keys() == {"a", "many"}
+    assert (away["many"].endswith(".dir"), away["a"].endswith(".dir")) == (True, False)
+
+
+def test_metrics_are_those_of_the_revision() -> None:
+    Path("score.json").write_text("7")
+    with open_project() as project:
+        assert metrics_of(project, "workspace") == {"score.json": 7}
+        assert metrics_of(project, "HEAD") == {"score.json": 6}
+
+
+def test_plots_have_their_properties_and_rows() -> None:
+    with open_project() as project:
+        (plot,) = declared_plots(project)
+    assert (plot.properties["title"], plot.properties["x"], plot.properties["y"]) == ("The curve", "n", "loss")
+    assert [(row["filename"], row["n"], row["loss"]) for row in plot.rows] == [("curve.csv", "1", "0.5")]
+    assert not plot.is_image
+    Path("dvc.yaml").write_text(Path("dvc.yaml").read_text() + "plots: [code/image.png]\n")
+    Path("code/image.png").write_bytes(b"image")
+    with open_project() as project:
+        assert {plot.properties["title"]: plot.is_image for plot in declared_plots(project)} == {
+            "The curve": False,
+            "code/image.png": True,
+        }
+
+
+def test_the_remote_is_used_with_dvcs_settings() -> None:
+    with open_project() as project:
+        assert default_remote(project) == "share"
+        assert Path(remotes(project)["share"]["url"]).name == "share"
+    (bucket := Path("../share")).rename("../elsewhere")
+    with open_project() as project:
+        use_remote(project)
+    assert [*bucket.rglob("*")] == []
+
+
+def test_raw_data_are_sought_in_the_cache_and_the_remote(shell: Shell) -> None:
+    with open_project() as project:
+        assert raw_data(project) == ["raw/a", "raw/many"]
+        assert raw_data_not_cached(project) == []
+    shutil.rmtree(".dvc/cache")
+    with open_project() as project:
+        assert raw_data_not_cached(project) == ["raw/a", "raw/many"]
+        assert raw_data_nowhere(project) == []
+    gone = hash_of({"": recorded_in("raw/a.dvc")})
+    next(Path("../share").rglob(gone[2:])).unlink()
+    with open_project() as project:
+        assert raw_data_nowhere(project) == ["raw/a"]
+
+
+def recorded_in(file: str) -> str:
+    return next(line for line in Path(file).read_text().splitlines() if "md5:" in line).split()[-1]
+
+
+def test_what_is_pushed_is_counted_and_what_is_nowhere_is_named() -> None:
+    assert push(["train"]) == (0, [])
+    shutil.rmtree("../share")
+    assert push(["train", "judge"])[0] > 0
+    shutil.rmtree("../share")
+    shutil.rmtree(".dvc/cache")
+    assert push(["train"]) == (0, ["model"])
+
+
+def test_settings_are_read_and_written_by_their_level() -> None:
+    remote = {"url": "s3://bucket", "access_key_id": "key"}
+    write_settings("local", settings_of("local") | {"remote": {"mine": remote}})
+    assert settings_file("local").name == "config.local"
+    assert settings_of("local")["remote"] == {"mine": remote}
+    assert settings_of("repo")["remote"].keys() == {"share"}
+    assert all_settings()["remote"].keys() == {"mine", "share"}
+    with pytest.raises(InputError, match="extra keys"):
+        write_settings("local", {"remote": {"mine": {"url": "s3://bucket", "nonsense": "1"}}})
+    Path(".dvc/config").write_text("[core")
+    with pytest.raises(InputError, match=r"git checkout \.dvc/config"):
+        all_settings()
+
+
+def test_dvc_lock_is_written_as_dvc_writes_it() -> None:
+    text = Path("dvc.lock").read_text()
+    assert lock_text(parse_lock(text)) == text
+    assert parse_lock("") == {}
+    for broken in ("stages: [", "[1]", "stages: 3"):
+        with pytest.raises(ValueError, match=r"no dvc\.lock"):
+            parse_lock(broken)
+
+
+def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
+    Path("dvc.yaml").write_text("stages: [")
+    with pytest.raises(InputError, match=r"^DVC: .*dvc.yaml.*; `dvc status` tells more$"), open_project() as project:
+        stages_here(project)
+    os.chdir("/")
+    with pytest.raises(InputError, match="DVC: "), open_project():
+        pass

@@ -1,0 +1,31 @@
+"""The DVC project of the working folder, opened in-process: a process of DVC's own costs half a second each time.
+
+Nothing else in the repository imports dvc, dvc_data or dvc_render. DVC documents its commands and dvc.api, which tell
+neither why a stage is stale nor what a folder was; so most of what is used here, a new DVC may change.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NewType
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from labkit.process.errors import InputError
+
+# What the functions of this package take. To all others it is a thing without attributes, which mypy holds them to.
+Project = NewType("Project", object)
+
+
+@contextmanager
+def open_project() -> Iterator[Project]:
+    """Open the DVC project of the working folder. Raises InputError in DVC's words where DVC raises, also within."""
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # its advice is for those who typed `dvc`
+    try:
+        with Repo() as repo:
+            yield Project(repo)
+    except DvcException as error:
+        reason = getattr(error, "exc", None)  # what in the file is wrong, and where
+        words = f"{error}: {reason}" if reason and str(reason) != str(error) else str(error)
+        raise InputError(f"DVC: {' '.join(words.split())}; `dvc status` tells more") from None
