@@ -88,10 +88,8 @@ def test_an_ambition_that_is_reached_is_to_be_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accuracy: float, word: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    best = Path("artifacts/best_model")
-    write_json(best / "metrics.json", {"selected": "net", "test": {"accuracy": accuracy}})
-    (best / "comparison.csv").write_text("model,accuracy,training_rows\nnet,0.9,100\n", encoding="utf-8")
-    goal = "- {goal: it is good, file: artifacts/best_model/metrics.json, metric: test.accuracy, at_least: 0.95"
+    write_json("metrics.json", {"test": {"accuracy": accuracy}})
+    goal = "- {goal: it is good, file: metrics.json, metric: test.accuracy, at_least: 0.95"
     Path("goals").mkdir()
     Path("goals/goals.yaml").write_text(f"{goal}, ambition: true}}\n", encoding="utf-8")
     with (console := Console(width=200)).capture() as shown:

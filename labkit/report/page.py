@@ -223,8 +223,8 @@ def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str]) ->
     if not old:
         return f"There are no previous results in {commit}."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."
-    if inputs:
-        said += f" {', '.join(map(code, inputs))} changed too, and models of different data do not compare."
+    if data := [path for path in inputs if not any(lies_in(row.file, [path]) for row in now)]:  # and no metrics
+        said += f" {', '.join(map(code, data))} changed too, and models of different data do not compare."
     return said
 
 

@@ -103,6 +103,7 @@ def test_its_results_are_published(lab_with_own: Path, tmp_path: Path, shell: Sh
         summary = (folder_of(sandbox, recorded_runs(sandbox)[-1]) / "summary.md").read_text(encoding="utf-8")
         assert "`describe_data` | ran" in summary
         assert "★" not in summary
+        assert "do not compare" not in summary
         assert "selected" not in summary
     finally:
         down(folder)
