@@ -78,20 +78,24 @@ def mend() -> list[Forged]:
     records = {stage: kept for stage, record in committed.items() if (kept := whole.get(stage, record))}
     with replacing(DVC_LOCK) as beside:
         beside.write_text(write_records(records), encoding="utf-8")
-    stages = ", ".join(one.stage for one in found)
-    git("commit", "--quiet", "--no-verify", "--message", f"Take the records of {stages} whole", "--", DVC_LOCK)
+    title = f"Take the records of {', '.join(one.stage for one in found)} whole"
+    trailers = "\n".join(f"Mended: {one.stage} {one.commit}" for one in found)
+    git("commit", "--quiet", "--no-verify", "--message", title, "--message", trailers, "--", DVC_LOCK)
     return found
 
 
 def _merged(rev: str) -> Iterator[tuple[str, str, bool]]:
     """Stages whose records a merge of `rev`'s history made, by lines, and no commit without that merge has."""
+    # After `mend`, the same record is that of a run: its outputs came out as before.
+    mended = git("log", "--grep=^Mended: ", "--format=%(trailers:key=Mended,valueonly)", rev).splitlines()
     # Combined, the log shows just those merges whose dvc.lock is no parent's.
     shown = git("log", "--merges", "--full-history", "-c", "--raw", "--format=%H", rev, "--", DVC_LOCK)
     for commit in (line for line in shown.splitlines() if line and not line.startswith(":")):
         parents = [_records(parent) for parent in _parents(commit)]
         for stage, record in _records(commit).items():
             of_parents = [records[stage] for records in parents if stage in records]
-            if is_of_lines(record, of_parents) and not _is_elsewhere(stage, commit):
+            is_mended = f"{stage} {commit}" in mended
+            if not is_mended and is_of_lines(record, of_parents) and not _is_elsewhere(stage, commit):
                 yield stage, commit, True
 
 

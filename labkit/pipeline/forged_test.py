@@ -75,6 +75,9 @@ def test_a_server_s_merge_by_lines_is_found_and_mended(git: Git) -> None:
     assert Path("dvc.lock").read_text(encoding="utf-8") == lock("2", "1", "1")  # the whole record of our own run
     assert git("git status --porcelain --untracked-files=no") == ""
     assert mend() == []
+    Path("dvc.lock").write_text(lock("2", "2", "2"), encoding="utf-8")
+    git("git commit --quiet --all -m 'Run both: the comment changed no output'")
+    assert forged_records() == []  # now a run made that very record
 
 
 def test_an_octopus_merge_is_found(git: Git) -> None:

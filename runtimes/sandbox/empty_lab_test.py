@@ -72,6 +72,7 @@ def test_a_lab_without_a_process_says_what_adds_one(lab: Path, shell: Shell, ver
     assert said.stderr == ""
 
 
+@pytest.mark.nightly
 def test_what_is_left_is_well_typed_and_passes_its_tests(lab: Path, shell: Shell) -> None:
     shell("mypy", lab)
     assert " passed" in shell(TEST, lab).stdout

@@ -13,12 +13,12 @@ SPLIT = {"validation": 0.2, "test": 0.2, "seed": 0}
 
 
 SECRETS = [
-    "postgresql://me:S3CRET@host/db",
+    "postgresql://me:S3CRET@host/db",  # pragma: allowlist secret
     "s3://key:S3CRET@bucket/x.csv",
     "postgresql://me:S3/CRET@host/db",
     "postgresql://me:S3#CRET@host/db",
     "postgresql://me:S3?CRET@host/db",
-    "postgresql://me:S3@CRET@host/db",
+    "postgresql://me:S3@CRET@host/db",  # pragma: allowlist secret
     "postgresql://me:S3 CRET@host/db",
     "postgresql://me:$3CRET@host/db",
     "postgresql://me:$Secret@host/db",

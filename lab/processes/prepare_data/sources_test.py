@@ -103,7 +103,7 @@ def test_what_dvc_does_not_watch_is_refused(source: str, tmp_path: Path) -> None
         "zip://flowers.csv::file://{}/flowers.zip",
         "zip://flowers.csv::simplecache::{}/data/raw/../flowers.zip",
         "zip://flowers.csv::flowers.zip",
-        "git://{}:HEAD@flowers.csv",
+        "git://{}:HEAD@flowers.csv",  # pragma: allowlist secret
         "reference://flowers.csv::{}/references.json",
     ],
 )
