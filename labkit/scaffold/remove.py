@@ -35,8 +35,7 @@ def remove_process(name: str) -> None:
     refuse_if_unknown(name)
     refuse_if_uncommitted(name)
     stages = {stage: parts.get("do", parts) for stage, parts in declared_stages(ROOT).items()}
-    folder = f"lab/processes/{name}"
-    own = {stage for stage, parts in stages.items() if folder in [dep.rstrip("/") for dep in stage_inputs(parts)]}
+    own = stages_of(name, stages)
     written = [out for stage in own for out in stage_outputs(stages[stage])]
     refuse_if_read(name, {stage: parts for stage, parts in stages.items() if stage not in own}, written)
     goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
@@ -46,12 +45,17 @@ def remove_process(name: str) -> None:
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
     for place in [PROCESSES / name, *(ROOT / out for out in written)]:
-        if place.resolve().is_relative_to(ROOT):  # what lies outside is not the lab's
-            remove(place)
+        remove(place)
     print(f"{name} is removed; what was committed of it stays with its commits")
     if goals:
         judged = "; ".join(goal.goal for goal in goals.values())
         print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}")
+
+
+def stages_of(name: str, stages: dict[str, Any]) -> set[str]:
+    """The stages that read the process's folder: those that run it."""
+    folder = f"lab/processes/{name}"
+    return {stage for stage, parts in stages.items() if folder in [dep.rstrip("/") for dep in stage_inputs(parts)]}
 
 
 def refuse_if_unknown(name: str) -> None:
@@ -132,7 +136,9 @@ def without_all(file: Path, paths: Iterable[tuple[str | int, ...]]) -> str:
 
 
 def remove(place: Path) -> None:
-    """Remove a file or folder, and the folder that it was in when nothing else is there."""
+    """Remove a file or folder of the lab, and the folder that it was in when nothing else is there."""
+    if not place.resolve().is_relative_to(ROOT):  # what lies outside is not the lab's
+        return
     if place.is_dir():
         shutil.rmtree(place)
     place.unlink(missing_ok=True)
