@@ -31,6 +31,7 @@ EAGER = f"import {MAIN} as m; m.CHECKPOINT_SECONDS = 0; m.run_process(m.main)"
 JOURNAL = "journal.jsonl"
 TRAINING = {
     "device": "cpu",
+    "kernels": "portable",
     "seed": 7,
     "hidden_layers": [16, 8],
     "dropout": 0.1,
