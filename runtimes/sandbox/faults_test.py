@@ -45,7 +45,7 @@ UPDATE = '#!/bin/sh\n[ "$1" != refs/heads/main ] || [ ! -e ../gates/main ]\n'
 
 # So that the tests need not wait as long as a person would.
 SHORTER = (
-    ("labkit/publish/results.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 3.0"),
+    ("labkit/publish/results.py", "DELIVERY_SECONDS = 60.0", "DELIVERY_SECONDS = 10.0"),
     ("labkit/publish/data.py", "LOOK_SECONDS = 20.0", "LOOK_SECONDS = 2.0"),
     ("labkit/publish/data.py", "wait_exponential_jitter(1, max=10)", "wait_exponential_jitter(0.1, max=1)"),
 )
