@@ -33,6 +33,8 @@ DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their comman
 INTERPRETERS = {"bash": "bash -euo pipefail -c", "python": "python -c"}
 BLOCK = re.compile(r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 FILE = re.compile(r"# (\S+/\S+)\n")  # a block that begins so is that file
+# The tests that a page tells to run run beside this one: here they are only collected, but for those that it writes.
+ONLY_COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet"}
 
 
 class Block(NamedTuple):
@@ -81,10 +83,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_work_in_their_order(page: Path, finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
+    written: list[str] = []
     for reason, language, text in blocks(page):
         if reason or language not in INTERPRETERS:
             continue
         if file := FILE.match(text):
             (lab / file[1]).write_text(text, encoding="utf-8")
+            written.append(file[1])
         else:
-            shell(f"{INTERPRETERS[language]} {shlex.quote(text)}", lab)
+            options = {} if any(name in text for name in written) else ONLY_COLLECT
+            shell(f"{INTERPRETERS[language]} {shlex.quote(text)}", lab, **options)

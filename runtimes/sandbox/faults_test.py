@@ -394,6 +394,7 @@ def test_results_that_come_after_those_of_newer_code_do_not_replace_them(
     assert git(sandbox.origin, "show", "main:dvc.lock") == git(sandbox.origin, "show", f"{of_newer}:dvc.lock")
 
 
+@nightly
 def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     fault("the branch is protected")
     tag = "run-example-protected"
@@ -405,6 +406,7 @@ def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault:
     survived(sandbox, shell, tag, f"results/{tag}-{number}.1")
 
 
+@nightly
 def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -432,6 +434,7 @@ def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     survived(sandbox, shell, tags[2])
 
 
+@nightly
 def test_a_failed_stage_publishes_what_finished_and_its_mending_completes_it(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
