@@ -3,12 +3,17 @@
 Git's merge by lines makes one record out of two, and DVC calls the result up to date. A server's merge button reads no
 .gitattributes, and an octopus merge calls no merge driver, so only the history tells. In a merge, a record that is no
 parent's, and has no value that a parent has not, was merged by lines: a run of merged code brings a new value, unless
-its outputs came out as before. A squash by a server's button is a merge too, but whether of lines, only those commits
-tell that are still known here.
+its outputs came out as before. A commit that was rebased, cherry-picked or mailed is a merge of its parent and of the
+commit that it copies; GitHub's squash is one of a whole branch. They are seen where those commits are still known here.
+
+Where they are not, and for squashes and reverts by other means, no rule is sound: a run whose outputs came out as
+before writes the very bytes that a merge by lines does.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache, reduce
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,18 +90,38 @@ def mend() -> list[Forged]:
 
 
 def _merged(rev: str) -> Iterator[tuple[str, str, bool]]:
-    """Stages whose records a merge of `rev`'s history made, by lines, and no commit without that merge has."""
+    """Stages whose records a commit of `rev`'s history made, by lines, and no commit without that one has."""
     # After `mend`, the same record is that of a run: its outputs came out as before.
     mended = git("log", "--grep=^Mended: ", "--format=%(trailers:key=Mended,valueonly)", rev).splitlines()
-    # Combined, the log shows just those merges whose dvc.lock is no parent's.
+    for commit, sources in [*_copies(rev), *_merges(rev)]:
+        for stage, record in _records(commit).items():
+            known = [_records(source)[stage] for source in sources if stage in _records(source)]
+            is_mended = f"{stage} {commit}" in mended
+            if not is_mended and is_of_lines(record, known) and not _is_elsewhere(stage, commit):
+                yield stage, commit, True
+
+
+def _merges(rev: str) -> Iterator[tuple[str, list[str]]]:
+    """The merges in `rev`'s history whose dvc.lock is no parent's, each with its parents."""
+    # Combined, the log shows just those.
     shown = git("log", "--merges", "--full-history", "-c", "--raw", "--format=%H", rev, "--", DVC_LOCK)
     for commit in (line for line in shown.splitlines() if line and not line.startswith(":")):
-        parents = [_records(parent) for parent in _parents(commit)]
-        for stage, record in _records(commit).items():
-            of_parents = [records[stage] for records in parents if stage in records]
-            is_mended = f"{stage} {commit}" in mended
-            if not is_mended and is_of_lines(record, of_parents) and not _is_elsewhere(stage, commit):
-                yield stage, commit, True
+        yield commit, _parents(commit)
+
+
+def _copies(rev: str) -> Iterator[tuple[str, list[str]]]:
+    """The commits in `rev`'s history that copy one known here, each with its parent and the other."""
+    of_one_parent = ("log", "--no-merges", "--full-history", "--format=%H %ct %ae %at %s")
+    here = set(git(*of_one_parent, rev, "--", DVC_LOCK).splitlines())
+    alike = defaultdict(list)  # Git copies a commit's author, with the second, and its subject
+    for line in here.union(git(*of_one_parent, "--all", "--", DVC_LOCK).splitlines()):
+        commit, committed, author = line.split(" ", 2)
+        alike[author].append((int(committed), commit, line in here))
+    for commits in alike.values():
+        for (before, original, _), (after, copy, is_here) in permutations(commits, 2):
+            # On the same parent, it is no copy but amended.
+            if is_here and before < after and _parents(copy) != _parents(original):
+                yield copy, [*_parents(copy), original]
 
 
 def _squashed(rev: str) -> Iterator[tuple[str, str, bool]]:
@@ -114,7 +139,11 @@ def _squashed(rev: str) -> Iterator[tuple[str, str, bool]]:
 def is_of_lines(record: Any, others: Iterable[Any]) -> bool:
     """Whether a record is none of the others, and yet has no value that one of them has not in the same place."""
     records = [*others]
-    return record not in records and set(_values(record)) <= {value for other in records for value in _values(other)}
+    return (
+        len(records) > 1
+        and record not in records
+        and set(_values(record)) <= {value for other in records for value in _values(other)}
+    )
 
 
 def _values(part: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pipeline.forged import forged_here, forged_records, mend
+from labkit.pipeline.forged import forged_here, forged_records, is_of_lines, mend
 from labkit.pipeline.records import read_records, write_records
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 
 Git = Callable[[str], str]
 BY_GITHUB = "GIT_COMMITTER_EMAIL=noreply@github.com"
+LATER = "export GIT_COMMITTER_DATE='@4000000000 +0000';"
 
 
 def lock(code: str, lr: str, out: str, other: str = "0") -> str:
@@ -46,7 +47,7 @@ def git(tmp_path: Path, shell: Shell, environment: dict[str, str], monkeypatch: 
     for branch, text in (("main", lock("1", "1", "1")), ("code", lock("2", "1", "1")), ("lr", lock("1", "2", "2"))):
         run(f"git switch --quiet main; git switch --quiet --create {branch}" if branch != "main" else "true")
         (tmp_path / "dvc.lock").write_text(text, encoding="utf-8")
-        run(f"git add . && git commit --quiet -m 'Run on {branch}'")
+        run(f"git add . && GIT_AUTHOR_NAME=Ada git commit --quiet -m 'Run on {branch}'")
     run("git switch --quiet code")
     return run
 
@@ -120,6 +121,46 @@ def test_a_squash_by_a_server_is_held_against_the_commits_that_are_known(git: Gi
 
     git(f"git reset --quiet --hard main && git merge --quiet --squash lr && {BY_GITHUB} git commit --quiet -m squashed")
     assert forged_records() == []
+
+
+@pytest.mark.parametrize(
+    "copied",
+    ["git rebase --quiet --apply lr", "git cherry-pick lr", "git format-patch -1 --stdout lr | git am --quiet"],
+)
+def test_a_copied_commit_by_lines_is_found_and_mended(git: Git, copied: str) -> None:
+    git(f"git branch pushed; {LATER} {copied}")
+    copy = git("git rev-parse HEAD")
+    assert Path("dvc.lock").read_text(encoding="utf-8") == lock("2", "2", "2")
+    assert forged_records() == [("train", copy, True)]
+    assert forged_records("lr") == forged_records("pushed") == []  # what it was made of
+
+    mend()
+    assert forged_records() == []
+    assert git("git diff HEAD~2 -- dvc.lock") == ""
+    Path("dvc.lock").write_text(lock("2", "2", "2"), encoding="utf-8")
+    git("git commit --quiet --all -m 'Run both: the comment changed no output'")
+    assert forged_records() == []
+
+
+def test_a_commit_that_the_driver_copied_is_no_forgery(git: Git) -> None:
+    git("git cherry-pick --no-commit lr")
+    Path("dvc.lock").write_text(lock("1", "2", "2"), encoding="utf-8")
+    git(f"{LATER} git commit --quiet --all -C lr")
+    assert forged_records() == []
+
+
+def test_an_amended_commit_is_no_forgery(git: Git) -> None:
+    git("git switch --quiet --create both main")
+    Path("dvc.lock").write_text(lock("3", "3", "3"), encoding="utf-8")
+    git("git commit --quiet --all -m Both && git branch pushed")
+    Path("dvc.lock").write_text(lock("3", "1", "1"), encoding="utf-8")  # that parameter was no good
+    git(f"{LATER} git commit --quiet --all --amend --no-edit")
+    assert forged_records() == []
+
+
+def test_a_record_with_fewer_files_than_the_only_one_known_is_no_forgery() -> None:
+    record = read_records(lock("1", "1", "1"))["train"]
+    assert not is_of_lines({**record, "deps": record["deps"][:2]}, [record])
 
 
 def test_a_run_of_merged_code_is_no_forgery(git: Git) -> None:

@@ -45,3 +45,9 @@ def merge_records(base: Records, ours: Records, theirs: Records) -> Records:
         if record is not None:
             merged[stage] = record
     return merged
+
+
+def changed_twice(base: Records, ours: Records, theirs: Records) -> list[str]:
+    """The stages of which both sides have a record of their own, other than the one of `base`."""
+    both = [stage for stage in ours if stage in theirs and ours[stage] != theirs[stage]]
+    return [stage for stage in both if base.get(stage) not in (ours[stage], theirs[stage])]

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.paths import ROOT
-from labkit.pipeline.records import Records, merge_records, read_records, write_records
+from labkit.pipeline.records import Records, changed_twice, merge_records, read_records, write_records
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -30,6 +30,25 @@ def test_a_record_is_the_one_of_the_side_that_changed_it(
     base: Records, ours: Records, theirs: Records, merged: Records
 ) -> None:
     assert merge_records(base, ours, theirs) == merged
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "twice"),
+    [
+        ({"a": OLD}, {"a": OURS}, {"a": THEIRS}, ["a"]),
+        ({}, {"a": OURS}, {"a": THEIRS}, ["a"]),
+        ({"a": OLD}, {"a": OURS}, {"a": OURS}, []),
+        ({"a": OLD}, {"a": OURS}, {"a": OLD}, []),
+        ({"a": OLD}, {"a": OLD}, {"a": THEIRS}, []),
+        ({"a": OLD}, {"a": OURS}, {}, []),  # what ran is kept, whichever side it is on
+    ],
+)
+def test_only_where_both_sides_ran_a_stage_does_it_matter_whose_they_are(
+    base: Records, ours: Records, theirs: Records, twice: list[str]
+) -> None:
+    assert changed_twice(base, ours, theirs) == twice
+    if not twice:
+        assert merge_records(base, ours, theirs) == merge_records(base, theirs, ours)
 
 
 def test_written_as_dvc_writes_them() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.paths import ROOT
+from labkit.pipeline.records import write_records
 from labkit.testing.fixtures import Shell
 
 PIPELINE = """
@@ -39,6 +41,93 @@ def two_branches(new_lab: Callable[[], Path], shell: Shell) -> Path:
 @pytest.fixture
 def lab(two_branches: Path, tmp_path: Path) -> Path:
     return shutil.copytree(two_branches, tmp_path / "lab", symlinks=True)
+
+
+Git = Callable[[str], str]
+
+
+def lock(lr: str) -> str:
+    return write_records({"train": {"cmd": "train", "params": {"params.yaml": {"lr": lr}}}})
+
+
+@pytest.fixture
+def git(tmp_path: Path, shell: Shell) -> Git:
+    """Git in a clone with the driver, on `other`; main has the record before, `lr` another. What Git says."""
+    repository = tmp_path / "lab"
+
+    def run(command: str) -> str:
+        done = shell(command, repository, check=False)
+        return done.stdout + done.stderr
+
+    repository.mkdir()
+    run("git init --quiet --initial-branch main")
+    (repository / ".git/info").mkdir(exist_ok=True)
+    (repository / ".git/info/exclude").write_text("labkit\n.venv\n", encoding="utf-8")
+    (repository / "labkit").symlink_to(ROOT / "labkit")
+    (repository / ".venv").symlink_to(sys.prefix)
+    for branch in ("main", "lr", "other"):
+        run(f"git switch --quiet main; git switch --quiet --create {branch}")
+        (repository / "dvc.lock").write_text(lock(branch), encoding="utf-8")
+        run(f"git add . && git commit --quiet -m {branch}")
+    run(f".venv/bin/{INSTALL}")
+    return run
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "moves",
+    [
+        "git stash && git switch other && git stash pop",
+        "git rebase --autostash other",
+        "git checkout -m other",
+        "git commit --all -m own && git merge other",
+        "git commit --all -m own && git fetch . other && git branch -D other && git merge FETCH_HEAD",
+        "git commit --all -m own && git rebase other",
+        "git commit --all -m own && git rebase --force-rebase --exec 'git merge other' HEAD~1",
+    ],
+)
+def test_the_person_s_own_record_is_kept_and_told(git: Git, tmp_path: Path, moves: str) -> None:
+    own = tmp_path / "lab/dvc.lock"
+    git("git switch main")
+    own.write_text(lock("own"), encoding="utf-8")
+    said = git(moves)
+    assert own.read_text(encoding="utf-8") == lock("own"), said
+    assert "both sides have a new record of train" in said or "--autostash" in moves  # there, Git hides what is said
+    assert "other" in git("git log --format=%s")
+
+
+@pytest.mark.integration
+def test_two_records_that_are_in_no_commit_are_a_conflict(git: Git, tmp_path: Path) -> None:
+    file = tmp_path / "lab/dvc.lock"
+    git("git switch main")
+    file.write_text(lock("stashed"), encoding="utf-8")
+    git("git stash && git switch other")
+    file.write_text(lock("staged"), encoding="utf-8")
+    said = git("git add . && git stash pop")
+    assert "neither is in a commit. Take one, `git checkout --ours dvc.lock`" in said
+    assert git("git status --porcelain") == "UU dvc.lock\n"
+    for side in ("staged", "stashed"):
+        git(f"git checkout {'--ours' if side == 'staged' else '--theirs'} dvc.lock")
+        assert file.read_text(encoding="utf-8") == lock(side)
+
+
+@pytest.mark.integration
+def test_an_empty_cherry_pick_or_revert_says_what_to_do(git: Git, tmp_path: Path) -> None:
+    assert "ends with `git cherry-pick --skip`" in git("git cherry-pick lr")
+    git("git cherry-pick --skip")
+    (tmp_path / "lab/dvc.lock").write_text(lock("newer"), encoding="utf-8")
+    assert "an empty revert has nothing to undo" in git("git commit --all -m newer && git revert --no-edit HEAD~1")
+    assert git("git status") == "On branch other\nnothing to commit, working tree clean\n"
+    git("git checkout lr -- dvc.lock")
+    assert (tmp_path / "lab/dvc.lock").read_text(encoding="utf-8") == lock("lr")
+
+
+@pytest.mark.integration
+def test_a_worktree_uses_the_driver_of_its_clone(git: Git, tmp_path: Path) -> None:
+    git("git worktree add ../worktree lr && ln -s $PWD/labkit ../worktree/labkit")
+    said = git("cd ../worktree && PATH=/usr/bin:/bin git merge --no-edit other")
+    assert "the one here is kept" in said
+    assert (tmp_path / "worktree/dvc.lock").read_text(encoding="utf-8") == lock("lr")
 
 
 @pytest.mark.integration
