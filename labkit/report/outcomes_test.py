@@ -88,7 +88,7 @@ def test_a_process_that_finished_though_dvc_kept_nothing_of_it_is_told_with_the_
     Path("dvc.yaml").write_text(DVC_YAML.replace("cp x a", "cp x a; echo 1 >> a"))
     ran("train_a")
     reason = next(report.reason for report in stage_reports("c1", Path("journals")) if report.stage == "train_a")
-    assert re.fullmatch(r"its process finished, but DVC did not record .* DVC's cache has \d+\.\d GiB free", reason)
+    assert re.fullmatch(r"its process finished, but DVC did not record .* \(\d+\.\d GiB free for its cache\)", reason)
 
 
 def test_what_stands_on_a_failed_stage_is_not_current_though_its_own_record_is() -> None:
