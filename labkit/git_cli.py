@@ -2,6 +2,10 @@
 
 import os
 import subprocess
+from contextlib import suppress
+
+# A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
+LOOK_SECONDS, ANSWER_SECONDS, MOST_FAILED_LOOKS = 20.0, 10.0, 4
 
 
 class GitError(RuntimeError):
@@ -12,11 +16,63 @@ def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
     done = subprocess.run(command, input=given, capture_output=True, text=True, env={**os.environ, **variables})
-    if done.returncode:
-        raise GitError(f"git {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.removesuffix("\n")
+    return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
+
+
+def ask_origin(*arguments: str) -> str:
+    """Run a Git command that asks the server of `origin`, for as long as that answers. No password is asked for.
+
+    Of a server that takes a connection and says nothing, Git waits without an end, whatever the protocol; of one that
+    is at work on a push, a second connection gets an answer. Raises GitError as `git` does, and for a silent server.
+    """
+    failed_looks = 0
+    with _start(*arguments) as asking:
+        try:
+            while failed_looks < MOST_FAILED_LOOKS:
+                with suppress(subprocess.TimeoutExpired):
+                    printed, words = asking.communicate(timeout=LOOK_SECONDS)
+                    return _printed(arguments[0], asking.returncode, printed, words)
+                failed_looks = 0 if _origin_answers() else failed_looks + 1
+        finally:
+            _end(asking)
+    raise GitError(f"git {arguments[0]} failed: the server of `origin` takes the connection and says nothing")
 
 
 def answer(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout
+
+
+def _printed(verb: str, exit_code: int, printed: str, words: str) -> str:
+    if exit_code:
+        raise GitError(f"git {verb} failed: {words.strip() or printed.strip()}")
+    return printed.removesuffix("\n")
+
+
+def _origin_answers() -> bool:
+    """Whether the server says anything at all; a refusal is an answer."""
+    with _start("ls-remote", "--quiet", "origin", "HEAD") as looking:
+        try:
+            looking.communicate(timeout=ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            _end(looking)
+    return True
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(["git", *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill a process that has not ended, with the ssh or curl that it waits for."""
+    if process.poll() is None:
+        import psutil  # not above: every `git` would pay for it
+
+        this = psutil.Process(process.pid)
+        for one in [*this.children(recursive=True), this]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()

@@ -18,6 +18,11 @@ def on_runner() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+def was_cancelled() -> bool:
+    """Whether this job was cancelled while the pipeline ran, as the workflow tells."""
+    return os.environ.get("LAB_RUN_OUTCOME") == "cancelled"
+
+
 def github_run() -> GitHubRun | None:
     """This run, or None on a laptop."""
     run = os.environ.get("GITHUB_RUN_ID")

@@ -16,6 +16,7 @@ from labkit.launch.machine import other_bytes, refuse_missing_device, this_machi
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
+from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.report.tables import print_summary
@@ -35,8 +36,8 @@ COMMITTED = "These are the committed results, byte for byte."
 def run_pipeline() -> int:
     """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
 
-    Raises InputError when params.yaml or goals.yaml is wrong or there is no Git repository, RuntimeError when an
-    environment can't be made.
+    Raises InputError when params.yaml, goals.yaml or an output of dvc.yaml is wrong or there is no Git repository,
+    RuntimeError when an environment can't be made.
     """
     console = Console()
     os.chdir(ROOT)  # from wherever it was called
@@ -48,6 +49,7 @@ def run_pipeline() -> int:
     read_params(CommonParams)
     read_goals()
     read_leaderboard()
+    refuse_uncached()
     if not declared_stages():
         print(NO_STAGES)
         return 0

@@ -47,6 +47,15 @@ def test_it_runs_from_any_folder(lab: Path, shell: Shell) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("verb", ["run", "status"])
+def test_an_output_that_dvc_would_keep_no_copy_of_is_refused(lab: Path, shell: Shell, verb: str) -> None:
+    shell("sed -i 's|- data/processed$|&: {cache: false}|' dvc.yaml", lab)
+    refused = shell(f"{HERE} {verb}", lab, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: dvc.yaml: stages.prepare_data.outs: write `- data/processed` alone: ")
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("lost", ["typer", "rich", "yaml"])
 def test_a_damaged_environment_is_one_line_with_the_remedy(lab: Path, shell: Shell, lost: str) -> None:
     shell(f"echo 'import {lost}_is_lost' > {lost}.py", lab)

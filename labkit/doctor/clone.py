@@ -61,12 +61,13 @@ def check_hooks() -> Check:
 
 
 def check_settings() -> Check:
-    """Whether params.yaml and goals.yaml are valid."""
+    """Whether params.yaml and goals.yaml are valid, and all outputs of dvc.yaml kept."""
     from labkit.goals import read_goals
+    from labkit.pipeline.uncached import refuse_uncached
     from labkit.process.params import CommonParams, read_params
 
     wrong = []
-    for read in (lambda: read_params(CommonParams), read_goals):
+    for read in (lambda: read_params(CommonParams), read_goals, refuse_uncached):
         try:
             read()
         except InputError as error:

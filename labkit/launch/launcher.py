@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from labkit.github import github_run
 from labkit.launch.environments import process_python
@@ -22,7 +23,7 @@ from labkit.launch.machine import described, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
+from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, room_of
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
@@ -66,10 +67,10 @@ def git_state() -> dict[str, str]:
     }
 
 
-def open_journal(process: str, choice: Choice) -> Path:
+def open_journal(process: str, choice: Choice | None) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
-    Raises OSError when it can't be written.
+    `choice` is what it runs on, or None for one that can't run. Raises OSError when it can't be written.
     """
     tags = {
         "lab.stage": process,
@@ -77,7 +78,7 @@ def open_journal(process: str, choice: Choice) -> Path:
         "mlflow.source.name": f"lab/processes/{process}/main.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": os.environ.get("USER", "unknown"),
-        "lab.machine": described(this_machine(), choice),
+        **({"lab.machine": described(this_machine(), choice)} if choice else {}),
         **git_state(),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
@@ -93,7 +94,18 @@ def open_journal(process: str, choice: Choice) -> Path:
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
     append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
+    with suppress(OSError):
+        room_of(journal).write_bytes(os.urandom(ROOM_BYTES))  # what no file system compresses
     return beginning.rename(journal)
+
+
+def refuse(process: str, error: Exception) -> NoReturn:
+    """End a process that can't begin, with the reason here, in its run and so on the page."""
+    reason = without_credentials(str(error))
+    with suppress(OSError):
+        append(open_journal(process, None), ROOT_RUN, "end", status="FAILED", reason=reason)
+        start_tracker()
+    sys.exit(f"error: {process}: {reason}")
 
 
 def main() -> None:
@@ -115,7 +127,7 @@ def main() -> None:
         deciding = deciding_variables(choice.kernels)
         kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
     except (InputError, RuntimeError, OSError) as error:
-        sys.exit(f"error: {process}: {error}")
+        refuse(process, error)
     environment = {**kept, **deciding, "PYTHONPATH": str(ROOT)}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -15,8 +15,9 @@ import pytest
 
 from labkit.launch.kernels import Choice, deciding_variables
 from labkit.launch.machine import described, this_machine
+from labkit.process.tracking import ROOM_BYTES, room_of
 from labkit.testing.fixtures import Shell
-from labkit.tracking.journal import is_running, journals
+from labkit.tracking.journal import all_runs, is_running, journals
 
 pytestmark = pytest.mark.integration
 
@@ -190,6 +191,16 @@ def test_ctrl_c_at_the_terminal_kills_the_run(waiting: subprocess.Popen[str], fo
     assert [event["status"] for event in events(folder, "end")] == ["KILLED"]
 
 
+def test_room_is_kept_on_the_disk_for_the_last_word_as_long_as_the_process_lives(
+    waiting: subprocess.Popen[str], folder: Path
+) -> None:
+    (journal,) = journals(folder)
+    assert room_of(journal).stat().st_blocks * 512 >= ROOM_BYTES
+    waiting.communicate("\n")
+    assert [event["status"] for event in events(folder, "end")] == ["FINISHED"]
+    assert not room_of(journal).exists()
+
+
 def test_nothing_of_the_lab_is_left_around_the_process(waiting: subprocess.Popen[str]) -> None:
     process = psutil.Process(waiting.pid)
     assert process.cmdline()[1:] == ["-m", "lab.processes.first.main", "wait"]
@@ -200,6 +211,20 @@ def test_bad_input_is_one_line_and_exit_code_1(lab: Path, folder: Path, settings
     done = shell("python -m labkit.launch first bad", lab, check=False, **settings)
     assert (done.returncode, done.stderr) == (1, "error: data.csv: empty\n")
     assert [event["status"] for event in events(folder, "end")] == ["FAILED"]
+
+
+def test_a_process_whose_environment_can_not_be_made_fails_with_the_reason_in_its_log_and_its_run(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    lock = lab / "lab/processes/second/Pipfile.lock"
+    good = lock.read_text()
+    lock.write_text(json.dumps(LOCK | {"default": {"nowhere": {"version": "==1", "hashes": ["sha256:0"]}}}))
+    done = shell("python -m labkit.launch second", lab, check=False, **settings)
+    lock.write_text(good)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: second: uv pip sync failed")
+    (run,) = all_runs(folder)
+    assert (run.stage, run.status, f"error: second: {run.reason}\n") == ("second", "FAILED", done.stderr)
 
 
 def test_a_process_runs_where_no_journal_can_be_written(

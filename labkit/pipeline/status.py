@@ -22,6 +22,7 @@ from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.input_changes import input_changes, param_changes, some
 from labkit.pipeline.stages import duration, process_of
+from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.journal import JOURNALS, last_seconds
 
@@ -48,6 +49,7 @@ def print_status() -> None:
     console = Console(soft_wrap=True, highlight=False)
     os.chdir(ROOT)
     read_params(CommonParams)  # what every run refuses
+    refuse_uncached()
     for forged in forged_here():
         remedy = "python -m lab mend" if forged.certain else f"dvc repro --force --single-item {forged.stage}"
         console.print(f"[bold red]{escape(forged.stage)}[/]: {escape(str(forged))}: `{escape(remedy)}`")
@@ -97,9 +99,8 @@ def judge(project: Project, stage: Stage, upstream: Upstream) -> tuple[Verdict, 
     """What would be done with a stage, and why, when that is known of those before it."""
     if not stage.ever_ran:
         return "runs", ["never ran"]
-    doubts, lost = doubtful_inputs(stage, upstream), lost_outputs(stage)
-    reasons = changes(project, stage, upstream) + [f"its output {out} changed, and DVC keeps no copy" for out in lost]
-    if reasons and not doubts and not lost and ran_before(project, stage.name):
+    doubts, reasons = doubtful_inputs(stage, upstream), changes(project, stage, upstream)
+    if reasons and not doubts and ran_before(project, stage.name):
         return "cached", [*reasons, "this state ran before: restored from the cache"]
     if reasons:
         return "runs", reasons
@@ -146,11 +147,6 @@ def doubtful_inputs(stage: Stage, upstream: Upstream) -> list[str]:
             clause = f"input {read[0]} comes" if len(read) == 1 else f"inputs {some(read)} come"
             clauses.append(f"its {clause} from {before.stage}")
     return clauses
-
-
-def lost_outputs(stage: Stage) -> list[str]:
-    """The outputs that changed, and that nothing restores."""
-    return [out.path for out in stage.outs if out.recorded and not out.keeps_copy and out.state]
 
 
 def kept(stage: Stage) -> list[File]:

@@ -23,6 +23,7 @@ from labkit.process.flat import flat
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
+ROOM_BYTES = 1 << 16
 
 
 class Run:
@@ -80,6 +81,8 @@ class Run:
         if self._journal is None:
             return
         try:
+            if (self._key, event) == (ROOT_RUN, "end"):
+                room_of(self._journal).unlink(missing_ok=True)
             append(self._journal, self._key, event, **fields)
         except OSError as error:  # a full disk under the journal must not end a training
             print(f"warning: {event} not tracked: {self._journal}: {error.strerror}", file=sys.stderr)
@@ -119,6 +122,11 @@ def append(journal: Path, run: str, event: str, **fields: Any) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(file)
+
+
+def room_of(journal: Path) -> Path:
+    """The file that keeps room on the disk for the last word of a journal's process, which may be that it is full."""
+    return journal.with_suffix(".room")
 
 
 def md5_of(path: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, Run, append, md5_of, run_process
 
 pytestmark = pytest.mark.unittest
+
+AS_ROOT = ["unshare", "--user", "--map-root-user", "--mount"]  # of a namespace of its own, to mount a small disk
 
 
 @pytest.fixture
@@ -178,6 +181,39 @@ run_process(lambda run: [run.log_metrics({"loss": 1.0}, step) for step in range(
     steps = [event["step"] for event in events(journal, "metrics")]
     assert steps == list(range(len(steps)))
     assert 0 < len(steps) < 100
+
+
+def test_what_fills_the_disk_is_told_by_the_journal_on_it(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from labkit.process.tracking import ROOM_BYTES, room_of, run_process
+journal = Path(os.environ["LAB_JOURNAL"])
+journal.touch()
+room_of(journal).write_bytes(bytes(ROOM_BYTES))
+def fill(run):
+    try:
+        journal.with_name("model").write_bytes(bytes(1 << 20))
+    finally:
+        for step in range(100):
+            run.log_metrics({"loss": 1.0}, step)
+try:
+    run_process(fill)
+finally:
+    print(journal.read_text().splitlines()[-1])
+"""
+    if not shutil.which("unshare") or subprocess.run([*AS_ROOT, "true"], capture_output=True).returncode:
+        pytest.skip("no small disk can be made here")
+    script = 'mount -t tmpfs -o size=256k tmpfs "$1" && LAB_JOURNAL="$1/1-train.jsonl" exec "$2" -c "$3"'
+    done = subprocess.run(
+        [*AS_ROOT, "sh", "-c", script, "sh", str(tmp_path), sys.executable, code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert "metrics not tracked" in done.stderr
+    last = json.loads(done.stdout)
+    assert (last["event"], last["reason"]) == ("end", "OSError: [Errno 28] No space left on device")
 
 
 def test_an_event_holds_its_time_in_milliseconds(journal: Path) -> None:

@@ -1,17 +1,33 @@
 """Where results go: to the branch that the tag came from, whatever happened to it meanwhile, or to one of their own."""
 
 import logging
+import shlex
 from collections import Counter
+from typing import NamedTuple
 
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from labkit.git_cli import GitError, git
+from labkit.git_cli import GitError, ask_origin, git
 from labkit.publish.results_commit import merge_results, published
 
 TRIES = 6
 RESULTS_BRANCHES = "results/"
 
 logger = logging.getLogger(__name__)
+
+
+class Landing(NamedTuple):
+    """Where results are, in words, and the command line that takes them from there, if one does.
+
+    A branch may be called anything: the command is safe in a shell, and neither is Markdown.
+    """
+
+    where: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        """As a log shows it."""
+        return f"{self.where}: {self.command}" if self.command else f"{self.where}."
 
 
 @retry(
@@ -25,7 +41,7 @@ def fetch() -> None:
     """Know every branch of the remote as it is now. Raises GitError when it can't be reached, after some tries."""
     whole = ["--unshallow"] if git("rev-parse", "--is-shallow-repository") == "true" else []
     refs = "+refs/heads/*:refs/remotes/origin/*"
-    git("fetch", "--quiet", "--prune", *whole, "origin", refs, GIT_TERMINAL_PROMPT="0")
+    ask_origin("fetch", "--quiet", "--prune", *whole, "origin", refs)
 
 
 def branch_of(commit: str) -> str | None:
@@ -37,8 +53,8 @@ def branch_of(commit: str) -> str | None:
     return nearest[0] if len(nearest) == 1 else None
 
 
-def push_results(results: str, side_branch: str) -> str:
-    """Bring the results commit to its branch, or to `side_branch`; return a sentence on where it is.
+def push_results(results: str, side_branch: str) -> Landing:
+    """Bring the results commit to its branch, or to `side_branch`; return where it is.
 
     Nothing is rewritten and nothing lost: a branch that moved gets a merge commit. Raises GitError when the remote
     takes it nowhere; run again, it goes on from there.
@@ -48,7 +64,7 @@ def push_results(results: str, side_branch: str) -> str:
     for _ in range(TRIES):
         fetch()
         if there := published(results):
-            return f"Nothing new: the remote has these results in {there[:10]}."
+            return Landing(f"Nothing new: the remote has these results in {there[:10]}")
         branch = branch_of(code)
         if branch is None:
             return push_aside(results, side_branch, "no branch, or more than one, is the tag's")
@@ -61,16 +77,17 @@ def push_results(results: str, side_branch: str) -> str:
             logger.warning("%s", error)
             refusals[tip] += 1
         else:
-            return f"Results are on {branch}: `git pull --rebase && dvc pull`."
+            return Landing(f"Results are on {branch}", "git pull --rebase && dvc pull")
     return push_aside(results, side_branch, f"{branch} moved {TRIES} times meanwhile")
 
 
-def push_aside(results: str, side_branch: str, reason: str) -> str:
+def push_aside(results: str, side_branch: str, reason: str) -> Landing:
     """Bring the results commit to a branch of its own."""
     push(results, side_branch)
-    return f"Results are on {side_branch} ({reason}): `git fetch && git merge origin/{side_branch}`."
+    command = f"git fetch && git merge {shlex.quote(f'origin/{side_branch}')}"
+    return Landing(f"Results are on {side_branch} ({reason})", command)
 
 
 def push(commit: str, branch: str) -> None:
     """Push a commit to a branch of the remote, without hooks. Raises GitError when it refuses."""
-    git("push", "--quiet", "--no-verify", "origin", f"{commit}:refs/heads/{branch}", GIT_TERMINAL_PROMPT="0")
+    ask_origin("push", "--quiet", "--no-verify", "origin", f"{commit}:refs/heads/{branch}")

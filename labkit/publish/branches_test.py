@@ -6,12 +6,14 @@ Each hazard is first shown on what the first version of this template did (`naiv
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from tenacity import wait_none
 
 from labkit.git_cli import GitError, git
 from labkit.pipeline.records import Records, read_records
 from labkit.publish.branches import TRIES, branch_of, fetch, push_results
 from labkit.publish.conftest import Place
+from labkit.publish.results import told
 from labkit.publish.results_commit import commit_results
 
 pytestmark = pytest.mark.integration
@@ -28,17 +30,24 @@ git update-ref refs/heads/main "$tip"
 echo moved >&2
 exit 1
 """
+HOSTILE = [  # all are names that Git takes for a tag
+    "run-example-$(touch${IFS}forged)",
+    "run-example-`touch${IFS}forged`",
+    "run-example-';touch${IFS}forged;'",
+    "run-example-``';`touch${IFS}forged`;'",
+    "run-example-a|touch<forged>&_b_",
+]
 REFUSES_MAIN = """#!/bin/sh
 while read old new ref; do [ "$ref" = refs/heads/main ] && echo "main is protected" >&2 && exit 1; done
 exit 0
 """
 
 
-def publish(message: str = "Results") -> str:
-    """Commit what the run left and push it."""
+def publish(message: str = "Results", side_branch: str = SIDE) -> str:
+    """Commit what the run left and push it; what the page says of where."""
     results = commit_results(git("rev-parse", "HEAD"), message)
     assert results is not None
-    return push_results(results, SIDE)
+    return told(push_results(results, side_branch))
 
 
 def hook(place: Place, text: str) -> None:
@@ -210,6 +219,20 @@ def test_a_protected_branch_is_left_alone(place: Place) -> None:
     assert publish("again").startswith("Nothing new")
 
 
+@pytest.mark.parametrize("tag", HOSTILE)
+def test_the_command_that_the_page_shows_takes_the_results_whatever_the_tag_is_called(place: Place, tag: str) -> None:
+    place.tagged()
+    place.on_laptop("git push --quiet origin HEAD:refs/heads/as-near")
+    place.ran(NEW)
+    (page,) = (token for token in MarkdownIt().parse(f"- {publish(side_branch=f'results/{tag}')}") if token.children)
+    *words, command = page.children or []
+    assert "".join(word.content for word in words).startswith(f"Results are on results/{tag} (no branch, or more than")
+    assert command.type == "code_inline"
+    place.on_laptop(command.content)
+    assert read_records((place.laptop / "dvc.lock").read_text()) == NEW
+    assert [*place.origin.parent.rglob("forged")] == []
+
+
 @pytest.mark.parametrize(("moves", "branch"), [(3, "main"), (2 * TRIES, SIDE)])
 def test_a_branch_that_moves_while_it_is_pushed_to(place: Place, moves: int, branch: str) -> None:
     place.tagged()
@@ -242,7 +265,7 @@ def test_a_push_that_arrived_though_its_answer_was_lost_is_not_repeated(place: P
     results = commit_results(git("rev-parse", "HEAD"), "Results")
     assert results is not None
     git("push", "--quiet", "origin", f"{results}:refs/heads/main")
-    assert results[:10] in push_results(results, SIDE)
+    assert results[:10] in told(push_results(results, SIDE))
 
 
 def test_a_results_branch_is_no_branch_of_the_tag(place: Place) -> None:

@@ -6,18 +6,20 @@ A commit never names data that the remote lacks. Whatever ends this in the middl
 """
 
 import os
+import shlex
 from pathlib import Path
 
 from labkit.git_cli import git
 from labkit.github import error_line, github_run
 from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.changes import changed_params, changes_since
+from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
-from labkit.publish.branches import RESULTS_BRANCHES, push_results
+from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
 from labkit.publish.data import push_data
-from labkit.publish.message import commit_message
+from labkit.publish.message import INCOMPLETE, commit_message
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
-from labkit.report.markdown import plain
+from labkit.report.markdown import command_line, plain
 from labkit.report.outcomes import StageReport, newest_execution, stage_reports
 from labkit.report.page import Publication, run_page
 from labkit.tracking.tracker import deliver
@@ -28,9 +30,10 @@ DELIVERY_SECONDS = 60.0
 def publish_results(tag: str) -> None:
     """Publish the results that are here as those of `tag`, and print where they are.
 
-    Raises InputError when the DVC remote or the Git remote can't take them.
+    Raises InputError when the DVC remote or the Git remote can't take them, or an output is kept nowhere.
     """
     code = git("rev-parse", "HEAD")
+    refuse_uncached()
     refuse_uncommitted(code)
     execution = os.environ.get(EXECUTION_VARIABLE) or newest_execution()
     pending: list[tuple[str, str]] = []
@@ -46,9 +49,9 @@ def publish_results(tag: str) -> None:
         tell_failures(stages)
         results = commit_results(code, commit_message(tag, code, url, stages, changed_params(changed)))
         side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
-        where = push_results(results, side_branch) if results else "Nothing new: the commit has these results already."
-        print(where)
-        publication = Publication(where, pending=pending)
+        landing = push_results(results, side_branch) if results else Landing(nothing_new(stages))
+        print(landing)
+        publication = Publication(told(landing), pending=pending)
     except (InputError, RuntimeError) as error:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
         raise InputError(f"{error}; {again(tag)}") from error
@@ -57,8 +60,22 @@ def publish_results(tag: str) -> None:
 
 
 def again(tag: str) -> str:
-    """How to go on where publishing failed."""
-    return f"{'*Re-run jobs*' if github_run() else f'`python -m lab publish {tag}`'} goes on from there"
+    """How to go on where publishing failed, as Markdown."""
+    remedy = "*Re-run jobs*" if github_run() else command_line(f"python -m lab publish {shlex.quote(tag)}")
+    return f"{remedy} goes on from there"
+
+
+def nothing_new(stages: list[StageReport]) -> str:
+    """Why there is nothing to commit: that is no success where a stage was to run and did not."""
+    undone = [f"{stage.stage} {stage.outcome}" for stage in stages if stage.outcome in INCOMPLETE]
+    if undone:
+        return f"Nothing was committed: no stage finished with new results ({', '.join(undone)})"
+    return "Nothing new: the commit has these results already"
+
+
+def told(landing: Landing) -> str:
+    """Where results are, as Markdown."""
+    return f"{plain(landing.where)}: {command_line(landing.command)}" if landing.command else plain(str(landing))
 
 
 def tell_failures(stages: list[StageReport]) -> None:

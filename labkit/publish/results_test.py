@@ -101,6 +101,20 @@ def test_what_was_not_published_is_not_called_complete_alone_and_the_way_on_is_t
     assert page.endswith(f"{remedy} goes on from there\n")
 
 
+def test_a_run_in_which_nothing_finished_is_not_called_nothing_new(project: Path, publish: Shell, shell: Shell) -> None:
+    shell("git checkout --quiet dvc.lock", project)
+    remember(
+        project / "journals", TrackedRun("train", "c1", "r", "http://u", "FAILED", 1.0, "[Errno 28] No space left")
+    )
+    said = "Nothing was committed: no stage finished with new results (train failed)."
+    done = publish(**GITHUB)
+    assert f"{said}\n" in done.stdout
+    assert f"- {said}\n" in (project.parent / "page.md").read_text()
+    assert "Nothing new" not in done.stdout
+    shell("git checkout --quiet main~1 && dvc checkout --quiet", project)
+    assert "Nothing new: the commit has these results already.\n" in publish(**GITHUB).stdout
+
+
 def test_why_a_stage_failed_stands_at_the_top_of_the_run_on_github(project: Path, publish: Shell, shell: Shell) -> None:
     shell("sed -i 's/cp params.yaml model/false/' dvc.yaml && git commit --quiet --no-verify -am broken", project)
     remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FAILED", 1.0, "ValueError: 5%\nboom"))

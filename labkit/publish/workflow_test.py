@@ -57,6 +57,11 @@ def test_the_pipelines_limit_leaves_time_to_publish_before_the_token_dies() -> N
 
 
 @pytest.mark.unittest
+def test_publishing_knows_whether_the_pipeline_was_cancelled() -> None:
+    assert STEPS["Publish"]["env"]["LAB_RUN_OUTCOME"] == f"${{{{ steps.{STEPS['Run']['id']}.outcome }}}}"
+
+
+@pytest.mark.unittest
 def test_only_publishing_has_the_token() -> None:
     assert EXPERIMENTS["permissions"] == {}
     assert [name for name, step in STEPS.items() if "github.token" in str(step)] == ["Publish"]

@@ -34,6 +34,13 @@ def code(text: str) -> str:
     return f"`{letters or ' '}`"
 
 
+def command_line(text: str) -> str:
+    """A command line to copy, each byte of it as it is; not for a table."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    gap = " " if len(fence) > 1 else ""  # of which Markdown takes one away at each end
+    return f"{fence}{gap}{text}{gap}{fence}"
+
+
 def plain(text: str) -> str:
     """Text of which nothing is taken for Markdown or HTML."""
     return re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], _one_line(text))

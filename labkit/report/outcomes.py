@@ -1,5 +1,6 @@
 """What one execution of the pipeline did with each stage."""
 
+import shutil
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,7 +19,7 @@ class StageReport(NamedTuple):
     outcome: Outcome
     seconds: float | None
     url: str
-    reason: str = ""  # why it failed, in its process's words
+    reason: str = ""  # why it failed, in its process's words where it has any
     machine: str = ""  # what it ran on, as far as that decides the bytes
 
 
@@ -53,6 +54,13 @@ def reports_of(stages: list[Stage], execution: str, folder: Path) -> list[StageR
     return reports
 
 
+def unrecorded() -> str:
+    """Why a stage is not done though its process is: DVC failed to keep its outputs, for a full disk above all."""
+    cache = next(place for place in (Path(".dvc/cache"), Path()) if place.exists())
+    free = shutil.disk_usage(cache).free / (1 << 30)
+    return f"its process finished, but DVC did not record what is here: see the log ({free:.1f} GiB free for its cache)"
+
+
 def known_executions(folder: Path = JOURNALS) -> list[str]:
     """The pipeline executions that this machine knows of, the last first."""
     return list(dict.fromkeys(run.execution for run in reversed(all_runs(folder))))
@@ -68,4 +76,5 @@ def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:
         return StageReport(stage, "from cache" if current else "not run", None, "")
     if current:
         return StageReport(stage, "ran", run.seconds, run.url, machine=run.machine)
-    return StageReport(stage, "failed", run.seconds, run.url, run.reason, run.machine)
+    reason = run.reason or (unrecorded() if run.status == "FINISHED" else "")
+    return StageReport(stage, "failed", run.seconds, run.url, reason, run.machine)

@@ -1,5 +1,6 @@
 """What became of each stage, in small DVC projects with the journals that their processes would have left."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_a_stage_that_failed_and_those_after_it_are_not_done() -> None:
     remember(Path("journals"), run)
     assert outcomes() == {"x_prepare": "from cache", "train_b": "from cache", "train_a": "failed", "say": "not run"}
     assert [report.reason for report in stage_reports("c1", Path("journals"))] == ["", "", "ValueError: boom", ""]
+
+
+def test_a_process_that_finished_though_dvc_kept_nothing_of_it_is_told_with_the_room_there_is() -> None:
+    Path("dvc.yaml").write_text(DVC_YAML.replace("cp x a", "cp x a; echo 1 >> a"))
+    ran("train_a")
+    reason = next(report.reason for report in stage_reports("c1", Path("journals")) if report.stage == "train_a")
+    assert re.fullmatch(r"its process finished, but DVC did not record .* \(\d+\.\d GiB free for its cache\)", reason)
 
 
 def test_what_stands_on_a_failed_stage_is_not_current_though_its_own_record_is() -> None:

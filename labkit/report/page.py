@@ -15,7 +15,7 @@ from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.results import declared_plots, metrics_of
 from labkit.dvc_adapter.states import Stage, stages_here
 from labkit.git_cli import GitError, git
-from labkit.github import github_run
+from labkit.github import github_run, was_cancelled
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.paths import lies_in
 from labkit.pipeline.changes import changes_since
@@ -121,20 +121,32 @@ def tried_params(states: list[Stage], stages: list[StageReport]) -> dict[str, st
 def read_metrics(project: Project, rev: str, missing: list[str] | None = None) -> Metrics:
     """The metrics of a revision, without those files that are not here or belong to `missing`.
 
-    A revision before `dvc.lock`, or one whose files neither cache nor remote have, has none.
+    A revision before `dvc.lock` has none. What it recorded, and neither cache nor remote have, is a row of no numbers.
     """
+    recorded = recorded_outs(rev)
     try:
         files = while_remote_answers(lambda: metrics_of(project, rev), LOOK_SECONDS, 1)
     except RuntimeError:  # whatever a remote, or a commit without DVC, raises: there is nothing to compare with
-        return {}
+        return {Row(out, ""): {} for out in recorded}
     found: Metrics = {}
     for file, content in files.items():
         # DVC reads from its cache what the workspace lacks.
         if missing is not None and (not Path(file).exists() or lies_in(file, missing)):
             continue
+        if content is None and lies_in(file, recorded):
+            found[Row(file, "")] = {}
         for part, metrics in _parts(content).items():
             found[Row(file, part)] = metrics
     return found
+
+
+def recorded_outs(rev: str) -> list[str]:
+    """The outputs that the dvc.lock of a revision names; none where there is none."""
+    try:
+        records = read_records(records_of(rev))
+    except (GitError, InputError):
+        return []
+    return [out["path"] for record in records.values() for out in record.get("outs", [])]
 
 
 def read_plots(project: Project, missing: list[str]) -> tuple[list[Plot], list[str]]:
@@ -167,7 +179,8 @@ def verdict(
         return NO_STAGES
     selection, test = (Row(board.selected.as_posix() if board else "", part) for part in ("", "test"))
     undone = [f"{code(stage.stage)} {stage.outcome}" for stage in stages if stage.outcome not in DONE]
-    said = [f"**Incomplete**: {', '.join(undone)}" if undone else "**Complete**"]
+    word = "Cancelled" if was_cancelled() else "Incomplete"
+    said = [f"**{word}**: {', '.join(undone)}" if undone else "**Complete**"]
     if selected := here.get(selection, {}).get("selected"):
         old = before.get(selection, {}).get("selected", selected)
         said.append(f"{code(str(selected))} selected" + (f" (before: {code(str(old))})" if old != selected else ""))
@@ -191,6 +204,7 @@ def metrics_section(
 ) -> str:
     """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
     now, old = _with_numbers(here), _with_numbers(before)
+    away = [row.file for row, metrics in before.items() if not metrics]
     if not now:
         return ""
     names = list(dict.fromkeys(name for numbers in now.values() for name in numbers))
@@ -198,16 +212,19 @@ def metrics_section(
     selected = here.get(Row(best, ""), {}).get("selected")
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
-        note, numbers, against = compared(row, now, old, missing)
+        note, numbers, against = compared(row, now, old, missing, away)
         lines.append([_named(row, best, selected) + note, *(change(numbers, against, name) for name in names)])
-    said = compared_with(now, old, _short(rev), inputs)
+    said = compared_with(now, old, _short(rev), inputs, away)
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
 
-def compared(row: Row, now: Metrics, old: Metrics, missing: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def compared(
+    row: Row, now: Metrics, old: Metrics, missing: list[str], away: list[str]
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """What a row of only one side is called, the numbers to show of it, and those to hold them against."""
     if row in now:
-        return " (new)" if old and row not in old else "", now[row], old.get(row, {})
+        word = " (those before can't be had)" if lies_in(row.file, away) else " (new)"
+        return word if old and row not in old else "", now[row], old.get(row, {})
     return (" (not made)", {}, {}) if lies_in(row.file, missing) else (" (removed)", old[row], {})
 
 
@@ -218,8 +235,10 @@ def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
     return sorted(rows, key=lambda row: -1 if row.file == selected else rank.get(Path(row.file).stem, len(rank)))
 
 
-def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str]) -> str:
+def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str], away: list[str]) -> str:
     """What the changes are against, and which inputs changed too."""
+    if not old and away:
+        return f"The results of {commit} can't be had: neither DVC's cache nor its remote gives them."
     if not old:
         return f"There are no previous results in {commit}."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."

@@ -14,6 +14,7 @@ from dvc.repo import Repo
 from labkit.git_cli import GitError, git
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
+from labkit.process.tracking import md5_of
 from labkit.report.markdown import plain
 from labkit.report.page import page_of, run_page, shortened
 from labkit.testing.fixtures import Shell
@@ -225,6 +226,14 @@ def test_the_machine_of_what_ran_is_told() -> None:
     assert f"\n\nMade on {plain(MACHINE)}." in summary()
 
 
+def test_a_run_that_was_cancelled_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    params(BEFORE | {"forest": 0.1})
+    ran("train", status="KILLED")
+    assert "**Incomplete**: `train` failed, `select` not run" in summary()
+    monkeypatch.setenv("LAB_RUN_OUTCOME", "cancelled")
+    assert "**Cancelled**: `train` failed, `select` not run" in summary()
+
+
 def test_where_nothing_has_run_it_still_speaks() -> None:
     Path("dvc.lock").unlink()
     shutil.rmtree("models")
@@ -242,6 +251,12 @@ def test_without_previous_results_it_says_so() -> None:
     assert "| ★ `forest` | 0.2000 | 300 |" in said
 
 
+def cached(file: str) -> tuple[str, str]:
+    """Where DVC's cache has a file that is here."""
+    md5 = md5_of(Path(file))
+    return md5[:2], md5[2:]
+
+
 def use_remote(**settings: str) -> None:
     """Set a default remote and commit it: DVC reads a commit's data by that commit's settings."""
     with Repo() as repo, repo.config.edit() as config:
@@ -251,7 +266,7 @@ def use_remote(**settings: str) -> None:
 
 
 @pytest.mark.parametrize("remote", ["none", "empty", "dead", "silent"])
-def test_previous_results_that_can_not_be_had_are_none(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_previous_results_that_can_not_be_had_are_said_to_be_so(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"MAX_ATTEMPTS": "1", "ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     with socket.socket() as nobody:  # bound, and never answering
@@ -268,8 +283,20 @@ def test_previous_results_that_can_not_be_had_are_none(remote: str, monkeypatch:
         params(BEFORE | {"forest": 0.1})
         reproduce()
         said = summary()
-    assert "There are no previous results in `" in said
+    assert "The results of `" in said
+    assert "` can't be had: neither DVC's cache nor its remote gives them." in said
     assert "| ★ `forest` | 0.1000 | 300 |" in said
+
+
+def test_a_model_whose_earlier_file_is_not_here_is_not_called_new() -> None:
+    earlier = Path(".dvc/cache/files/md5", *cached("models/forest.json"))
+    params(BEFORE | {"forest": 0.1, "boosting": 0.3})
+    reproduce()
+    earlier.unlink()
+    said = summary()
+    assert "| ★ `forest` (those before can't be had) | 0.1000 | 300 |" in said
+    assert "| `boosting` (new) | 0.3000 | 300 |" in said
+    assert "| `tree` | 0.4000 (=) | 300 (=) |" in said
 
 
 def test_previous_results_come_from_the_remote() -> None:

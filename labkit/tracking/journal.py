@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from labkit.paths import ROOT
 from labkit.process.files import read_json, write_json
+from labkit.process.tracking import room_of
 
 JOURNALS = Path(os.environ.get("LAB_JOURNALS") or ROOT / ".lab" / "journals")
 CHUNK_BYTES = 1 << 20
@@ -84,6 +85,7 @@ def save_progress(journal: Path, progress: Progress) -> None:
 def remove(journal: Path) -> None:
     """Remove a journal. Its progress goes first: without it the journal would only be carried again."""
     _progress_file(journal).unlink(missing_ok=True)
+    room_of(journal).unlink(missing_ok=True)
     journal.unlink()
 
 
@@ -92,6 +94,7 @@ def set_aside(journal: Path, refused: Mapping[str, Mapping[str, str]]) -> None:
     with journal.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"event": "refused", "runs": refused}) + "\n")
     _progress_file(journal).unlink(missing_ok=True)
+    room_of(journal).unlink(missing_ok=True)
     journal.rename(journal.with_suffix(".refused"))
 
 

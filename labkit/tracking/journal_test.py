@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.process.tracking import room_of
 from labkit.tracking import journal as journals_on_disk
 from labkit.tracking.journal import (
     SILENT_END,
@@ -96,7 +97,9 @@ def test_unreadable_progress_is_none(journal: Path, content: str) -> None:
 
 def test_a_journal_set_aside_keeps_its_events_and_the_reasons_and_is_not_tried_again(journal: Path) -> None:
     before = journal.read_text()
+    room_of(journal).touch()  # of a process that was killed
     set_aside(journal, {"0": {"f1@5": "a name that MLflow refuses"}})
+    assert not room_of(journal).exists()
     assert journals(journal.parent) == []
     kept = journal.with_suffix(".refused").read_text()
     assert kept.startswith(before)

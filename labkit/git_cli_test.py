@@ -1,0 +1,63 @@
+"""A Git server that takes a connection and says nothing is given up; one that is only slow is waited for."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labkit import git_cli
+from labkit.git_cli import GitError, ask_origin, git
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+SLOW = "#!/bin/sh\nsleep 1.5\n"
+
+
+@pytest.fixture(autouse=True)
+def clone(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with one commit in the working folder, and less patience than a person would have."""
+    shell("git init --quiet --bare origin && git clone --quiet origin clone 2>&1", tmp_path)
+    shell("git commit --quiet --allow-empty -m code", tmp_path / "clone")
+    monkeypatch.chdir(tmp_path / "clone")
+    monkeypatch.setattr(git_cli, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(git_cli, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F none -o BatchMode=yes")
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("protocol", ["http", "https", "ssh", "git"])
+@pytest.mark.parametrize("command", [("fetch", "origin"), ("push", "origin", "HEAD:refs/heads/main")], ids="/".join)
+def test_a_silent_server_is_given_up_and_nothing_goes_on_waiting(
+    protocol: str, command: tuple[str, ...], silent_port: int
+) -> None:
+    git("remote", "set-url", "origin", f"{protocol}://127.0.0.1:{silent_port}/lab.git")
+    before = {*psutil.Process(os.getpid()).children(recursive=True)}
+    with pytest.raises(GitError, match=rf"^git {command[0]} failed: the server of `origin` takes .* and says nothing$"):
+        ask_origin(*command)
+    assert {*psutil.Process(os.getpid()).children(recursive=True)} <= before
+
+
+def test_a_server_that_takes_its_time_over_a_push_is_waited_for(clone: Path) -> None:
+    hook = clone.parent / "origin" / "hooks" / "pre-receive"
+    hook.write_text(SLOW)
+    hook.chmod(0o755)
+    ask_origin("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    assert git("ls-remote", "--heads", "origin").endswith("refs/heads/main")
+
+
+def test_what_git_says_is_told() -> None:
+    with pytest.raises(GitError, match=r"^git fetch failed: .*nowhere"):
+        ask_origin("fetch", "--quiet", "origin", "nowhere")

@@ -1,0 +1,47 @@
+"""Outputs with `cache: false`: a runner loses those that Git ignores, and can't publish past those that Git tracks.
+
+`dvc stage add` writes it for its options -M, -O and --plots-no-cache.
+"""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from labkit.git_cli import answer
+from labkit.pipeline.dependencies import DVC_YAML, declared_stages
+from labkit.process.errors import InputError
+
+WHY = "with `cache: false` DVC keeps no copy, and no other machine gets it"
+
+
+def refuse_uncached(root: Path = Path()) -> None:
+    """Raise InputError where an output of dvc.yaml says `cache: false`, with what to change for each.
+
+    What else is wrong there, DVC tells. Raises InputError, too, when it is no YAML.
+    """
+    found = [fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached(stage)]
+    if found:
+        raise InputError(f"{'; '.join(found)}: {WHY}")
+
+
+def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:
+    """The outputs of a stage of dvc.yaml that say `cache: false`: their list, the remedy, their path from the root."""
+    options = _mapping(_mapping(stage).get("do", stage))  # of a stage with foreach or matrix
+    for kind in ("outs", "metrics", "plots"):
+        outs = options.get(kind)
+        entries = [item for out in (outs if isinstance(outs, list) else []) for item in _mapping(out).items()]
+        for path, settings in entries:
+            if _mapping(settings).get("cache") is False:
+                remedy = f"{path}: remove `cache: false`" if len(settings) > 1 else f"write `- {path}` alone"
+                yield kind, remedy, Path(str(options.get("wdir", "")), str(path))
+
+
+def fault(stage: str, kind: str, remedy: str, out: Path) -> str:
+    """What to change for an output. A file that Git has, DVC refuses to keep."""
+    untrack = f" and run `git rm -r --cached {shlex.quote(str(out))}`" if answer("ls-files", "--", str(out)) else ""
+    return f"{DVC_YAML}: stages.{stage}.{kind}: {remedy}{untrack}"
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
