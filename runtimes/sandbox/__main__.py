@@ -65,9 +65,12 @@ def down() -> None:
 
 
 @app.command()
-def watch() -> None:
-    """Show the log of the newest run until it ends; the exit code is the run's."""
-    sys.exit(follow_newest(existing(default_folder()), print))
+def watch(tag: Annotated[str, typer.Argument()] = "") -> None:
+    """Show the log of the run of TAG, or of the tag pushed last, until it ends; the exit code is the run's.
+
+    For a tag that starts no run, it says why, with exit code 3.
+    """
+    sys.exit(follow_newest(existing(default_folder()), print, tag))
 
 
 @app.command()

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from labkit.process.errors import InputError
+from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import BUCKET, Sandbox
 
+MAKING = "making"  # the part of what runs while a sandbox is made
+NO_UPDATES = {"CI": "true"}  # else DVC starts a process in the background that looks for newer versions of it
 # GitHub tells a runner of each push; here the origin writes them down, in their order: old commit, new commit, ref.
 POST_RECEIVE = "#!/bin/sh\nexec cat >> pushes\n"
 
@@ -39,11 +42,17 @@ def uncommitted(source: Path) -> list[str]:
     return git(source, "status", "--porcelain").splitlines()
 
 
+def making(sandbox: Sandbox, folder: Path, *words: str | Path, **variables: str) -> str:
+    """Run a command that makes a sandbox; by its mark, what it has started is found when the start is broken off."""
+    return command(folder, *words, **marks(sandbox.folder, MAKING), **variables)
+
+
 def make_origin(sandbox: Sandbox, source: Path) -> None:
     """Make the origin from the last commit of `source`, with its history, on the same branch, without tags."""
     branch = git(source, "branch", "--show-current") or "main"  # none where a commit is checked out
-    command(sandbox.folder, "git", "init", "--quiet", "--bare", "--initial-branch", branch, sandbox.origin)
-    git(sandbox.origin, "fetch", "--quiet", "--no-tags", "--update-shallow", str(source), f"HEAD:refs/heads/{branch}")
+    making(sandbox, sandbox.folder, "git", "init", "--quiet", "--bare", "--initial-branch", branch, sandbox.origin)
+    fetch = ("git", "fetch", "--quiet", "--no-tags", "--update-shallow")
+    making(sandbox, sandbox.origin, *fetch, source, f"HEAD:refs/heads/{branch}")
     hook = sandbox.origin / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)  # Git's templates may have none
     hook.write_text(POST_RECEIVE)
@@ -54,22 +63,31 @@ def make_origin(sandbox: Sandbox, source: Path) -> None:
 def make_clone(sandbox: Sandbox, source: Path) -> None:
     """Clone the origin and connect the clone to the sandbox's servers, as a person does; push that and the data."""
     clone = sandbox.clone
-    command(sandbox.folder, "git", "clone", "--quiet", sandbox.origin, clone)
+    making(sandbox, sandbox.folder, "git", "clone", "--quiet", sandbox.origin, clone)
     for setting, instead in (("user.name", "Sandbox"), ("user.email", "sandbox@localhost.example")):
         git(clone, "config", setting, command(source, "sh", "-c", f"git config {setting} || echo {instead}"))
     (clone / ".venv").symlink_to(sys.prefix)
     os.utime(clone / "Pipfile.lock", (0, 0))  # it is no newer than that environment, whatever `make` would think
     with (clone / ".git" / "info" / "exclude").open("a") as exclude:
         exclude.write("/.venv\n")
-    command(clone, sys.executable, *connection(sandbox), AWS_SECRET_ACCESS_KEY=sandbox.secret_key)
-    # DVC remembers which files a remote has, in a place of its own: another sandbox's memory would be wrong here.
-    dvc(clone, "config", "--local", "core.site_cache_dir", str(sandbox.folder / "home" / "dvc"))
+    making(sandbox, clone, "make", "hooks")  # first: it gives DVC a place of the clone's own for what a remote has
+    making(sandbox, clone, sys.executable, *connection(sandbox), AWS_SECRET_ACCESS_KEY=sandbox.secret_key)
     if git(clone, "status", "--porcelain"):
         git(clone, "commit", "--quiet", "--all", "--no-verify", "-m", "Connect the lab to its sandbox")
-    push_data(clone, source)
-    command(clone, "make", "hooks")
-    git(clone, "push", "--quiet", "origin", "HEAD")
-    dvc(clone, "pull", "--quiet", "--allow-missing")
+    # The hook would bring the data too, but not from the cache of `source`.
+    making(sandbox, clone, "git", "push", "--quiet", "--no-verify", "origin", "HEAD")
+    if (clone / "dvc.lock").exists() or git(clone, "ls-files", "*.dvc"):
+        bring_data(sandbox, source)
+
+
+def bring_data(sandbox: Sandbox, source: Path) -> None:
+    """Bring the data and results of the clone's commit, as far as `source` has them, to the bucket and the clone."""
+    dvc = (sys.executable, "-m", "dvc")
+    cache = sandbox.clone / ".dvc" / "cache"
+    cache.symlink_to(making(sandbox, source, *dvc, "cache", "dir"))
+    making(sandbox, sandbox.clone, *dvc, "push", "--quiet", **NO_UPDATES)
+    cache.unlink()
+    making(sandbox, sandbox.clone, *dvc, "pull", "--quiet", "--allow-missing", **NO_UPDATES)
 
 
 def connection(sandbox: Sandbox) -> tuple[str, ...]:
@@ -79,15 +97,3 @@ def connection(sandbox: Sandbox) -> tuple[str, ...]:
         *("--access-key-id", sandbox.access_key),
         *("--mlflow-url", sandbox.mlflow_url),
     )
-
-
-def push_data(clone: Path, source: Path) -> None:
-    """Bring the data and results of the clone's commit, as far as `source` has them, to the new bucket."""
-    dvc(clone, "config", "--local", "cache.dir", dvc(source, "cache", "dir"))
-    dvc(clone, "push", "--quiet")
-    dvc(clone, "config", "--local", "--unset", "cache.dir")
-
-
-def dvc(folder: Path, *arguments: str) -> str:
-    """Run a DVC command in a folder and return what it prints. Raises RuntimeError with DVC's own words."""
-    return command(folder, sys.executable, "-m", "dvc", *arguments)

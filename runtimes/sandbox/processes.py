@@ -16,6 +16,7 @@ from labkit.detached import start_detached
 
 MARK, PART = "LAB_SANDBOX", "LAB_SANDBOX_PART"
 PATIENCE_SECONDS = 10.0
+MOMENT_SECONDS = 0.02
 
 
 def marks(folder: Path, part: str) -> dict[str, str]:
@@ -30,7 +31,18 @@ def start(command: Sequence[str | Path], environment: Mapping[str, str], folder:
 
 
 def running(folder: Path, *parts: str) -> list[psutil.Process]:
-    """The live processes of the sandbox in `folder`: of `parts`, or all of them."""
+    """The live processes of the sandbox in `folder`: of `parts`, or all of them.
+
+    While a process begins a program, it shows no environment: only two looks can tell that there is none.
+    """
+    if found := look(folder, *parts):
+        return found
+    time.sleep(MOMENT_SECONDS)
+    return look(folder, *parts)
+
+
+def look(folder: Path, *parts: str) -> list[psutil.Process]:
+    """Those of the processes that show their environment now."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # another user's, or ended meanwhile

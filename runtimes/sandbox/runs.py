@@ -11,10 +11,9 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from labkit.process.errors import InputError
@@ -22,10 +21,10 @@ from labkit.process.files import read_json, write_json
 from runtimes.sandbox.environment import part_environment, tool
 from runtimes.sandbox.origin import command, git
 from runtimes.sandbox.processes import end
+from runtimes.sandbox.pushes import TAGS, WORKFLOW, Push
 from runtimes.sandbox.services import SERVERS, answers
 from runtimes.sandbox.state import REPOSITORY, Sandbox
 
-WORKFLOW = ".github/workflows/experiments.yml"
 TOOL_CACHE = "tool_cache"  # act's name for the folder that runners keep from run to run
 FAILED = 1
 # act gives each step a terminal, at which DVC would wait for an answer. GitHub gives none: nor does this, in bash's
@@ -89,25 +88,11 @@ def rerun(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int
         return execute(sandbox, Run(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
 
 
-def new_run(sandbox: Sandbox, tag: str) -> Run:
-    """The first attempt at a new run. Raises InputError when the origin has no such tag."""
-    try:
-        sha = git(sandbox.origin, "rev-parse", f"refs/tags/{tag}^{{commit}}")
-    except RuntimeError:
-        raise InputError(f"the origin has no tag {tag}; `git push origin {tag}`") from None
-    return Run(number=max((run.number for run in recorded_runs(sandbox)), default=0) + 1, attempt=1, tag=tag, sha=sha)
-
-
-def starts_a_run(sandbox: Sandbox, tag: str) -> bool:
-    """Whether the workflow file of a tagged commit wants to run for that tag."""
-    try:
-        workflow = yaml.safe_load(git(sandbox.origin, "show", f"refs/tags/{tag}:{WORKFLOW}"))
-        triggers = workflow.get("on", workflow.get(True))  # YAML 1.1 takes a bare `on` for true
-        patterns = triggers["push"]["tags"]
-    except (RuntimeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return False
-    # Absolute, so that a pattern is held to the whole name, and its * to what lies between two slashes, as GitHub's.
-    return any(PurePosixPath(f"/{tag}").match(f"/{pattern}") for pattern in patterns)
+def new_run(sandbox: Sandbox, push: Push) -> Run:
+    """The first attempt at a new run, of the commit that was pushed: the tag may have moved since, or be gone."""
+    sha = git(sandbox.origin, "rev-parse", f"{push.sha}^{{commit}}")
+    number = max((run.number for run in recorded_runs(sandbox)), default=0) + 1
+    return Run(number=number, attempt=1, tag=push.tag, sha=sha)
 
 
 @contextmanager
@@ -181,12 +166,15 @@ def save(sandbox: Sandbox, run: Run) -> None:
 def check_out(sandbox: Sandbox, run: Run, folder: Path) -> None:
     """What actions/checkout leaves with `fetch-depth: 0`: every branch and tag of the origin, and a detached HEAD.
 
-    act takes the folder as it is in the place of that action.
+    The run's own tag is where it was pushed. act takes the folder as it is in the place of that action.
     """
     command(sandbox.folder, "git", "init", "--quiet", folder)
     git(folder, "remote", "add", "origin", str(sandbox.origin))
-    refs = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-    git(folder, "fetch", "--quiet", "--no-tags", "--update-shallow", "origin", *refs)
+    fetch = ("fetch", "--quiet", "--no-tags", "--update-shallow", "origin")
+    git(folder, *fetch, "+refs/heads/*:refs/remotes/origin/*", f"+{TAGS}*:{TAGS}*")
+    tag = TAGS + run.tag
+    if run.sha not in git(folder, "for-each-ref", "--format=%(objectname) %(*objectname)", tag).split():
+        git(folder, *fetch, f"+{run.sha}:{tag}")
     git(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", run.sha)
 
 
@@ -238,7 +226,7 @@ def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
     """The command line of act, and the files that it reads."""
     settings = sandbox.folder / "github"
     settings.mkdir(mode=0o700, exist_ok=True)
-    event = {"ref": f"refs/tags/{run.tag}", "after": run.sha, "created": True, "repository": {"full_name": REPOSITORY}}
+    event = {"ref": TAGS + run.tag, "after": run.sha, "created": True, "repository": {"full_name": REPOSITORY}}
     (settings / "event.json").write_text(json.dumps(event))
     (settings / "variables").write_text(
         f"AWS_ENDPOINT_URL={sandbox.s3_url}\nMLFLOW_TRACKING_URI={sandbox.mlflow_url}\n"
@@ -253,7 +241,7 @@ def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
         "GITHUB_RUN_ID": str(run.number),
         "GITHUB_RUN_NUMBER": str(run.number),
         "GITHUB_RUN_ATTEMPT": str(run.attempt),
-        "GITHUB_REF": f"refs/tags/{run.tag}",  # several tags may name this commit
+        "GITHUB_REF": TAGS + run.tag,  # several tags may name this commit
         "GITHUB_REF_NAME": run.tag,
     }
     return [

@@ -128,7 +128,7 @@ def log_end(sandbox: Sandbox, service: str, lines: int = 15) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
-def need_free_port(port: int, service: str, option: str) -> None:
+def need_free_port(port: int, service: str, remedy: str) -> None:
     """Raise InputError when another program listens on a port that a service of the sandbox needs."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: a port just left is free
@@ -136,6 +136,5 @@ def need_free_port(port: int, service: str, option: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise InputError(
-                f"port {port} of 127.0.0.1, for {service}, cannot be had ({error.strerror}); "
-                f"end what uses it, or choose another: `make sandbox {option}={port + 100}`"
+                f"port {port} of 127.0.0.1, for {service}, cannot be had ({error.strerror}); end what uses it, {remedy}"
             ) from None

@@ -3,10 +3,13 @@
 import fcntl
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
@@ -33,7 +36,7 @@ def up(folder: Path, s3_port: int | None = None, mlflow_port: int | None = None,
                 if given not in (None, present):
                     raise InputError(
                         f"{folder} was made for port {present}, not {given}, and its commits say so; "
-                        f"leave the option out, or `make sandbox-down && rm -rf {folder}` and start anew"
+                        f"leave the option out, or {anew(folder)}"
                     )
             start_missing(sandbox)
             return sandbox
@@ -52,10 +55,10 @@ def down(folder: Path) -> list[str]:
 
 def make(sandbox: Sandbox, source: Path) -> Sandbox:
     """Make a new sandbox and start it."""
-    end(sandbox.folder)
-    need_ports(sandbox, *SERVICES)
-    if sandbox.folder.exists():
-        shutil.rmtree(sandbox.folder)  # of a start that was killed: nobody has worked there
+    end(sandbox.folder, patience=0)  # of a start that was killed: nobody has worked there
+    remove(sandbox.folder)
+    need_free_port(sandbox.s3_port, "S3", another("S3_PORT", sandbox.s3_port))
+    need_free_port(sandbox.mlflow_port, "MLflow", another("MLFLOW_PORT", sandbox.mlflow_port))
     try:
         sandbox.folder.mkdir(mode=0o700, parents=True)  # it holds keys
         start_service(sandbox, "s3")
@@ -68,8 +71,9 @@ def make(sandbox: Sandbox, source: Path) -> Sandbox:
         start_service(sandbox, "runner")
         wait_until_ready(sandbox, "runner")
     except BaseException:
-        end(sandbox.folder, patience=1)
-        shutil.rmtree(sandbox.folder, ignore_errors=True)
+        with undisturbed():
+            end(sandbox.folder, patience=0)
+            remove(sandbox.folder)
         raise
     return sandbox
 
@@ -81,24 +85,50 @@ def start_missing(sandbox: Sandbox) -> None:
     for service in missing:
         if running(sandbox.folder, service):
             stop_service(sandbox, service)
-    need_ports(sandbox, *missing)
+    remedy = f"for which this sandbox was made; or {anew(sandbox.folder)}"
+    for service, port in (("s3", sandbox.s3_port), ("mlflow", sandbox.mlflow_port)):
+        if service in missing:
+            need_free_port(port, service, remedy)
     try:
         for service in missing:
             start_service(sandbox, service)
         for service in missing:
             wait_until_ready(sandbox, service)
     except BaseException:
-        for service in missing:
-            stop_service(sandbox, service)
+        with undisturbed():
+            for service in missing:
+                stop_service(sandbox, service)
         raise
 
 
-def need_ports(sandbox: Sandbox, *services: str) -> None:
-    """Raise InputError when a port that one of the services needs is taken."""
-    if "s3" in services:
-        need_free_port(sandbox.s3_port, "S3", "S3_PORT")
-    if "mlflow" in services:
-        need_free_port(sandbox.mlflow_port, "MLflow", "MLFLOW_PORT")
+def another(option: str, port: int) -> str:
+    """The remedy for a port that a new sandbox cannot have."""
+    return f"or choose another: `make sandbox {option}={port + (100 if port < 65000 else -100)}`"
+
+
+def anew(folder: Path) -> str:
+    """How to have another sandbox in the place of this one."""
+    return f"push elsewhere what you want to keep of it, `make sandbox-down && rm -rf {folder}`, and start anew"
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, if it is there, and what a process that is just being killed still adds to it."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type(OSError), stop=stop_after_delay(10), wait=wait_fixed(0.1), reraise=True
+    ):
+        with attempt:
+            if folder.exists():
+                shutil.rmtree(folder)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep another Ctrl-C waiting for what must not be left half done."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -6,26 +6,37 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from typer.testing import CliRunner
 
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
-from runtimes.sandbox.__main__ import describe
-from runtimes.sandbox.processes import running
-from runtimes.sandbox.services import SERVICES, answers, check, need_free_port, stop_service
+from runtimes.sandbox.__main__ import app
+from runtimes.sandbox.origin import MAKING
+from runtimes.sandbox.processes import PART, running
 from runtimes.sandbox.start import down, up
 
 pytestmark = pytest.mark.integration
 
 WAIT_SECONDS = 120  # for what takes seconds on a quiet machine
 START = "import sys; from pathlib import Path; from runtimes.sandbox.start import up; up(Path(sys.argv[1]), *{})"
+# A `git fetch` that leaves something at work, as the real one does for a moment when it is killed.
+GIT = """\
+#!/bin/sh
+case "$*" in *fetch*)
+  sh -c 'for turn in $(seq 1200); do mkdir -p {folder}/origin.git/late; sleep 0.05; done' &
+  wait
+esac
+exec {git} "$@"
+"""
 
 
 @pytest.fixture
@@ -35,12 +46,24 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     down(tmp_path / "sandbox")
 
 
-def break_off(folder: Path, how: signal.Signals) -> None:
-    """Start a sandbox in another process, and send that a signal once S3 and MLflow have been started."""
-    code = START.format((free_port(), free_port()))
-    with subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: bool(running(folder, "mlflow")))
-        process.send_signal(how)
+@contextmanager
+def starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a sandbox in another process, with that `git` in Git's place; it is at work there."""
+    tools = folder.parent / "tools"
+    tools.mkdir(exist_ok=True)
+    (tools / "git").write_text(GIT.format(folder=folder, git=shutil.which("git")))
+    (tools / "git").chmod(0o755)
+    command = [sys.executable, "-c", START.format((free_port(), free_port())), str(folder)]
+    environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    before = set(running(folder))
+
+    def at_work() -> bool:
+        late = folder / "origin.git" / "late"
+        return not before & set(running(folder)) and bool(running(folder, "mlflow")) and late.exists()
+
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_for(at_work)
+        yield process
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -49,63 +72,15 @@ def wait_for(condition: Callable[[], bool]) -> None:
     Retrying(retry=retry_if_result(lambda so: not so), stop=patiently, wait=wait_fixed(0.05))(condition)
 
 
-def ports(processes: list[psutil.Process]) -> set[tuple[str, int]]:
-    """The addresses on which processes listen."""
-    listening = [c for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN]
-    return {(connection.laddr.ip, connection.laddr.port) for connection in listening}
-
-
-def test_a_sandbox_over_the_remains_of_a_killed_start_answers_goes_down_and_comes_back(
-    folder: Path, new_lab: Callable[[], Path], shell: Shell
-) -> None:
-    break_off(folder, signal.SIGKILL)
-    remains = running(folder)
-    assert remains
-
-    lab = new_lab()
-    sandbox = up(folder, free_port(), free_port(), source=lab)
-    assert not set(remains) & set(running(folder))
-    for service in SERVICES:
-        check(sandbox, service)
-    assert ports(running(folder)) == {("127.0.0.1", sandbox.s3_port), ("127.0.0.1", sandbox.mlflow_port)}
-
-    before = set(running(folder))
-    assert up(folder, source=lab) == sandbox
-    assert set(running(folder)) == before
-    assert "git pull --rebase && dvc pull" in describe(sandbox)
-    shell(".venv/bin/python -m lab doctor", sandbox.clone, MLFLOW_TRACKING_URI=sandbox.mlflow_url)
-
-    for mlflow in running(folder, "mlflow"):
-        mlflow.suspend()
-    for part in ("s3", "runner"):
-        [process] = running(folder, part)
-        process.send_signal(signal.SIGTERM if part == "s3" else signal.SIGSTOP)
-    up(folder)
-    assert not before & set(running(folder))
-    assert [service for service in SERVICES if not answers(sandbox, service)] == []
-    with (sandbox.logs / "runner.log").open("a") as log:
-        log.write("run-example: exit code 0\n" * 100)  # a runner that has long been at work is not a silent one
-    before = set(running(folder))
-    assert up(folder) == sandbox
-    assert set(running(folder)) == before
-
-    (sandbox.clone / "notes.txt").write_text("work in progress")
-    stop_service(sandbox, "s3")
-    assert down(folder) == ["mlflow", "runner"]
-    assert running(folder) == []
-    for port in (sandbox.s3_port, sandbox.mlflow_port):
-        need_free_port(port, "", "")
-
-    with pytest.raises(InputError, match=f"made for port {sandbox.s3_port}, not 1234"):
-        up(folder, s3_port=1234)
-    up(folder)
-    for service in SERVICES:
-        check(sandbox, service)
-    assert (sandbox.clone / "notes.txt").read_text() == "work in progress"
-
-
-def test_ctrl_c_leaves_nothing(folder: Path) -> None:
-    break_off(folder, signal.SIGINT)
+def test_ctrl_c_leaves_nothing_of_its_start_nor_of_a_killed_one_before(folder: Path) -> None:
+    with starting(folder) as process:
+        process.kill()
+    assert {process.environ()[PART] for process in running(folder)} == {"s3", "mlflow", MAKING}
+    with starting(folder) as process:
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+    assert process.returncode
     assert running(folder) == []
     assert not folder.exists()
 
@@ -157,10 +132,10 @@ def test_a_folder_without_a_commit_is_named(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["S3_PORT", "MLFLOW_PORT"])
-def test_a_number_that_is_no_port_is_told_with_its_range(name: str, shell: Shell) -> None:
-    done = shell("python -m runtimes.sandbox up", ROOT, check=False, **{name: "99999", "COLUMNS": "200"})
-    assert done.returncode == 2
-    assert "equal to 65535" in done.stderr
+def test_a_number_that_is_no_port_is_told_with_its_range(name: str) -> None:
+    done = CliRunner().invoke(app, ["up"], env={name: "99999", "COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert "equal to 65535" in done.output
 
 
 def test_without_an_environment_going_down_is_one_line(tmp_path: Path, shell: Shell) -> None:
