@@ -1,6 +1,7 @@
 """The lab's command line: `python -m lab --help`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
@@ -99,6 +100,21 @@ def mend(
             else "now run `dvc repro`: it runs the stages whose records do not match"
         )
     sys.exit(int(check and bool(found)))
+
+
+@app.command()
+def verify(
+    revision: Annotated[str, typer.Argument()] = "",
+    receipt: Annotated[Path | None, typer.Option(help="Check this receipt of somebody else; run nothing.")] = None,
+    to: Annotated[Path, typer.Option(help="The folder to write the receipt to.")] = Path(".lab/receipts"),
+) -> None:
+    """Run REVISION, HEAD by default, again from its raw data, and compare every output with what was recorded.
+
+    Exit code 0: all is reproduced; 1: something differs; 2: it could not be checked.
+    """
+    from labkit.proof import verify
+
+    sys.exit(verify.verify(revision, receipt, to))
 
 
 @app.command()
