@@ -108,7 +108,7 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _of_csv(path: Path) -> Columns:
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path)
     return {str(name): table[name].to_numpy() for name in table}
 
 

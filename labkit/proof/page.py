@@ -57,7 +57,7 @@ def summary(outcomes: list[Outcome]) -> str:
         worst = max(measured, key=lambda file: file.tolerances or 0)
         within = sum(file.within for file in files)
         told += (
-            f". Within tolerance: {within} of the {len(files)} files that differ. The farthest of those with numbers: "
+            f". Within tolerance: {within} of the {len(files)} files that differ. The farthest of them, in numbers: "
         )
         told += f"{code(worst.file)}, at {worst.tolerances:.3g} times its tolerance"
     return f"Of {len(outcomes)} outputs: {told}." if outcomes else "There is no output to check."

@@ -1,5 +1,6 @@
-"""A pipeline of two stages is verified for real: in a clone, by DVC, from its raw data."""
+"""A pipeline of two stages is verified for real: in a clone, by DVC, from its raw data alone."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -8,71 +9,236 @@ from typing import Any
 
 import pytest
 
-from labkit.process.files import read_json
+from labkit.proof.receipt import Statement, read_statement
 from labkit.proof.verify import verify
 from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
 
 DVC_YAML = """
 stages:
   judge:
-    cmd: wc -c < model/weights > score.txt && echo '{"loss":' $(cat model/weights) '}' > score.json
+    cmd: echo '{"loss":' $(cat model/weights) '}' > score.json && echo judge >> "${RAN:-/dev/null}"
     deps: [model]
-    outs: [score.txt]
     metrics: [score.json]
+    meta: {tolerance: 0.1}
   train:
-    cmd: mkdir model && cat raw/numbers > model/weights
+    cmd: mkdir model && cat raw/numbers > model/weights && echo train >> "${RAN:-/dev/null}"
     deps: [raw]
     outs: [model]
-    meta: {tolerance: 0.5}
 """
-Verify = Callable[..., tuple[int, dict[str, Any]]]
+RECEIPT = Path("receipt")
+Change = Callable[[dict[str, Any]], object]
+
+
+def make(lab: Path, shell: Shell) -> Path:
+    """A lab with results, committed; all is in DVC's cache, and its raw data in a remote beside it too."""
+    (lab / "raw").mkdir(parents=True)
+    for name, text in {
+        "raw/numbers": "1.25\n",
+        "dvc.yaml": DVC_YAML.replace("${RAN", "\\${RAN"),  # else DVC takes it for a variable of its own
+        ".dvcignore": ".lab\n",
+        ".gitignore": "/.lab/\n/receipt/\n",
+    }.items():
+        (lab / name).write_text(text)
+    shell("git init --quiet --initial-branch main && dvc init --quiet", lab)
+    shell("dvc remote add --quiet --default share ../share && dvc add --quiet raw/numbers && dvc repro --quiet", lab)
+    shell("dvc push --quiet raw/numbers && git add --all && git commit --quiet --no-verify -m results", lab)
+    return lab
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
-    """Its results are committed; its raw data are in DVC's cache alone, and its outputs there too."""
-    folder = tmp_path_factory.mktemp("finished") / "project"
-    (folder / "raw").mkdir(parents=True)
-    (folder / "raw" / "numbers").write_text("1.25\n")
-    (folder / "dvc.yaml").write_text(DVC_YAML)
-    (folder / ".dvcignore").write_text(".lab\n.gitignore\n")
-    (folder / ".gitignore").write_text("/.lab/\n")
-    shell(
-        "git init --quiet --initial-branch main && dvc init --quiet && dvc remote add --quiet -d share ../share", folder
-    )
-    shell("dvc add --quiet raw/numbers && dvc repro --quiet", folder)
-    shell("git add --all && git commit --quiet --no-verify -m results", folder)
-    return folder
+def verified(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    """A lab of which a receipt was made where only the remote had the raw data. Nothing may be changed here."""
+    lab = make(tmp_path_factory.mktemp("verified") / "lab", shell)
+    kept = lab / ".dvc" / "cache" / "files" / "md5" / hashlib.md5(b"1.25\n").hexdigest()[:2]
+    kept.rename(lab.parent / "kept")
+    ran = lab.parent / "ran"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(lab)
+        patch.setenv("RAN", str(ran))
+        patch.setenv("DVC_STAGE", "not of this run")
+        assert verify("main", to=RECEIPT) == 0
+    assert ran.read_text() == "train\njudge\n"
+    (lab.parent / "kept").rename(kept)
+    return lab
 
 
 @pytest.fixture
-def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy to spoil, with this process in it."""
-    folder = Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
-    monkeypatch.chdir(folder)
-    return folder
+def lab(verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to spoil, without the remote, and with this process in it."""
+    copy = Path(shutil.copytree(verified, tmp_path / "lab", symlinks=True))
+    monkeypatch.chdir(copy)
+    return copy
 
 
-@pytest.fixture
-def verified(project: Path) -> Callable[..., tuple[int, dict[str, Any]]]:
-    """Verify a revision: the exit code, and the receipt."""
-
-    def run(revision: str = "") -> tuple[int, dict[str, Any]]:
-        code = verify(revision, to=project / ".lab" / "receipts")
-        [receipt] = (project / ".lab" / "receipts").glob("*.json")
-        return code, read_json(receipt)
-
-    return run
+def receipt_of(lab: Path) -> Statement:
+    """The receipt written last."""
+    receipt = max((lab / RECEIPT).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return read_statement(receipt.read_bytes(), receipt)
 
 
-def outcomes(receipt: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    [lock] = [one for one in receipt["predicate"]["configuration"] if one["name"] == "dvc.lock"]
-    return {one["output"]: one for one in lock["annotations"]["outcomes"]}
+def in_cache(lab: Path, text: str) -> str:
+    """Put a file into DVC's cache; return its md5."""
+    md5 = hashlib.md5(text.encode()).hexdigest()
+    place = lab / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    return md5
 
 
-@pytest.mark.integration
-def test_x(project: Path, verified: Verify, capfd) -> None:
-    code, receipt = verified()
-    print(json.dumps(receipt, indent=1))
-    print(capfd.readouterr().out)
-    assert code == 0
+def test_a_commit_is_reproduced_from_its_raw_data(verified: Path) -> None:
+    receipt = receipt_of(verified)
+    assert [(one.name, one.verdict) for one in receipt.outcomes] == [
+        ("train: model", "reproduced"),
+        ("judge: score.json", "reproduced"),
+    ]
+    made = {one.name: one.digest["sha256"] for one in receipt.subject[1:]}
+    outputs = ("model/weights", "score.json")
+    assert made == {name: hashlib.sha256((verified / name).read_bytes()).hexdigest() for name in outputs}
+    read = {one.name: one.digest for one in receipt.predicate.configuration}
+    assert read["raw/numbers"]["sha256"] == hashlib.sha256(b"1.25\n").hexdigest()
+    assert "reproduced" in (verified / RECEIPT / f"{receipt.commit[:12]}.md").read_text()
+    assert list((verified / ".lab").glob("verify-*")) == []
+
+
+def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = lab / "dvc.lock"
+    was = hashlib.md5((lab / "score.json").read_bytes()).hexdigest()
+    assert was in lock.read_text()
+    lock.write_text(lock.read_text().replace(was, in_cache(lab, '{"loss": 1.26}\n')))
+    shell("git commit --quiet --no-verify -a -m forged", lab)
+    assert verify(to=RECEIPT) == 1
+    receipt = receipt_of(lab)
+    assert [(one.name, one.verdict) for one in receipt.outcomes] == [
+        ("train: model", "reproduced"),
+        ("judge: score.json", "differs"),
+    ]
+    [file] = receipt.outcomes[1].files
+    assert file.largest == pytest.approx(0.01)
+    assert file.tolerances == pytest.approx(0.01 / 0.126)  # a tenth of what is recorded
+    assert receipt.predicate.result == "FAILED"
+    told = capsys.readouterr().out
+    assert "differs from judge on" in told
+    assert "0.0794 times its tolerance" in told
+    assert verify(receipt=next((lab / RECEIPT).glob(f"{receipt.commit[:12]}.json"))) == 1
+
+
+def test_what_is_not_there_or_fails_could_not_be_checked(
+    lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(lab / ".dvc" / "cache")
+    assert verify(to=RECEIPT) == 2
+    assert {one.verdict for one in receipt_of(lab).outcomes} == {"could not check"}
+    assert "neither in DVC's cache nor in the remote: raw/numbers" in capsys.readouterr().out
+    in_cache(lab, "1.25\n")
+    shell("sed -i 's/mkdir model/exit 3/' dvc.yaml && git commit --quiet --no-verify -a -m fails", lab)
+    assert verify(to=RECEIPT) == 2
+    told = capsys.readouterr().out
+    assert "its stage did not run to its end" in told
+    assert "failed to reproduce 'train'" in told
+
+
+@pytest.mark.parametrize("revision", ["no-such-tag", "--help", "HEAD:dvc.yaml", "HEAD~7", "a b"])
+def test_an_unknown_revision_is_refused(lab: Path, revision: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(revision) == 2
+    assert "names no commit here" in capsys.readouterr().err
+
+
+def test_a_revision_with_changes_that_no_commit_has_is_refused(
+    lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab / "dvc.yaml").write_text(DVC_YAML + "# changed\n")
+    assert verify("main") == 2
+    assert "dvc.yaml: changed since main" in capsys.readouterr().err
+
+
+def test_a_commit_without_results_and_a_wrong_tolerance_are_refused(
+    lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell("sed -i 's/tolerance: 0.1/tolerance: none/' dvc.yaml && git commit --quiet --no-verify -a -m wrong", lab)
+    assert verify() == 2
+    assert "dvc.yaml: stages.judge.meta.tolerance is 'none'; give a positive number" in capsys.readouterr().err
+    shell("git rm --quiet dvc.lock && git commit --quiet --no-verify -m none", lab)
+    assert verify() == 2
+    assert "has no dvc.lock" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_verifier_is_no_verdict(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labkit.proof.verify.run_again", lambda *_: 1 / 0)
+    assert verify() == 2
+
+
+def test_a_receipt_holds_as_far_as_its_files_are_here(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [receipt] = (lab / RECEIPT).glob("*.json")
+    assert verify(receipt=receipt) == 0
+    assert verify("main", receipt=receipt) == 0
+    assert "all of it holds here" in capsys.readouterr().out
+    shutil.rmtree(lab / ".dvc" / "cache")
+    assert verify(receipt=receipt) == 2
+    assert "the sha256 of 3 files could not be checked: DVC's cache does not have" in capsys.readouterr().out
+
+
+def test_a_receipt_of_another_commit_is_refused(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    [receipt] = (lab / RECEIPT).glob("*.json")
+    shell("git commit --quiet --no-verify --allow-empty -m another", lab)
+    assert verify("HEAD", receipt=receipt) == 1
+    assert "contradicted: it is of commit" in capsys.readouterr().out
+    assert verify("HEAD~1", receipt=receipt) == 0
+    shell("git checkout --quiet --orphan other && git commit --quiet --no-verify -m other", lab)
+    shell("git branch -D main && git reflog expire --expire=now --all && git gc --quiet --prune=now", lab)
+    assert verify(receipt=receipt) == 2
+    assert "is not here; `git fetch` may bring it" in capsys.readouterr().out
+
+
+def _configured(receipt: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in receipt["predicate"]["configuration"] if one["name"] == name)
+    return found
+
+
+def _outcomes(receipt: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _configured(receipt, "dvc.lock")["annotations"]["outcomes"]
+    return found
+
+
+def _left_out(receipt: dict[str, Any]) -> None:
+    del _outcomes(receipt)[1], receipt["subject"][2], receipt["predicate"]["passedTests"][1]
+
+
+def _other_result(receipt: dict[str, Any]) -> None:
+    md5, sha256 = hashlib.md5(b"other").hexdigest(), hashlib.sha256(b"other").hexdigest()
+    receipt["subject"][2]["digest"] = {"md5": md5, "sha256": sha256}
+    _outcomes(receipt)[1].update(recorded=md5, made=md5)
+
+
+NOUGHTS = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda it: it["predicate"].update(result="FAILED"), "its result is not what its outcomes say"),
+        (lambda it: it["predicate"]["passedTests"].pop(), "its passed_tests is not"),
+        (lambda it: _outcomes(it)[0].update(recorded=NOUGHTS), "its hashes say otherwise"),
+        (lambda it: _outcomes(it)[0].update(verdict="differs"), "its hashes say otherwise"),
+        (lambda it: it["subject"][0]["digest"].update(gitTree=NOUGHTS[:40]), "not the one that it names"),
+        (lambda it: it["subject"][1]["digest"].update(md5=NOUGHTS[:32]), "are not those of the hash"),
+        (lambda it: it["subject"][1]["digest"].update(sha256=NOUGHTS), "model/weights here has another sha256"),
+        (lambda it: it["subject"].pop(), "are not those of the hash"),
+        (lambda it: it["subject"].append({**it["subject"][1], "name": "other"}), "no output is made of other"),
+        (lambda it: _configured(it, "dvc.lock")["digest"].update(sha256=NOUGHTS), "dvc.lock of the commit has another"),
+        (lambda it: _configured(it, "raw/numbers")["digest"].update(md5=NOUGHTS[:32]), "its raw data are not those"),
+        (lambda it: _configured(it, "raw/numbers")["digest"].update(sha256=NOUGHTS), "numbers here has another sha256"),
+        (_left_out, "judge: score.json: dvc.lock of the commit does not record"),
+        (_other_result, "judge: score.json: dvc.lock of the commit does not record"),
+    ],
+)
+def test_a_tampered_receipt_is_refused(
+    lab: Path, tmp_path: Path, change: Change, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [receipt] = (lab / RECEIPT).glob("*.json")
+    content = json.loads(receipt.read_text())
+    change(content)
+    (tmp_path / "tampered.json").write_text(json.dumps(content))
+    assert verify(receipt=tmp_path / "tampered.json") == 1
+    assert told in capsys.readouterr().out
