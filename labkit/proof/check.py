@@ -56,18 +56,23 @@ def verdict_on(findings: Iterable[Finding], statement: Statement) -> Verdict:
 
 def _of_itself(statement: Statement) -> Iterator[Finding]:
     """Where its verdicts do not follow from its hashes."""
-    outcomes, result = statement.outcomes, statement.predicate
-    for field, value in tests_of(outcomes).items():
-        if getattr(result, field) != value:
+    for field, value in tests_of(statement.outcomes).items():
+        if getattr(statement.predicate, field) != value:
             yield Finding(f"its {field} is not what its outcomes say")
-    for one in outcomes:
+    for one in statement.outcomes:
         is_same = bool(one.made) and one.made == one.recorded
         if (one.verdict is Verdict.REPRODUCED and not is_same) or (one.verdict is Verdict.DIFFERS and is_same):
             yield Finding(f"{one.name} is called {one.verdict}, and its hashes say otherwise")
-        if one.made and _hash_of(statement.subject[1:], one.output) != one.made:
+    yield from _of_its_files(statement)
+
+
+def _of_its_files(statement: Statement) -> Iterator[Finding]:
+    """Where the files that it names are not those of its hashes."""
+    made = {one.output: one for one in statement.outcomes if one.made}
+    for output, one in made.items():
+        if _hash_of(statement.subject[1:], output) != one.made:
             yield Finding(f"{one.name}: the files that it names are not those of the hash {one.made}")
-    outputs = [one.output for one in outcomes if one.made]
-    if stray := [one.name for one in statement.subject[1:] if not any(_lies_in(one.name, out) for out in outputs)]:
+    if stray := [one.name for one in statement.subject[1:] if not any(_lies_in(one.name, output) for output in made)]:
         yield Finding(f"no output is made of {_some(stray)}")
 
 

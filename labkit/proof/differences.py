@@ -16,6 +16,7 @@ from labkit.process.flat import is_number
 # What NumPy's `allclose` takes for the same.
 RELATIVE, ABSOLUTE = 1e-5, 1e-8
 CHUNK_BYTES = 1 << 20
+MOST_NAMES = 5
 Columns = dict[str, Any]  # an array by the name of a key or column
 
 
@@ -117,26 +118,33 @@ def _of_npy(path: Path) -> Columns:
 
 
 def _of_columns(name: str, before: Columns, now: Columns, relative: float) -> Difference:
-    if before.keys() != now.keys():
-        names = sorted(before.keys() ^ now.keys())
-        return Difference(file=name, how=f"only one of the two has {', '.join(names[:5])}")
-    if shapes := [(key, before[key].shape, now[key].shape) for key in before if before[key].shape != now[key].shape]:
-        key, was, is_now = shapes[0]
-        return Difference(file=name, how=f"{key or 'the array'} has the shape {was} recorded, {is_now} made")
+    if other_form := _other_form(before, now):
+        return Difference(file=name, how=other_form)
     far = {key: _distance(before[key], now[key], relative) for key in before}
-    if texts := [key for key, distance in far.items() if distance is None]:
-        return Difference(file=name, how=f"other text in {', '.join(texts[:5])}")
     distances = {key: distance for key, distance in far.items() if distance is not None}
-    unequal = sum(distance.unequal for distance in distances.values())
-    if not unequal:
-        return Difference(file=name, how="the same numbers, written in other bytes", largest=0.0, tolerances=0.0)
+    if len(distances) < len(far):
+        return Difference(
+            file=name, how=f"other text in {', '.join(sorted(far.keys() - distances.keys())[:MOST_NAMES])}"
+        )
     worst = max(distances, key=lambda key: distances[key].tolerances)
+    if not (unequal := sum(distance.unequal for distance in distances.values())):
+        return Difference(file=name, how="the same numbers, written in other bytes", largest=0.0, tolerances=0.0)
     numbers = sum(column.size for column in before.values())
     how = f"{unequal} of {numbers} numbers differ" + (f", most in {worst}" if worst else "")
     if not math.isfinite(distances[worst].tolerances):
         return Difference(file=name, how=f"{how}: a number is infinite or missing in one of the two")
     largest = max(distance.largest for distance in distances.values())
     return Difference(file=name, how=how, largest=largest, tolerances=distances[worst].tolerances)
+
+
+def _other_form(before: Columns, now: Columns) -> str:
+    """Why two tables can't be compared number by number; empty where they can."""
+    if before.keys() != now.keys():
+        return f"only one of the two has {', '.join(sorted(before.keys() ^ now.keys())[:MOST_NAMES])}"
+    for key, column in before.items():
+        if column.shape != now[key].shape:
+            return f"{key or 'the array'} has the shape {column.shape} recorded, {now[key].shape} made"
+    return ""
 
 
 def _distance(before: Any, now: Any, relative: float) -> _Distance | None:

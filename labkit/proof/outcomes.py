@@ -68,8 +68,8 @@ def judge(recorded: Records, made: Records, declared: Mapping[str, list[str]], n
     for stage in (name for name in declared if name not in recorded):
         found = hashes(made.get(stage, {}), "outs")
         for output in declared[stage] or [""]:
-            reason = "dvc.lock has no record of its stage"
-            outcomes.append(_unknown(stage, output, reason, made=found.get(output, "")))
+            made_now, reason = found.get(output, ""), "dvc.lock has no record of its stage"
+            outcomes.append(Outcome(stage=stage, output=output, verdict=Verdict.UNKNOWN, made=made_now, reason=reason))
     return outcomes
 
 
@@ -103,20 +103,22 @@ def _reads(record: Mapping[str, Any], outs: list[str]) -> bool:
 def _stage_outcomes(
     stage: str, recorded: Any, made: Any, before: list[Outcome], is_declared: bool, not_run: str
 ) -> Iterator[Outcome]:
-    reason = "" if is_declared else "dvc.yaml has no such stage"
-    reason = reason or ("" if made else not_run) or _other_inputs(recorded, made, before)
+    reason = not_run if is_declared else "dvc.yaml has no such stage"
+    if is_declared and made:
+        reason = _other_inputs(recorded, made, before)
     now = hashes(made or {}, "outs")
     for output, was in (hashes(recorded, "outs") or {"": ""}).items():
-        is_now = now.get(output, "")
-        if reason or not was or not is_now:
-            why = reason or ("no hash of it is recorded" if is_now else "dvc.yaml does not declare it")
-            yield _unknown(stage, output, why, was, is_now)
-        elif was == is_now:
-            yield Outcome(stage=stage, output=output, verdict=Verdict.REPRODUCED, recorded=was, made=is_now)
-        else:
-            later = ", ".join(one.path for one in _changed(recorded, made))
-            why = f"made from what differs already: {later}" if later else ""
-            yield Outcome(stage=stage, output=output, verdict=Verdict.DIFFERS, recorded=was, made=is_now, reason=why)
+        verdict, why = _judged(was, now.get(output, ""), reason)
+        if verdict is Verdict.DIFFERS and (later := _changed(recorded, made)):
+            why = f"made from what differs already: {', '.join(one.path for one in later)}"
+        yield Outcome(stage=stage, output=output, verdict=verdict, recorded=was, made=now.get(output, ""), reason=why)
+
+
+def _judged(recorded: str, made: str, reason: str) -> tuple[Verdict, str]:
+    """The verdict on two hashes, of which `reason`, if any, says why they can't be compared."""
+    if reason or not recorded or not made:
+        return Verdict.UNKNOWN, reason or ("no hash of it is recorded" if made else "dvc.yaml does not declare it")
+    return (Verdict.REPRODUCED if recorded == made else Verdict.DIFFERS), ""
 
 
 def _other_inputs(recorded: Any, made: Any, before: list[Outcome]) -> str:
@@ -142,7 +144,3 @@ def _changed(recorded: Any, made: Any) -> list[_Input]:
     return [
         _Input(path, was.get(path, ""), is_now.get(path, "")) for path in paths if was.get(path) != is_now.get(path)
     ]
-
-
-def _unknown(stage: str, output: str, reason: str, recorded: str = "", made: str = "") -> Outcome:
-    return Outcome(stage=stage, output=output, verdict=Verdict.UNKNOWN, recorded=recorded, made=made, reason=reason)

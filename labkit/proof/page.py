@@ -1,9 +1,8 @@
 """A receipt as Markdown, for people."""
 
-from labkit.process.flat import is_number
 from labkit.proof.differences import Difference
 from labkit.proof.outcomes import Outcome, Verdict, verdict_of
-from labkit.proof.receipt import CODE, Descriptor, Statement
+from labkit.proof.receipt import Descriptor, Statement, Verifier
 from labkit.report.markdown import code, plain, table
 
 MOST_FILES = 20  # of an output that differs; the receipt has all
@@ -12,32 +11,31 @@ SHORT = 12  # digits of a hash
 
 def page_of(statement: Statement) -> str:
     """The verdict, what differs or is missing, each output, and what it was verified with."""
-    outcomes, verifier = statement.outcomes, statement.verifier
-    verdict = verdict_of(outcomes)
+    outcomes = statement.outcomes
     rows = [[code(one.output or "-"), plain(one.stage), str(one.verdict), plain(one.reason) or "-"] for one in outcomes]
-    machine = f"{verifier.architecture} {verifier.vendor} {verifier.instructions}"
-    choices = [f"{stage} on {one['device']}, {one['kernels']} kernels" for stage, one in verifier.choices.items()]
-    read = [_digest(one) for one in statement.predicate.configuration if "sha256" in one.digest]
+    read = [one for one in statement.predicate.configuration if "sha256" in one.digest]
     parts = [
         f"# {statement.commit[:SHORT]}: {headline(outcomes)}",
         summary(outcomes),
-        table(["output", "stage", "verdict", "why"], rows) if rows else "",
+        table(["output", "stage", "verdict", "why"], rows),
         *(f"{code(one.name)}\n\n{_files(one.files)}" for one in outcomes if one.files),
-        plain(
-            f"Verified at {verifier.verified_at} on {machine}, {verifier.system}, Python {verifier.python}, "
-            f"DVC {verifier.dvc}. {'; '.join(choices)}"
-        ),
-        plain(verifier.clean),
-        *(plain(note) for note in verifier.notes),
-        "## What was read",
-        table(["file", "sha256"], read),
+        *_verified(statement.verifier),
+        f"## What was read\n\n{_hashes(read)}",
         f"Code: commit {code(statement.commit)}, tree {code(statement.subject[0].digest['gitTree'])}.",
+        f"## What was made\n\n{_hashes(statement.subject[1:])}",
     ]
-    made = [one for one in statement.subject if one.name != CODE]
-    if made and verdict is not Verdict.UNKNOWN:
-        parts += ["## What was made", table(["file", "sha256"], [_digest(one) for one in made[:MOST_FILES]])]
-        parts += [f"and {len(made) - MOST_FILES} more, in the receipt"] if len(made) > MOST_FILES else []
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return "\n\n".join(parts) + "\n"
+
+
+def _verified(verifier: Verifier) -> list[str]:
+    choices = [f"{stage} on {one['device']}, {one['kernels']} kernels" for stage, one in verifier.choices.items()]
+    lines = [
+        f"Verified at {verifier.verified_at} on {verifier.architecture} {verifier.vendor} {verifier.instructions}, "
+        f"{verifier.system}, Python {verifier.python}, DVC {verifier.dvc}. {'; '.join(choices)}.",
+        verifier.clean,
+        *verifier.notes,
+    ]
+    return [plain(line) for line in lines]
 
 
 def headline(outcomes: list[Outcome]) -> str:
@@ -52,14 +50,12 @@ def summary(outcomes: list[Outcome]) -> str:
     counts = {verdict: sum(one.verdict is verdict for one in outcomes) for verdict in Verdict}
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     files = [file for one in outcomes for file in one.files]
-    measured = [file for file in files if file.tolerances is not None]
-    if measured:
+    if measured := [file for file in files if file.tolerances is not None]:
         worst = max(measured, key=lambda file: file.tolerances or 0)
-        within = sum(file.within for file in files)
         told += (
-            f". Within tolerance: {within} of the {len(files)} files that differ. The farthest of them, in numbers: "
+            f". Within tolerance: {sum(file.within for file in files)} of {len(files)} files that differ. The farthest "
         )
-        told += f"{code(worst.file)}, at {worst.tolerances:.3g} times its tolerance"
+        told += f"in numbers: {code(worst.file)}, at {worst.tolerances:.3g} times its tolerance"
     return f"Of {len(outcomes)} outputs: {told}." if outcomes else "There is no output to check."
 
 
@@ -70,8 +66,10 @@ def _files(files: list[Difference]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return f"{value:.3g}" if is_number(value) else "-"
+    return "-" if value is None else f"{value:.3g}"
 
 
-def _digest(one: Descriptor) -> list[str]:
-    return [code(one.name), code(one.digest["sha256"])]
+def _hashes(files: list[Descriptor]) -> str:
+    rows = [[code(one.name), code(one.digest["sha256"])] for one in files[:MOST_FILES]]
+    more = f"\n\nand {len(files) - MOST_FILES} more, in the receipt" if len(files) > MOST_FILES else ""
+    return table(["file", "sha256"], rows) + more

@@ -201,6 +201,8 @@ def _check(receipt: Path, commit: str | None) -> int:
     found = check_receipt(statement, commit)
     for finding in found:
         print(f"{'contradicted' if finding.contradicts else 'could not check'}: {finding.words}")
-    told = "all of it holds here" if not found else "not to be relied on"
-    print(f"{receipt}: {statement.commit[:12]}: {headline(statement.outcomes)}; {told}")
+    held = "nothing here contradicts it" if found else "all of it holds here"
+    if any(finding.contradicts for finding in found):
+        held = "not to be relied on"
+    print(f"{receipt}: {statement.commit[:12]}: {headline(statement.outcomes)}; {held}")
     return EXIT_CODES[verdict_on(found, statement)]
