@@ -52,10 +52,9 @@ def summary(outcomes: list[Outcome]) -> str:
     files = [file for one in outcomes for file in one.files]
     if measured := [file for file in files if file.tolerances is not None]:
         worst = max(measured, key=lambda file: file.tolerances or 0)
-        told += (
-            f". Within tolerance: {sum(file.within for file in files)} of {len(files)} files that differ. The farthest "
-        )
-        told += f"in numbers: {code(worst.file)}, at {worst.tolerances:.3g} times its tolerance"
+        within = sum(file.within for file in files)
+        told += f". Within tolerance: {within} of {len(files)} files that differ. The farthest in numbers: "
+        told += f"{code(worst.file)}, at {worst.tolerances:.3g} times its tolerance"
     return f"Of {len(outcomes)} outputs: {told}." if outcomes else "There is no output to check."
 
 

@@ -44,7 +44,9 @@ def clean_clone(commit: str) -> Iterator[Path]:
     Path(".lab").mkdir(mode=0o700, exist_ok=True)
     with TemporaryDirectory(prefix="verify-", dir=".lab", ignore_cleanup_errors=True) as folder:
         clone = Path(folder).resolve() / "lab"
-        git("clone", "--quiet", "--no-checkout", git("rev-parse", "--show-toplevel"), str(clone))
+        # A person's own hooks have no business there.
+        options = ("--quiet", "--no-checkout", "--config", "core.hooksPath=/dev/null")
+        git("clone", *options, git("rev-parse", "--show-toplevel"), str(clone))
         with chdir(clone):
             git("checkout", "--quiet", "--detach", commit)
         yield clone / git("rev-parse", "--show-prefix")
@@ -68,12 +70,13 @@ def bring_raw_data(clone: Path) -> list[str]:
     """Pull the data that `.dvc` files name from this lab's cache, else from its remote; return what neither has."""
     with open_project() as project:
         cache, remote = cache_folder(project), default_remote(project)
-    settings, own = all_settings(), settings_of("local")
+    own, places = settings_of("local"), {**all_settings()["remote"], CACHE_AS_REMOTE: {"url": str(cache)}}
     local = {
         **own,
         "core": {**own["core"], "remote": remote, "site_cache_dir": str(clone.parent / "site")},
         "cache": {"dir": str(clone / ".dvc" / "cache")},
-        "remote": {**settings["remote"], CACHE_AS_REMOTE: {"url": str(cache)}},
+        # Each file is hashed: else DVC takes whatever lies under its name.
+        "remote": {name: {**one, "verify": True} for name, one in places.items()},
     }
     if not remote:
         del local["core"]["remote"]

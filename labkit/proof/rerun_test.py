@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from labkit.process.errors import InputError
-from labkit.proof.rerun import clean_environment, fresh_caches
+from labkit.proof.rerun import clean_environment, fresh_caches, no_tracker
 from labkit.proof.verify import tolerance_of
+from labkit.tracking import tracker
 
 pytestmark = pytest.mark.unittest
 
@@ -35,6 +36,26 @@ def test_nothing_of_a_run_and_no_setting_of_tools_reaches_into_the_clone() -> No
 )
 def test_all_is_cached_anew_but_for_uvs_packages(environment: dict[str, str], kept: str) -> None:
     assert fresh_caches(Path("/new"), environment) == {"XDG_CACHE_HOME": "/new", "UV_CACHE_DIR": kept}
+
+
+def test_no_tracker_carries_the_runs_of_a_verification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journals = tmp_path / ".lab" / "journals"
+    carried: list[Path] = []
+
+    def carry_all(folder: Path, _: bool) -> set[Path]:
+        carried.append(folder)
+        return {*folder.glob("*.jsonl")}
+
+    monkeypatch.setattr(tracker, "JOURNALS", journals)
+    monkeypatch.setattr(tracker, "carry_all", carry_all)
+    monkeypatch.setattr("os.nice", lambda _: None)
+    with no_tracker(tmp_path):
+        (journals / "1-train.jsonl").touch()
+        tracker.main()
+        assert carried == []
+    with pytest.raises(SystemExit):
+        tracker.main()
+    assert carried == [journals]
 
 
 @pytest.mark.parametrize(

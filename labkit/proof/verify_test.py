@@ -51,8 +51,8 @@ def make(lab: Path, shell: Shell) -> Path:
 def verified(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     """A lab of which a receipt was made where only the remote had the raw data. Nothing may be changed here."""
     lab = make(tmp_path_factory.mktemp("verified") / "lab", shell)
-    kept = lab / ".dvc" / "cache" / "files" / "md5" / hashlib.md5(b"1.25\n").hexdigest()[:2]
-    kept.rename(lab.parent / "kept")
+    # The model, which is the same bytes, is taken away with them: nothing of it can be restored.
+    kept_raw_data(lab).rename(lab.parent / "kept")
     ran = lab.parent / "ran"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(lab)
@@ -60,7 +60,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
         patch.setenv("DVC_STAGE", "not of this run")
         assert verify("main", to=RECEIPT) == 0
     assert ran.read_text() == "train\njudge\n"
-    (lab.parent / "kept").rename(kept)
+    (lab.parent / "kept").rename(kept_raw_data(lab))
     return lab
 
 
@@ -72,10 +72,16 @@ def lab(verified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return copy
 
 
-def receipt_of(lab: Path) -> Statement:
+def receipt_of(folder: Path) -> Statement:
     """The receipt written last."""
-    receipt = max((lab / RECEIPT).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    receipt = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     return read_statement(receipt.read_bytes(), receipt)
+
+
+def kept_raw_data(lab: Path) -> Path:
+    """Where DVC's cache has the raw data."""
+    md5 = hashlib.md5(b"1.25\n").hexdigest()
+    return lab / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
 
 
 def in_cache(lab: Path, text: str) -> str:
@@ -88,7 +94,7 @@ def in_cache(lab: Path, text: str) -> str:
 
 
 def test_a_commit_is_reproduced_from_its_raw_data(verified: Path) -> None:
-    receipt = receipt_of(verified)
+    receipt = receipt_of(verified / RECEIPT)
     assert [(one.name, one.verdict) for one in receipt.outcomes] == [
         ("train: model", "reproduced"),
         ("judge: score.json", "reproduced"),
@@ -109,7 +115,7 @@ def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, caps
     lock.write_text(lock.read_text().replace(was, in_cache(lab, '{"loss": 1.26}\n')))
     shell("git commit --quiet --no-verify -a -m forged", lab)
     assert verify(to=RECEIPT) == 1
-    receipt = receipt_of(lab)
+    receipt = receipt_of(lab / RECEIPT)
     assert [(one.name, one.verdict) for one in receipt.outcomes] == [
         ("train: model", "reproduced"),
         ("judge: score.json", "differs"),
@@ -124,14 +130,23 @@ def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, caps
     assert verify(receipt=next((lab / RECEIPT).glob(f"{receipt.commit[:12]}.json"))) == 1
 
 
-def test_what_is_not_there_or_fails_could_not_be_checked(
-    lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_without_its_raw_data_nothing_runs_and_nothing_is_guessed(
+    lab: Path, is_damaged: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.rmtree(lab / ".dvc" / "cache")
+    raw = kept_raw_data(lab)
+    raw.chmod(0o600)
+    raw.write_text("1.26\n") if is_damaged else raw.unlink()
+    monkeypatch.setenv("RAN", str(lab / "ran"))
     assert verify(to=RECEIPT) == 2
-    assert {one.verdict for one in receipt_of(lab).outcomes} == {"could not check"}
+    receipt = receipt_of(lab / RECEIPT)
+    assert {one.verdict for one in receipt.outcomes} == {"could not check"}
+    assert receipt.predicate.result == "WARNED"
     assert "neither in DVC's cache nor in the remote: raw/numbers" in capsys.readouterr().out
-    in_cache(lab, "1.25\n")
+    assert not (lab / "ran").exists()
+
+
+def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     shell("sed -i 's/mkdir model/exit 3/' dvc.yaml && git commit --quiet --no-verify -a -m fails", lab)
     assert verify(to=RECEIPT) == 2
     told = capsys.readouterr().out
@@ -242,3 +257,17 @@ def test_a_tampered_receipt_is_refused(
     (tmp_path / "tampered.json").write_text(json.dumps(content))
     assert verify(receipt=tmp_path / "tampered.json") == 1
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.nightly
+def test_the_example_is_reproduced_in_environments_of_its_own(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
+    lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
+    before = (lab / "mlflow.db").read_bytes()
+    shell("python -m lab verify", lab)
+    receipt = receipt_of(lab / ".lab" / "receipts")
+    made = {name.rpartition("-")[0] for name in receipt.verifier.environments}
+    assert made == {path.parent.name for path in lab.glob("lab/processes/*/Pipfile.lock")}
+    assert {one.verdict for one in receipt.outcomes} == {"reproduced"}
+    assert (lab / "mlflow.db").read_bytes() == before
+    shell(f"python -m lab verify HEAD --receipt .lab/receipts/{receipt.commit[:12]}.json", lab)
+    assert shell("git status --porcelain", lab).stdout == ""
