@@ -69,6 +69,8 @@ def _number(value: float | None) -> str:
 
 
 def _hashes(files: list[Descriptor]) -> str:
+    if not files:
+        return "Nothing."
     rows = [[code(one.name), code(one.digest["sha256"])] for one in files[:MOST_FILES]]
     more = f"\n\nand {len(files) - MOST_FILES} more, in the receipt" if len(files) > MOST_FILES else ""
     return table(["file", "sha256"], rows) + more

@@ -16,13 +16,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.folders import Files, files_here, hash_of
+from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
-from labkit.dvc_adapter.storage import cache_folder, default_remote, raw_data_not_cached
+from labkit.dvc_adapter.storage import cache_folder, default_remote, raw_data_hashes, raw_data_not_cached
 from labkit.git_cli import git
 from labkit.pipeline.records import DVC_LOCK, Records, read_records
 from labkit.process.credentials import without_credentials
 from labkit.proof.outcomes import NOT_RUN, is_read
+from labkit.proof.receipt import digests_of
 
 CACHE_AS_REMOTE = "lab-cache"
 # What a person's shell may hold that would reach into the clone. AWS_ and the like stay: the data may need them.
@@ -56,6 +58,8 @@ def run_again(clone: Path, recorded: Records) -> Rerun:
     """Bring the raw data into the clone and run its pipeline, unless there are some that a stage reads and none has."""
     if lacking := [path for path in bring_raw_data(clone) if is_read(path, recorded)]:
         return Rerun({}, f"raw data are neither in DVC's cache nor in the remote: {', '.join(lacking)}", [])
+    if damaged := [path for path in damaged_raw_data(clone) if is_read(path, recorded)]:
+        return Rerun({}, f"raw data have other bytes than their hash says: {', '.join(damaged)}", [])
     lock = clone / DVC_LOCK
     lock.unlink(missing_ok=True)
     caches = clone.parent / "caches"
@@ -75,8 +79,7 @@ def bring_raw_data(clone: Path) -> list[str]:
         **own,
         "core": {**own["core"], "remote": remote, "site_cache_dir": str(clone.parent / "site")},
         "cache": {"dir": str(clone / ".dvc" / "cache")},
-        # Each file is hashed: else DVC takes whatever lies under its name.
-        "remote": {name: {**one, "verify": True} for name, one in places.items()},
+        "remote": places,
     }
     if not remote:
         del local["core"]["remote"]
@@ -87,6 +90,21 @@ def bring_raw_data(clone: Path) -> list[str]:
         if missing := _raw_data_missing(clone):
             _dvc(clone, "pull", "--quiet", "--remote", place, *missing)
     return _raw_data_missing(clone)
+
+
+def damaged_raw_data(clone: Path) -> list[str]:
+    """The raw data that are not what their hashes say: DVC takes whatever lies in a cache under its name."""
+    with chdir(clone), open_project() as project:
+        found = {path: (files_below(project, path), recorded) for path, recorded in raw_data_hashes(project).items()}
+        return [path for path, (files, recorded) in found.items() if files and hash_of(files) != recorded]
+
+
+def files_below(project: Project, place: str) -> Files:
+    """The md5 of each file of a folder as DVC sees it, or of the file alone, read anew; none where it is not here."""
+    path = Path(place)
+    if path.is_file():
+        return {"": digests_of(path)["md5"]}
+    return {file: digests_of(path / file)["md5"] for file in files_here(project, path)} if path.is_dir() else {}
 
 
 def recorded_output(commit: str, output: str, target: Path) -> bool:

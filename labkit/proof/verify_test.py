@@ -130,20 +130,30 @@ def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, caps
     assert verify(receipt=next((lab / RECEIPT).glob(f"{receipt.commit[:12]}.json"))) == 1
 
 
-@pytest.mark.parametrize("is_damaged", [False, True])
+@pytest.mark.parametrize(
+    ("is_damaged", "told"),
+    [
+        (False, "neither in DVC's cache nor in the remote: raw/numbers"),
+        (True, "other bytes than their hash says: raw/numbers"),
+    ],
+)
 def test_without_its_raw_data_nothing_runs_and_nothing_is_guessed(
-    lab: Path, is_damaged: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lab: Path, is_damaged: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw = kept_raw_data(lab)
     raw.chmod(0o600)
-    raw.write_text("1.26\n") if is_damaged else raw.unlink()
+    raw.write_text("1.26\n")
+    raw.chmod(0o444)  # as DVC leaves what it has checked, and then believes
+    if not is_damaged:
+        raw.unlink()
     monkeypatch.setenv("RAN", str(lab / "ran"))
     assert verify(to=RECEIPT) == 2
     receipt = receipt_of(lab / RECEIPT)
     assert {one.verdict for one in receipt.outcomes} == {"could not check"}
     assert receipt.predicate.result == "WARNED"
-    assert "neither in DVC's cache nor in the remote: raw/numbers" in capsys.readouterr().out
+    assert told in capsys.readouterr().out
     assert not (lab / "ran").exists()
+    assert raw.exists() == is_damaged  # whatever of it can be saved is left
 
 
 def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
