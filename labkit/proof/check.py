@@ -91,12 +91,10 @@ def _of_commit(statement: Statement, records: Records) -> Iterator[Finding]:
 
 
 def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]:
+    claims = verdict_of(statement.outcomes) is not Verdict.UNKNOWN  # else it may itself say that they were missing
     for path, recorded in raw.items():
-        told = _hash_of(statement.predicate.configuration, path)
-        if told is None and verdict_of(statement.outcomes) is Verdict.UNKNOWN:
-            continue  # it says itself that some were missing
-        if told != recorded:
-            yield Finding(f"{path}: its raw data are not those of the commit")
+        if _hash_of(statement.predicate.configuration, path) != recorded:
+            yield Finding(f"{path}: its raw data are not those of the commit", contradicts=claims)
 
 
 def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:

@@ -154,6 +154,7 @@ def test_without_its_raw_data_nothing_runs_and_nothing_is_guessed(
     assert told in capsys.readouterr().out
     assert not (lab / "ran").exists()
     assert raw.exists() == is_damaged  # whatever of it can be saved is left
+    assert verify(receipt=lab / RECEIPT / f"{receipt.commit[:12]}.json") == 2
 
 
 def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
