@@ -67,7 +67,7 @@ def git_state() -> dict[str, str]:
     }
 
 
-def open_journal(process: str, choice: Choice, limit: Limit | None) -> Path:
+def open_journal(process: str, choice: Choice, limit: Limit | None = None) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
     Raises OSError when it can't be written.
