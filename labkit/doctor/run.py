@@ -11,8 +11,8 @@ from labkit.doctor import clone, results, services
 from labkit.doctor.check import Check, problem
 from labkit.github import error_line, on_runner
 
-# A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs. Its run goes
-# by the locks that are there: whether they are those of the Pipfiles, only pipenv tells, which is slow to import.
+# A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs. Its run
+# goes by the locks that are there: whether they are those of the Pipfiles, only pipenv tells, which is slow to import.
 OF_A_PERSON = {
     "git identity": clone.check_identity,
     "git hooks": clone.check_hooks,

@@ -119,10 +119,14 @@ def _still(commit: str, now: Records) -> Records:
 
     To read a dvc.lock takes thirty times as long as to get its text.
     """
-    text = records_of(commit)
-    if not any(all(md5 in text for md5 in re.findall(r"'md5': '(\w+)", str(record))) for record in now.values()):
+    if not any(_may_hold(commit, record) for record in now.values()):
         return {}
     return {stage: record for stage, record in _records(commit).items() if now.get(stage) == record}
+
+
+def _may_hold(commit: str, record: Any) -> bool:
+    """Whether dvc.lock's text in a commit has each md5 of a record, without which the record is not in it."""
+    return all(md5 in _text(commit) for md5 in re.findall(r"'md5': '(\w+)", str(record)))
 
 
 def is_of_lines(record: Any, others: Iterable[Any]) -> bool:
@@ -146,7 +150,10 @@ def _values(part: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 def _is_elsewhere(stage: str, merge: str) -> bool:
     """Whether a commit that does not build on `merge` has its very record: then a run made it."""
     wanted = _records(merge)[stage]
-    return any(_records(commit).get(stage) == wanted and _base(merge, commit) != merge for commit in _all_commits())
+    return any(
+        _may_hold(commit, wanted) and _records(commit).get(stage) == wanted and _base(merge, commit) != merge
+        for commit in _all_commits()
+    )
 
 
 def _known(stage: str, without: str) -> Iterator[Any]:
@@ -189,9 +196,19 @@ def _committer(commit: str) -> str:
 
 
 @cache
+def _text(commit: str) -> str:
+    """The text of dvc.lock in a commit, by its full hash."""
+    return records_of(commit)
+
+
+@cache
+def _parsed(text: str) -> Records:
+    return read_records(text)  # many commits have the same
+
+
 def _records(commit: str) -> Records:
     """The records of a commit, by its full hash."""
     try:
-        return read_records(records_of(commit))
+        return _parsed(_text(commit))
     except InputError:
         raise InputError(f"{DVC_LOCK} of {commit[:10]} can't be read; commit one that `dvc repro` wrote") from None
