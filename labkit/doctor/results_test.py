@@ -71,6 +71,12 @@ def test_changed_code_is_a_warning_that_names_the_stage(project: Path) -> None:
     assert "data and params: copy;" in check.found
 
 
+def test_on_a_runner_changed_code_is_what_the_run_is_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "code.py").write_text("changed", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert check_lock_file() == ("dvc.lock", "ok", "runs made its records, as far as the history tells", "")
+
+
 def test_raw_data_are_looked_for_in_the_cache_and_then_in_the_remote(project: Path, without: Without) -> None:
     assert check_raw_data() == ("raw data", "ok", "all that .dvc files name is in the cache (2)", "")
     without(".dvc/cache")

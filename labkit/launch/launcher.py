@@ -19,6 +19,7 @@ from typing import NoReturn
 from labkit.github import github_run
 from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
+from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
@@ -67,7 +68,7 @@ def git_state() -> dict[str, str]:
     }
 
 
-def open_journal(process: str, choice: Choice | None) -> Path:
+def open_journal(process: str, choice: Choice | None, limit: Limit | None = None) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
     `choice` is what it runs on, or None for one that can't run. Raises OSError when it can't be written.
@@ -80,6 +81,7 @@ def open_journal(process: str, choice: Choice | None) -> Path:
         "mlflow.user": os.environ.get("USER", "unknown"),
         **({"lab.machine": described(this_machine(), choice)} if choice else {}),
         **git_state(),
+        **({"lab.limit": limit.text} if limit else {}),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
     for folder in (ROOT / ".lab", JOURNALS):
@@ -121,7 +123,7 @@ def main() -> None:
         known = ", ".join(sorted(main.parent.name for main in PROCESSES.glob("*/main.py")))
         sys.exit(f"error: no process {process!r} in lab/processes; there are: {known}")
     try:
-        choice = chosen(process)
+        choice, limit = chosen(process), limit_here()
         refuse_missing_device(process, choice)
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
@@ -132,9 +134,11 @@ def main() -> None:
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
-        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice))
+        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice, limit))
         start_tracker()
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
+    if limit:
+        start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
     os.chdir(ROOT)
     os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)
