@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from dvc.render.match import match_defs_renderers
-from dvc_render import ImageRenderer
+from dvc_render import ImageRenderer, VegaRenderer
 
 from labkit.dvc_adapter.repository import Project
 
@@ -14,6 +14,14 @@ class DeclaredPlot(NamedTuple):
     properties: dict[str, Any]
     rows: list[dict[str, Any]]
     is_image: bool
+
+
+class DrawnPlot(NamedTuple):
+    """A plot as Vega-Lite draws it: a file that its rows come from, its title, its specification as JSON."""
+
+    file: str
+    title: str
+    specification: str
 
 
 def metrics_of(project: Project, rev: str) -> dict[str, Any]:
@@ -33,3 +41,16 @@ def declared_plots(project: Project) -> list[DeclaredPlot]:
         DeclaredPlot(renderer.properties, renderer.datapoints, isinstance(renderer, ImageRenderer))
         for renderer, _, _ in match_defs_renderers(repo.plots.show())
     ]
+
+
+def drawn_plots(project: Project, base: str) -> list[DrawnPlot]:
+    """The plots with rows, those of the workspace and of the commit `base` in one drawing, as far as they are here."""
+    repo: Any = project
+    found = []
+    for renderer, _, _ in match_defs_renderers(repo.plots.show(revs=[base, "workspace"])):
+        if isinstance(renderer, VegaRenderer):
+            for row in renderer.datapoints:
+                row["rev"] = "this branch" if row["rev"] == "workspace" else f"base ({base[:7]})"
+            files = {row["filename"] for row in renderer.datapoints}
+            found += [DrawnPlot(min(files), renderer.properties["title"], renderer.get_filled_template())]
+    return found

@@ -28,6 +28,7 @@ from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.stages import duration
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
+from labkit.report.intervals import INTERVAL, sure
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
@@ -199,8 +200,15 @@ def metrics_section(
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing)
-        lines.append([_named(row, best, selected) + note, *(change(numbers, against, name) for name in names)])
+        lines.append(
+            [
+                _named(row, best, selected) + note,
+                *(change(numbers, against, name) + sure(numbers, name) for name in names),
+            ]
+        )
     said = compared_with(now, old, _short(rev), inputs)
+    if any(sure(numbers, name) for numbers in now.values() for name in names):
+        said += f" {INTERVAL}"
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
 
@@ -221,7 +229,7 @@ def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
 def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str]) -> str:
     """What the changes are against, and which inputs changed too."""
     if not old:
-        return f"There are no previous results in {commit}."
+        return f"No results of {commit} can be read here."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."
     if data := [path for path in inputs if not any(lies_in(row.file, [path]) for row in now)]:  # and no metrics
         said += f" {', '.join(map(code, data))} changed too, and models of different data do not compare."
@@ -348,7 +356,7 @@ def shortened(sections: list[str], most: int) -> str:
     while len(text := "\n\n".join(kept) + "\n") and len(text.encode()) > most:
         longest = max(range(len(kept)), key=lambda number: len(kept[number].encode()))
         title = kept[longest].splitlines()[0].lstrip("# ")[:100]
-        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many for a job summary."
+        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many."
     return text
 
 

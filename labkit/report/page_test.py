@@ -238,7 +238,7 @@ def test_without_previous_results_it_says_so() -> None:
     git("rm", "--quiet", "--cached", "dvc.lock")
     git(*IDENTITY, "commit", "--quiet", "-m", "code alone")
     said = summary()
-    assert "There are no previous results in `" in said
+    assert "No results of `" in said
     assert "| ★ `forest` | 0.2000 | 300 |" in said
 
 
@@ -268,7 +268,7 @@ def test_previous_results_that_can_not_be_had_are_none(remote: str, monkeypatch:
         params(BEFORE | {"forest": 0.1})
         reproduce()
         said = summary()
-    assert "There are no previous results in `" in said
+    assert "No results of `" in said
     assert "| ★ `forest` | 0.1000 | 300 |" in said
 
 
