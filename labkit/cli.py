@@ -112,16 +112,13 @@ def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] 
 
 @app.command()
 def pull_request(
-    base: Annotated[
-        str, typer.Argument(help="What the branch is compared with, from where it parted.")
-    ] = "origin/HEAD",
+    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
     plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
 ) -> None:
-    """Print what this branch changes against BASE; in a pull request's job, on its page and as its comment too."""
-    from labkit.report.comment import show_page
-    from labkit.report.pull_request import branch_page
+    """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
+    from labkit.report.comment import show_changes
 
-    show_page(branch_page(base, plots))
+    show_changes(base, plots)
 
 
 @app.command()

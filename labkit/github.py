@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class GitHubRun(NamedTuple):
@@ -16,9 +16,10 @@ class GitHubRun(NamedTuple):
 
 
 class PullRequest(NamedTuple):
-    """A pull request, and whether its branch is in another repository, whose jobs may write nothing here."""
+    """A pull request, the commit it goes into, and whether its branch is another repository's, which may not write."""
 
     number: int
+    base: str
     is_of_fork: bool
 
 
@@ -38,14 +39,18 @@ def github_run() -> GitHubRun | None:
     return GitHubRun(f"{run}.{attempt}", url, repository, os.environ["GITHUB_REF_NAME"])
 
 
-def open_pull_request() -> PullRequest | None:
+def pull_request_of_event() -> PullRequest | None:
     """The pull request that this job was started for, or None."""
     event = os.environ.get("GITHUB_EVENT_PATH")
     if os.environ.get("GITHUB_EVENT_NAME") != "pull_request" or not event:
         return None
-    told = json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"]
-    head, base = ((told[side]["repo"] or {}).get("full_name") for side in ("head", "base"))
-    return PullRequest(told["number"], is_of_fork=head != base)
+    return pull_request_told(json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"])
+
+
+def pull_request_told(told: dict[str, Any]) -> PullRequest:
+    """A pull request as GitHub tells it."""
+    head, base = ((told[side]["repo"] or {}).get("full_name") for side in ("head", "base"))  # a fork may be gone
+    return PullRequest(told["number"], told["base"]["sha"], head != base)
 
 
 def error_line(title: str, text: str) -> str:

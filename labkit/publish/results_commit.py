@@ -45,7 +45,7 @@ def merge_results(tip: str, results: str) -> str:
     """
     code = git("rev-parse", f"{results}^")
     base, run, branch = (read_records(records_of(commit)) for commit in (code, results, tip))
-    newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}")
+    newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
     records = merge_records(base, branch, run) if newer_code else merge_records(base, run, branch)
     blobs = {DVC_LOCK: git("hash-object", "-w", "--stdin", given=write_records(records))}
     for name in git("diff", "--name-only", code, results, "--", "*.gitignore").splitlines():

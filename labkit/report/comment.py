@@ -7,50 +7,73 @@ from typing import Any
 
 import requests
 
-from labkit.github import open_pull_request
+from labkit.git_cli import git
+from labkit.github import PullRequest, on_runner, pull_request_of_event, pull_request_told
 from labkit.process.errors import InputError
+from labkit.report.pull_request import branch_page
 
 MARKER = "<!-- what this branch changes: python -m lab pull-request -->"
 SECONDS = 30
 
 
-def show_page(page: str) -> None:
-    """Print the page; in a job of GitHub's put it on the job's page, and in one of a pull request comment with it.
+def show_changes(base: str, drawings: Path | None) -> None:
+    """Print what the branch changes; on GitHub's machines comment with it on the pull request that has the commit.
 
-    Raises InputError when GitHub takes no comment that this job may make.
+    A pull request's own job has the page in its summary too, and a fork's there alone. `base` is the pull request's
+    where none is given. Raises GitError and InputError as `branch_page` does, InputError when GitHub takes no comment.
     """
-    print(page)
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(page)
-    pull_request, token = open_pull_request(), os.environ.get("GITHUB_TOKEN", "")
-    if pull_request and pull_request.is_of_fork:
-        print("A job of a fork's pull request may not comment: the page is in the job's summary alone.")
-    elif pull_request and token:
-        try:
-            print(f"Commented: {comment(pull_request.number, page, token)}")
-        except requests.RequestException as error:
-            raise InputError(f"GitHub did not take the comment: {error}; the page is in the job's summary") from None
+    token = os.environ.get("GITHUB_TOKEN", "")
+    try:
+        found = pull_request_of_event()
+        own_job = found is not None
+        if found is None and on_runner():
+            found = _pull_request_of(git("rev-parse", "HEAD"), token)
+            if found is None:
+                print("No open pull request has this commit.")
+                return
+        page = branch_page(base or (found.base if found else "origin/HEAD"), drawings)
+        print(page)
+        if own_job and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(page)
+        if found and found.is_of_fork:
+            print("A job of a fork's pull request may not comment: the page is in the job's summary alone.")
+        elif found:
+            print(f"Commented: {_comment(found.number, page, token)}")
+    except requests.RequestException as error:
+        raise InputError(f"there is no comment on the pull request: {error}") from None
 
 
-def comment(number: int, page: str, token: str) -> str:
-    """Put the page into the comment that an earlier job made, or into a new one; return where it is.
-
-    Raises requests.RequestException when GitHub refuses, or is away.
-    """
-    repository = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
-    comments = f"{repository}/issues/{number}/comments"
-    with requests.Session() as github:
-        github.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"})
-        own = next((one for one in _comments(github, comments) if _is_ours(one)), None)
-        method, url = ("PATCH", f"{repository}/issues/comments/{own['id']}") if own else ("POST", comments)
+def _comment(number: int, page: str, token: str) -> str:
+    """Put the page into the comment that an earlier job made, or into a new one; return where it is."""
+    comments = f"{_repository()}/issues/{number}/comments"
+    with _session(token) as github:
+        own = next((one for one in _all(github, comments) if _is_ours(one)), None)
+        method, url = ("PATCH", f"{_repository()}/issues/comments/{own['id']}") if own else ("POST", comments)
         answer = github.request(method, url, json={"body": f"{MARKER}\n{page}"}, timeout=SECONDS)
         answer.raise_for_status()
         return str(answer.json()["html_url"])
 
 
-def _comments(github: requests.Session, url: str) -> Iterator[dict[str, Any]]:
-    """All comments, page by page."""
+def _pull_request_of(commit: str, token: str) -> PullRequest | None:
+    """The open pull request whose branch has the commit, the first of several."""
+    with _session(token) as github:
+        found = [one for one in _all(github, f"{_repository()}/commits/{commit}/pulls") if one["state"] == "open"]
+    return pull_request_told(found[0]) if found else None
+
+
+def _repository() -> str:
+    return f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
+
+
+def _session(token: str) -> requests.Session:
+    github = requests.Session()
+    github.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"})
+    return github
+
+
+def _all(github: requests.Session, url: str) -> Iterator[dict[str, Any]]:
+    """All that there are, page by page."""
     while url:
         answer = github.get(url, params={} if "page=" in url else {"per_page": "100"}, timeout=SECONDS)
         answer.raise_for_status()
@@ -58,6 +81,6 @@ def _comments(github: requests.Session, url: str) -> Iterator[dict[str, Any]]:
         url = answer.links.get("next", {}).get("url", "")
 
 
-def _is_ours(one: dict[str, Any]) -> bool:
+def _is_ours(comment: dict[str, Any]) -> bool:
     """Whether a job made the comment: a person may quote the marker."""
-    return bool(one["user"]["type"] == "Bot" and one["body"].startswith(MARKER))
+    return bool(comment["user"]["type"] == "Bot" and comment["body"].startswith(MARKER))
