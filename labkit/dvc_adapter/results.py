@@ -1,5 +1,6 @@
 """The metrics and plots that dvc.yaml declares."""
 
+import json
 from typing import Any, NamedTuple
 
 from dvc.render.match import match_defs_renderers
@@ -17,10 +18,9 @@ class DeclaredPlot(NamedTuple):
 
 
 class DrawnPlot(NamedTuple):
-    """A plot as Vega-Lite draws it: a file that its rows come from, its title, its specification as JSON."""
+    """A plot as Vega-Lite draws it: a file that its rows come from, its specification as JSON."""
 
     file: str
-    title: str
     specification: str
 
 
@@ -49,8 +49,9 @@ def drawn_plots(project: Project, base: str) -> list[DrawnPlot]:
     found = []
     for renderer, _, _ in match_defs_renderers(repo.plots.show(revs=[base, "workspace"])):
         if isinstance(renderer, VegaRenderer):
-            for row in renderer.datapoints:
-                row["rev"] = "this branch" if row["rev"] == "workspace" else f"base ({base[:7]})"
             files = {row["filename"] for row in renderer.datapoints}
-            found += [DrawnPlot(min(files), renderer.properties["title"], renderer.get_filled_template())]
+            specification = json.dumps(renderer.get_filled_template())
+            for rev, name in ((base, f"base ({base[:7]})"), ("workspace", "this branch")):  # of rows, and in the legend
+                specification = specification.replace(json.dumps(rev), json.dumps(name))
+            found.append(DrawnPlot(min(files), specification))
     return found

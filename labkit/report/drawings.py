@@ -1,6 +1,5 @@
 """The plots of dvc.yaml as one page, a branch's beside its base's: drawn by Vega, without a browser or the web."""
 
-import html
 from pathlib import Path
 
 from labkit.dvc_adapter.repository import Project
@@ -23,10 +22,8 @@ def write_drawings(project: Project, base: str, missing: list[str], file: Path) 
     """Write the plots that are here and not `missing`, and those of the commit `base`; whether there are any."""
     import vl_convert  # 30 MB, and only for this
 
-    specs = [
-        plot for plot in drawn_plots(project, base) if Path(plot.file).exists() and not lies_in(plot.file, missing)
-    ]
-    figures = [f"<h2>{html.escape(title)}</h2>\n{vl_convert.vegalite_to_svg(spec)}" for _, title, spec in specs]
+    plots = [one for one in drawn_plots(project, base) if Path(one.file).exists() and not lies_in(one.file, missing)]
+    figures = [f"<figure>{vl_convert.vegalite_to_svg(plot.specification)}</figure>" for plot in plots]
     if figures:
         with replacing(file) as beside:
             beside.write_text(PAGE.format(base=base[:7], figures="\n".join(figures)), encoding="utf-8")

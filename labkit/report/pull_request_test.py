@@ -67,6 +67,8 @@ def test_the_plots_are_drawn_beside_those_of_the_base(on: Path, tmp_path: Path) 
     base = git("rev-parse", "main")[:7]
     assert f">base ({base})<" in drawn
     assert ">this branch<" in drawn
+    marks = re.findall(r'<path aria-label="[^"]*rev: (.*?)"(.*?)>', drawn)
+    assert {rev for rev, look in marks if re.search('(fill|stroke)="#', look)} == {"this branch", f"base ({base})"}
     assert "http" not in drawn.replace("http://www.w3.org/", "")
 
 
