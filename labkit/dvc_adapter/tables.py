@@ -24,10 +24,13 @@ def table_outputs(project: Project) -> list[str]:
 
 
 def recorded_tables(project: Project) -> Iterator[tuple[str, Contents]]:
-    """The metrics and tables that dvc.lock names, as far as the cache has them whole; neither images nor large ones."""
+    """The metrics and tables that dvc.lock names, as far as the cache has them whole.
+
+    Not images, nor large ones, nor those with `push: false`.
+    """
     repo: Any = project
     for out in repo.index.outs:
-        if (out.metric or out.plot) and out.use_cache and out.hash_info:
+        if (out.metric or out.plot) and out.use_cache and out.can_push and out.hash_info:
             files = _files(out)
             images = [file for file in files if Path(str(out), file).suffix.lower() in ImageRenderer.EXTENSIONS]
             if images or not all(file.exists() for file in files.values()):

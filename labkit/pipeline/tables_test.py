@@ -19,11 +19,11 @@ stages:
   train:
     cmd: >-
       mkdir -p models pictures && echo '{"loss": 0.5}' > models/a.json && echo '{"loss": 0.25}' > models/b.json
-      && printf 'n,loss\r\n1,0.5\r\n' > curve.csv && echo 1 > curve.png && echo 1 > pictures/a.jpg
+      && printf 'n,loss\r\n1,0.5\r\n' > curve.csv && echo 1 | tee curve.png secret.csv > pictures/a.jpg
       && head -c 300000 /dev/zero > large.csv && echo weights > weights
     outs: [weights]
     metrics: [models]
-    plots: [curve.csv, curve.png, pictures, large.csv]
+    plots: [curve.csv, curve.png, pictures, large.csv, secret.csv: {push: false}]
 """
 KEPT = ["lab/results/curve.csv", "lab/results/models/a.json", "lab/results/models/b.json"]
 
