@@ -7,11 +7,12 @@ Nothing is believed: a file counts only if it has the hash that dvc.lock of its 
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.tables import check_out_absent, give_to_cache, recorded_tables, table_outputs
-from labkit.git_cli import git, read_blob
+from labkit.git_cli import GitError, git, read_blob
 from labkit.paths import lies_in
 from labkit.pipeline.records import read_records, records_of
 
@@ -19,8 +20,10 @@ TABLES = "lab/results"
 
 
 def tables_of_lock() -> dict[str, bytes]:
-    """The tables that dvc.lock names and the cache has, by the paths that they have in Git."""
+    """The tables that dvc.lock names and that the cache or HEAD has, by the paths that they have in Git."""
     with open_project() as project:
+        with suppress(GitError):  # there is no commit yet
+            take_tables(project, "HEAD")
         return {
             str(Path(TABLES, output, name)): content
             for output, contents in recorded_tables(project)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from dvc.repo import Repo
 
 from labkit.git_cli import git
 from labkit.pipeline.tables import write_tables
@@ -28,15 +27,14 @@ def commit(message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     """A project with results on main; a branch `ran` with another forest's, and one, `asked`, that only wants them."""
     folder = tmp_path_factory.mktemp("made") / "project"
     (folder / "goals").mkdir(parents=True)
     before = Path.cwd()
     os.chdir(folder)
     try:
-        git("init", "--quiet", "--initial-branch=main")
-        Repo.init(".").close()
+        shell("git init --quiet --initial-branch=main && dvc init --quiet", folder)
         for name, text in {"dvc.yaml": DVC_YAML, "make.py": MAKE, "goals/goals.yaml": GOALS, "raw": "raw"}.items():
             Path(name).write_text(text)
         params(BEFORE)

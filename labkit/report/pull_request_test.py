@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
 
 from labkit.git_cli import GitError, git
 from labkit.report.pull_request import MOST_BYTES, branch_page
@@ -48,7 +47,8 @@ def test_what_is_not_run_yet_is_named_with_the_reason_and_has_no_results(on: Pat
 
 
 def test_it_is_markdown_that_folds_the_plots_and_keeps_its_tables_whole(on: Path) -> None:
-    html = MarkdownIt("gfm-like", {"linkify": False}).render(page("ran"))
+    markdown_it = pytest.importorskip("markdown_it")  # rich brings it
+    html = markdown_it.MarkdownIt("gfm-like", {"linkify": False}).render(page("ran"))
     assert re.findall("<h[23]>(.*?)</h", html)[1:3] == ["Parameters", "Metrics"]
     folded = html[html.index("<details>") : html.index("</details>")]
     assert folded.count('<code class="language-mermaid">') == 2
