@@ -1,6 +1,7 @@
 """The lab's command line: `python -m lab --help`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
@@ -107,6 +108,25 @@ def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] 
     from labkit.report.page import page_of
 
     print(page_of(execution, against))
+
+
+@app.command()
+def pull_request(
+    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
+    plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
+) -> None:
+    """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
+    from labkit.report.comment import show_changes
+
+    show_changes(base, plots)
+
+
+@app.command()
+def tables() -> None:
+    """Copy the metrics and the tables of plots to lab/results, to be committed: who has no key reads them there."""
+    from labkit.pipeline.tables import TABLES, write_tables
+
+    print(f"{len(write_tables())} files in {TABLES}: commit them with dvc.lock")
 
 
 @app.command()

@@ -43,6 +43,20 @@ def answer(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout
 
 
+def read_blob(name: str) -> bytes:
+    """What Git has by this name, byte for byte. Raises GitError where it has nothing."""
+    done = subprocess.run(["git", "cat-file", "blob", name], capture_output=True)
+    if done.returncode:
+        raise GitError(f"git cat-file failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def write_blob(content: bytes) -> str:
+    """Put bytes into Git as they are; return their name there."""
+    command = ["git", "hash-object", "-w", "--stdin"]
+    return subprocess.run(command, input=content, capture_output=True, check=True).stdout.decode().strip()
+
+
 def _printed(verb: str, exit_code: int, printed: str, words: str) -> str:
     if exit_code:
         raise GitError(f"git {verb} failed: {words.strip() or printed.strip()}")

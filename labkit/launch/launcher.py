@@ -55,7 +55,17 @@ def git_state() -> dict[str, str]:
     Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
     Nor is dvc.lock, which the pipeline itself writes.
     """
-    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ".", ":!dvc.lock"]
+    command = [
+        "git",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":!dvc.lock",
+        ":!lab/results",
+    ]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if answer.returncode:
         return {}

@@ -28,6 +28,7 @@ from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.stages import duration
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
+from labkit.report.intervals import INTERVAL, sure
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
@@ -213,8 +214,11 @@ def metrics_section(
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing, away)
-        lines.append([_named(row, best, selected) + note, *(change(numbers, against, name) for name in names)])
+        changes = (change(numbers, against, name) + sure(numbers, name) for name in names)
+        lines.append([_named(row, best, selected) + note, *changes])
     said = compared_with(now, old, _short(rev), inputs, away)
+    if any(sure(numbers, name) for numbers in now.values() for name in names):
+        said += f" {INTERVAL}"
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
 
@@ -240,7 +244,7 @@ def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str], aw
     if not old and away:
         return f"The results of {commit} can't be had: neither DVC's cache nor its remote gives them."
     if not old:
-        return f"There are no previous results in {commit}."
+        return f"No results of {commit} can be read here."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."
     if data := [path for path in inputs if not any(lies_in(row.file, [path]) for row in now)]:  # and no metrics
         said += f" {', '.join(map(code, data))} changed too, and models of different data do not compare."
@@ -367,7 +371,7 @@ def shortened(sections: list[str], most: int) -> str:
     while len(text := "\n\n".join(kept) + "\n") and len(text.encode()) > most:
         longest = max(range(len(kept)), key=lambda number: len(kept[number].encode()))
         title = kept[longest].splitlines()[0].lstrip("# ")[:100]
-        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many for a job summary."
+        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many."
     return text
 
 

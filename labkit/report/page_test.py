@@ -247,7 +247,7 @@ def test_without_previous_results_it_says_so() -> None:
     git("rm", "--quiet", "--cached", "dvc.lock")
     git(*IDENTITY, "commit", "--quiet", "-m", "code alone")
     said = summary()
-    assert "There are no previous results in `" in said
+    assert "No results of `" in said
     assert "| ★ `forest` | 0.2000 | 300 |" in said
 
 

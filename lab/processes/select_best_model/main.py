@@ -47,9 +47,10 @@ def main(run: Run) -> None:
     predicted = probabilities.argmax(axis=1)
     test = classification_metrics(splits.y_test, probabilities)
 
-    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": test})
+    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": {**test, "rows": len(splits.y_test)}})
     with replacing(OUTPUT / "comparison.csv") as beside:
         comparison = pd.DataFrame([candidates[name].metrics for name in ranking], index=ranking)
+        comparison = comparison.drop(columns="rows", errors="ignore")  # the same for all
         comparison.to_csv(beside, index_label="model")
     with replacing(OUTPUT / "test_predictions.csv") as beside:
         names = np.array(dataset.classes)

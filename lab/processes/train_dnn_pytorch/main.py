@@ -100,7 +100,9 @@ def write_results(run: Run, state: State, splits: TensorSplits, classes: list[st
     with replacing(OUTPUT / "densenet.pt") as beside:
         beside.write_bytes(network_bytes(network))
     write_history(history, OUTPUT / "training_history.csv")
-    write_json(OUTPUT / "metrics" / "densenet.json", {**metrics, "training_rows": len(splits.y_train)})
+    write_json(
+        OUTPUT / "metrics" / "densenet.json", {**metrics, "rows": len(y_val), "training_rows": len(splits.y_train)}
+    )
     plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))
     plot_confusion_matrix(counts, classes, OUTPUT / "confusion_matrix.png", "Dense network, validation rows")
 

@@ -67,7 +67,9 @@ def train(
     predicted = perf_counter()
 
     metrics = classification_metrics(validation.y, probabilities)
-    write_json(OUTPUT / "metrics" / f"{name}.json", {**metrics, "training_rows": len(training.y)})
+    write_json(
+        OUTPUT / "metrics" / f"{name}.json", {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
+    )
     with replacing(OUTPUT / "models" / f"{name}.joblib") as beside:
         joblib.dump(classifier, beside)
     counts = confusion_matrix(validation.y, probabilities.argmax(axis=1), labels=range(len(classes)))
