@@ -37,7 +37,7 @@ def install() -> None:
 
 def merge_files(base: Path, ours: Path, theirs: Path) -> None:
     """Merge three dvc.locks into the file `ours`. Raises InputError when one of them is none."""
-    before, here, there = (read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs))
+    before, here, there = (read_records(file.read_bytes()) for file in (base, ours, theirs))
     # In a rebase, Git calls the upstream ours, and theirs what the person has committed.
     merged = merge_records(before, there, here) if is_rebasing() else merge_records(before, here, there)
     ours.write_text(write_records(merged), encoding="utf-8")

@@ -117,7 +117,7 @@ def _check_values(table: pd.DataFrame, data: Data) -> None:
             name, found = next(iter(wrong.items()))
             row = int(found.to_numpy().argmax())
             value = columns[name].iloc[row]
-            example = f"{name} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
+            example = f"{name:.60} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
             raise InputError(f"{data.source}: {problem} in {_some([*wrong])} ({example}); {remedy}")
 
 
@@ -158,4 +158,4 @@ def _check_classes(y: NDArray[np.int64], classes: list[str], data: Data, split: 
 
 def _some(names: Sequence[Any] | pd.Index, most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more
+    return ", ".join(f"{name!s:.60}" for name in names[:most]) + more
