@@ -1,6 +1,7 @@
 """Nearly right tables, sources and queries are prepared, or refused in few words, and the raw data stay as they are."""
 
 import datetime
+import re
 import sqlite3
 import string
 from collections.abc import Callable
@@ -173,6 +174,19 @@ def damaged_parquet(draw: st.DrawFn) -> bytes:
     write_table(table.slice(0, draw(st.sampled_from([ROWS, ROWS, ROWS, 0, 1]))), sink := pa.BufferOutputStream())
     content = sink.getvalue().to_pybytes()
     return draw(st.just(content) | st.just(content) | damaged_bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "told"),
+    [
+        ("width", "9" * 400, r"no numbers in width \(width is 9{1,60} in data row 4\)"),
+        ("x" * 300, "a", r"no numbers in x{60} \(x{60} is 'a' in data row 4\)"),
+    ],
+)
+def test_what_was_found_before_is_refused(name: str, cell: str, told: str, raw: Path) -> None:
+    column = [cell if number == 3 else str(number) for number in range(ROWS)]
+    TABLE.assign(**{name: column}).to_csv(raw / "damaged.csv", index=False)
+    assert re.search(told, check_prepared("data/raw/damaged.csv"))
 
 
 @counts

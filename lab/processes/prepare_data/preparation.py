@@ -125,7 +125,8 @@ def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[bool]":
     """Where the values can't be read as numbers; everywhere if they all can, but are of another type, such as dates."""
     if is_numeric_dtype(column):
         return pd.Series(False, column.index)
-    words = pd.to_numeric(column, errors="coerce").isna()
+    as_text = column.astype(object).map(str)  # an integer may be beyond all floats
+    words = ~np.isfinite(pd.to_numeric(as_text, errors="coerce"))
     return words if words.any() else ~words
 
 
