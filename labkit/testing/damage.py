@@ -59,7 +59,7 @@ VALUES: list[Any] = [
 ]
 ENCODINGS = ["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "cp037"]
 
-LONGEST_LINE = 600  # of what a refusal says of one key
+LONGEST_LINE = 1000  # of what a refusal says of one key
 MOST_LINES = 21
 CPU_SECONDS = 10.0  # for what takes milliseconds, on the slowest machine
 

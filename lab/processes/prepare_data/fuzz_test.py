@@ -189,6 +189,11 @@ def test_what_was_found_before_is_refused(name: str, cell: str, told: str, raw: 
     assert re.search(told, check_prepared("data/raw/damaged.csv"))
 
 
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    assert "is missing; fetch it" in check_prepared(f"data/raw/{'x' * 300}.csv")
+    assert "data.source is " in check_prepared("file://\0/x.csv")
+
+
 def test_labels_that_are_no_text_are_refused(raw: Path) -> None:
     TABLE.assign(target=[b"\xfe", b"a"] * (ROWS // 2)).to_parquet(raw / "damaged.parquet")
     assert "no UTF-8; write words" in check_prepared("data/raw/damaged.parquet")
