@@ -319,6 +319,11 @@ def test_a_damaged_file_is_read_or_refused_in_dvcs_words(file: str, count: int) 
 
 
 def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
+    params = Path("params.yaml").read_text()
+    Path("params.yaml").write_text("lr: &a [*a]")
+    with pytest.raises(InputError, match=r"^DVC: .*recursion"), open_project() as project:
+        stages_here(project)
+    Path("params.yaml").write_text(params)
     Path("dvc.yaml").write_text("stages: [")
     with pytest.raises(InputError, match=r"^DVC: .*dvc.yaml.*; `dvc status` tells more$"), open_project() as project:
         stages_here(project)
