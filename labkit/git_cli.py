@@ -3,9 +3,14 @@
 import os
 import subprocess
 from contextlib import suppress
+from typing import Any
 
 # A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
 LOOK_SECONDS, ANSWER_SECONDS, MOST_FAILED_LOOKS = 20.0, 10.0, 4
+
+
+# Whoever commits may write in another encoding.
+WORDS: Any = {"encoding": "utf-8", "errors": "replace"}
 
 
 class GitError(RuntimeError):
@@ -15,7 +20,8 @@ class GitError(RuntimeError):
 def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, env={**os.environ, **variables})
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, input=given, capture_output=True, env=environment, **WORDS)
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
 
 
@@ -40,7 +46,7 @@ def ask_origin(*arguments: str) -> str:
 
 def answer(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout
+    return subprocess.run(["git", *arguments], capture_output=True, **WORDS).stdout
 
 
 def read_blob(name: str) -> bytes:
@@ -78,7 +84,7 @@ def _origin_answers() -> bool:
 def _start(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(["git", *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(["git", *arguments], env=environment, stdout=pipe, stderr=pipe, **WORDS)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 from labkit.declared import declared_sections
 from labkit.launch.locks import read_pipfile, versions
+from labkit.process.credentials import shown
+from labkit.process.errors import InputError
 from labkit.process.strict_yaml import load_yaml
 
 DVC_YAML = Path("dvc.yaml")
@@ -67,12 +69,26 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
 def declared_stages(root: Path = Path()) -> dict[str, Any]:
     """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
 
-    Raises InputError when it is no YAML.
+    Raises InputError when it is no YAML, or has something else where stages, inputs or outputs are listed.
     """
     path = root / DVC_YAML
-    content = load_yaml(path) if path.exists() else None
-    stages = content.get("stages") if isinstance(content, dict) else None
-    return stages if isinstance(stages, dict) else {}
+    content = (load_yaml(path) if path.exists() else None) or {}
+    if not isinstance(content, dict) or not isinstance(stages := content.get("stages") or {}, dict):
+        raise InputError(f"{path}: {shown(content)} has no `stages` with names; `git checkout {path}` restores it")
+    for name, stage in stages.items():
+        _check_stage(f"{path}: stages.{name!s:.60}", stage.get("do", stage) if isinstance(stage, dict) else stage)
+    return stages
+
+
+def _check_stage(place: str, stage: Any) -> None:
+    """Raise InputError where a stage is not a mapping with lists of paths, each alone or as the key of its options."""
+    if not isinstance(stage, dict):
+        raise InputError(f"{place} is {shown(stage)}; write its `cmd`, `deps` and `outs` below it")
+    for kind in ("deps", "params", "outs", "metrics", "plots"):
+        for item in entries if isinstance(entries := stage.get(kind) or [], list) else [None]:
+            names = [item] if isinstance(item, str) or kind == "deps" or not isinstance(item, dict) else [*item]
+            if not names or not all(isinstance(name, str) and "\0" not in name for name in names):
+                raise InputError(f"{place}.{kind} is {shown(entries)}; write one path a line, each after `- `")
 
 
 def code_of(root: Path, process: str) -> set[str]:

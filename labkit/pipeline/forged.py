@@ -60,7 +60,7 @@ def forged_here() -> list[Forged]:
     if not (found := forged_records()):
         return []
     lock = Path(DVC_LOCK)
-    now = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    now = read_records(lock.read_bytes()) if lock.exists() else {}
     committed = _records(git("rev-parse", "HEAD"))
     return [one for one in found if now.get(one.stage) == committed.get(one.stage)]
 

@@ -54,7 +54,7 @@ def merge_files(base: Path, ours: Path, theirs: Path) -> str:
 
     Raises InputError when one of them is none, or when nobody can tell which record to keep.
     """
-    before, here, there = (read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs))
+    before, here, there = (read_records(file.read_bytes()) for file in (base, ours, theirs))
     twice = ", ".join(changed_twice(before, here, there))
     own = own_side(ours, theirs, twice) if twice else ours
     merged = merge_records(before, here, there) if own == ours else merge_records(before, there, here)

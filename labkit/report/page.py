@@ -268,7 +268,7 @@ def changed_inputs(rev: str, first: list[str]) -> list[str]:
     """What the first stages made otherwise than in `rev`: all models were trained or tested on it."""
     try:
         old = read_records(records_of(rev))
-        now = read_records(Path("dvc.lock").read_text(encoding="utf-8"))
+        now = read_records(Path("dvc.lock").read_bytes())
     except (GitError, InputError, FileNotFoundError):
         return []
     return [

@@ -24,6 +24,11 @@ from labkit.testing.fixtures import Shell
         ("../up", "is no name for a process"),
         ("clean\n", "is no name for a process"),
         ("class", "is no name for a process"),
+        ("yes", "means something else to YAML or pydantic"),
+        ("json", "means something else to YAML or pydantic"),
+        ("x" * 61, ""),
+        ("params", "is what another file of a process is called"),
+        ("lab", "is what another file of a process is called"),
         ("main", "is what another file of a process is called"),
         ("clean_test", "is what another file of a process is called"),
         *((name, "is in dvc.yaml already; take another name") for name in declared_stages(ROOT)),
@@ -34,12 +39,13 @@ from labkit.testing.fixtures import Shell
 def test_a_bad_name_is_refused(name: str, reason: str) -> None:
     with pytest.raises(InputError) as refused:
         check_name(name)
-    assert str(refused.value).startswith(f"{name!r} {reason}")
+    assert str(refused.value).startswith(f"{name!r:.60} {reason}")
 
 
 @pytest.mark.unittest
 def test_a_good_name_is_taken() -> None:
     check_name("describe_data_2")
+    check_name("x" * 60)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def texts_without(name: str, stages: set[str], goals: list[int]) -> dict[Path, s
     if goals:
         texts[GOALS] = without_all(GOALS, [(number,) for number in sorted(goals, reverse=True)])
     if (lock := ROOT / DVC_LOCK).exists():
-        records = read_records(lock.read_text(encoding="utf-8"))
+        records = read_records(lock.read_bytes())
         texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in stages})
     return texts
 

@@ -10,7 +10,7 @@ from labkit.process.params import Strict
 class Data(Strict):
     """Where the table comes from, and which of its columns is predicted."""
 
-    source: str = Field(min_length=1)
+    source: str = Field(min_length=1, pattern=r"^[^\x00-\x1f]*$")  # control characters are in no path or URL
     target: str = Field(min_length=1)
     query: str | None
 

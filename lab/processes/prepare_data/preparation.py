@@ -57,8 +57,14 @@ def prepare(table: pd.DataFrame, data: Data, split: Split) -> Prepared:
 
 
 def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
-    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
-    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters.
+
+    Raises InputError for bytes that are no text.
+    """
+    try:
+        comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    except UnicodeDecodeError:
+        raise InputError(f"data.target {labels.name!r:.60}: labels that are bytes and no UTF-8; write words") from None
     y, classes = pd.factorize(comparable, sort=True)
     return y.astype(np.int64), [str(label) for label in classes]
 
@@ -117,7 +123,7 @@ def _check_values(table: pd.DataFrame, data: Data) -> None:
             name, found = next(iter(wrong.items()))
             row = int(found.to_numpy().argmax())
             value = columns[name].iloc[row]
-            example = f"{name} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
+            example = f"{name:.60} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
             raise InputError(f"{data.source}: {problem} in {_some([*wrong])} ({example}); {remedy}")
 
 
@@ -125,7 +131,8 @@ def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[bool]":
     """Where the values can't be read as numbers; everywhere if they all can, but are of another type, such as dates."""
     if is_numeric_dtype(column):
         return pd.Series(False, column.index)
-    words = pd.to_numeric(column, errors="coerce").isna()
+    as_text = column.astype(object).map(str)  # an integer may be beyond all floats
+    words: pd.Series[bool] = ~np.isfinite(pd.to_numeric(as_text, errors="coerce"))
     return words if words.any() else ~words
 
 
@@ -158,4 +165,4 @@ def _check_classes(y: NDArray[np.int64], classes: list[str], data: Data, split: 
 
 def _some(names: Sequence[Any] | pd.Index, most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more
+    return ", ".join(f"{name!s:.60}" for name in names[:most]) + more

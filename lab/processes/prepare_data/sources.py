@@ -105,7 +105,11 @@ def _check_below_raw(path: str, source: str) -> None:
             f"params.yaml: data.source {source} is no built-in set ({known}) and no file below {DIR_RAW}; "
             f"move the file there and `dvc add` it"
         )
-    if not Path(path).is_file():
+    try:
+        is_there = Path(path).is_file()
+    except OSError:  # a name that is too long
+        is_there = False
+    if not is_there:
         raise InputError(f"{path} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
 
 
