@@ -20,7 +20,8 @@ def main(run: Run) -> None:
     """Write the six splits, the fitted preprocessing and the dataset's description to data/processed."""
     params = read_params(Params)
     run.log_params(params.model_dump())
-    prepared = prepare(load_table(params.data), params.data, params.split)
+    table, guessed = load_table(params.data)
+    prepared = prepare(table, params.data, params.split, guessed)
     save_prepared(prepared, DIR_PROCESSED)
     labels = (prepared.splits.y_train, prepared.splits.y_val, prepared.splits.y_test)
     shares = np.bincount(np.concatenate(labels)) / sum(map(len, labels))
