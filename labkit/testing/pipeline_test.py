@@ -142,7 +142,9 @@ def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_serve
     params = read_yaml(lab / "params.yaml")
     params["data"] |= advice
     write_yaml(lab / "params.yaml", params)
-    assert "warning: 1 column(s) with one value in all training rows (Keller)" in shell("dvc repro", lab).stdout
+    said = shell("dvc repro", lab).stdout
+    assert "Nr is no feature, as data.drop says" in said
+    assert "warning: 1 column(s) with one value in all training rows (Keller)" in said
     assert "Keller" in shell("python -m lab run", lab, COLUMNS="300").stdout  # where nothing has to run
 
     model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))

@@ -67,6 +67,15 @@ def structure_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterato
         yield Problem("a column has no name; name it in the source, or drop it there if it only numbers the rows")
     if data.target not in columns:
         yield Problem(f"no column {data.target!r}; set data.target to one of {some(columns)}")
+    if not feature_names(table, data, split):
+        yield Problem(f"no column beside {data.target!r} (data.target) to learn from; add the features")
+    if table.empty:
+        yield Problem("no rows; a table to learn from is needed")
+    yield from naming_problems(list(columns), data, split)
+
+
+def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Problem]:
+    """Settings that name a column which the table lacks, or which they are not for."""
     named = {
         "drop": data.drop,
         "categories": data.category_names(),
@@ -81,10 +90,8 @@ def structure_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterato
     for key, name in keys:
         if key in ("data.categories", "data.dates") and name in {data.target, split.group, split.time, *data.drop}:
             yield Problem(f"{name!r} is no feature; take it out of {key}")
-    if not feature_names(table, data, split):
-        yield Problem(f"no column beside {data.target!r} (data.target) to learn from; add the features")
-    if table.empty:
-        yield Problem("no rows; a table to learn from is needed")
+    if data.target in data.drop:
+        yield Problem(f"{data.target!r} is the target; take it out of data.drop")
 
 
 def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[Problem]:
@@ -165,6 +172,9 @@ def _missing_problems(name: str, missing: "pd.Series[bool]", data: Data, kind: s
     elif isinstance(method, Constant) and kind != "category" and (kind == "date" or isinstance(method.constant, str)):
         told = f"data.missing: {method.constant!r} is no {kind}, as {name} has them; give {name} a method of its own"
         yield Problem(told)
+    elif isinstance(method, Constant) and isinstance(levels := data.categories_of(name), list):
+        if str(method.constant) not in levels:
+            yield Problem(f"data.missing: {method.constant!r} is no level of data.categories.{name}; use one of them")
     elif method == "median" and kind == "category" and isinstance(data.missing, dict):
         yield Problem(f"data.missing: words have no median: {name}", {"missing": {name: usual}})
 

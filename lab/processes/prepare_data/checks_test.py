@@ -147,6 +147,11 @@ def test_a_file_among_several_is_named(table: pd.DataFrame) -> None:
         ),
         ({"categories": "one_hot", "missing": {"place": "median"}}, "words have no median: place"),
         ({"categories": "one_hot", "missing": {"constant": "none"}}, "'none' is no number, as width has them"),
+        (
+            {"categories": {"place": ["wood", "hill"]}, "missing": {"place": {"constant": "sea"}}},
+            "'sea' is no level of data.categories.place",
+        ),
+        ({"drop": ["species"]}, "'species' is the target; take it out of data.drop"),
         ({"drop": ["length", "width", "height", "place"]}, "no column beside 'species'"),
     ],
 )

@@ -194,6 +194,11 @@ def test_another_way_of_writing_is_recognised_and_read(separator: str, encoding:
     pd.testing.assert_frame_equal(read, table)
 
 
+def test_the_mark_by_which_excel_begins_utf_8_is_no_part_of_a_name(raw: Path) -> None:
+    TABLE.to_csv(raw / "flowers.csv", index=False, encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(load("data/raw/flowers.csv"), TABLE)
+
+
 def test_a_file_is_read_as_the_parameters_say(raw: Path) -> None:
     (raw / "flowers.csv").write_text("a;b;c;day;target\n1.234,5;?;01;1.2.2026;x\n")
     settings: dict[str, Any] = {"separator": ";", "decimal": ",", "thousands": ".", "missing_values": ["?"]}

@@ -12,7 +12,7 @@ from lib.columns import as_dates
 
 Parts = tuple[NDArray[np.int64], ...]  # the row numbers of training, validation and test
 PARTS = ("training", "validation", "test")
-DRAWS = 200  # of groups, of which the one that is nearest to the shares asked for is taken
+DRAWS = 50  # of groups, of which the one that is nearest to the shares asked for is taken
 
 
 def split_rows(table: pd.DataFrame, y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> Parts:

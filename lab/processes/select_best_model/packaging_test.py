@@ -16,12 +16,13 @@ import pandas as pd
 import pytest
 from mlflow.pyfunc.scoring_server import invocations
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lab.processes.select_best_model.packaging import save_served_model
 from labkit.process.files import write_json
-from lib.columns import Column
+from lib.columns import Column, date_features
 from lib.pytorch import build_network, network_bytes, predict_probabilities
 
 pytestmark = pytest.mark.integration
@@ -167,6 +168,14 @@ def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, proc
 def test_a_packaged_model_needs_nothing_of_this_repository(
     tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
 ) -> None:
+    # With a step of the preprocessing that is a function of lib.
+    months = FunctionTransformer(date_features, kw_args={"parts": ["month"]})
+    steps = ColumnTransformer([("number", StandardScaler(), ["size", "age"]), ("date", months, ["day"])])
+    dated = rows[["size", "age"]].assign(day=pd.Timestamp(2026, 12, 24))
+    joblib.dump(steps.fit(dated), processed / "preprocessing.joblib")
+    columns = [Column("size", "number"), Column("age", "number"), Column("day", "date", date_format="%d.%m.%Y")]
+    write_json(processed / "columns.json", [column._asdict() for column in columns])
+    dated.head().assign(day="24.12.2026").to_csv(processed / "example_rows.csv", index=False)
     save_served_model(tmp_path / "model", classifier, processed)
     code = (
         "import mlflow.pyfunc, pandas, sys; model = mlflow.pyfunc.load_model('model');"
