@@ -12,7 +12,7 @@ from pandas.api.types import is_numeric_dtype
 from lab.processes.prepare_data.params import Constant, Data, Split
 from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
-from lab.processes.prepare_data.recognition import Recognised, distinct, recognise
+from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
 from lib.columns import LARGEST, Column, as_dates, as_text
 
 ID_ROWS = 20  # from here on, words that never repeat name their rows
@@ -50,11 +50,11 @@ def columns_of(table: pd.DataFrame, data: Data, split: Split) -> list[Column]:
 
 
 def kept_rows(table: pd.DataFrame, data: Data, split: Split) -> pd.DataFrame:
-    """The table without the rows that data.missing and data.drop_duplicates leave out."""
-    names = [*feature_names(table, data, split), data.target, *filter(None, (split.group, split.time))]
-    complete = [name for name in names if data.missing_of(name) == "drop_rows"]
-    kept = table.dropna(subset=complete)
-    return kept.drop_duplicates(subset=names) if data.drop_duplicates else kept
+    """The table without the rows that data.missing, drop_unlabelled and drop_duplicates leave out."""
+    features, labels = feature_names(table, data, split), [data.target, *filter(None, (split.group, split.time))]
+    complete = [name for name in features if data.missing_of(name) == "drop_rows"]
+    kept = table.dropna(subset=[*complete, *(labels if data.drop_unlabelled else [])])
+    return kept.drop_duplicates(subset=[*features, *labels]) if data.drop_duplicates else kept
 
 
 def structure_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
@@ -88,7 +88,7 @@ def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Pr
         if name not in columns:
             yield Problem(f"no column {name!r}, which {key} names; correct it to one of {some(columns)}")
     for key, name in keys:
-        if key in ("data.categories", "data.dates") and name in {data.target, split.group, split.time, *data.drop}:
+        if key in ("data.categories", "data.dates", "data.missing") and name in {data.target, split.group, split.time}:
             yield Problem(f"{name!r} is no feature; take it out of {key}")
     if data.target in data.drop:
         yield Problem(f"{data.target!r} is the target; take it out of data.drop")
@@ -111,9 +111,13 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
         yield from _kind_problems(name, column, data, found)
     if kind == "number" and not found.settings:
         yield from _size_problems(name, column)
+    yield from _method_problems(name, data, kind)
     missing = column.isna() | column.isin([] if kind == "category" else found.marks)
-    if missing.any():
-        yield from _missing_problems(name, missing, data, kind)
+    if missing.any() and data.missing_of(name) is None:
+        usual: Any = "most_frequent" if kind == "category" else "median"
+        first = place(missing.index[int(missing.to_numpy().argmax())])
+        told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {first}"
+        yield Problem(told, {"missing": {name: usual}})
 
 
 def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
@@ -155,35 +159,30 @@ def _level_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator
 
 
 def _size_problems(name: str, column: "pd.Series[Any]") -> Iterator[Problem]:
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    large = numbers.abs() > LARGEST
+    large = to_numbers(column).abs() > LARGEST
     if large.any():
         told = f"infinite or far too large values: {_first(name, column, large)}"
         yield Problem(f"{told}; correct them in the source, or drop the column", {"drop": [name]})
 
 
-def _missing_problems(name: str, missing: "pd.Series[bool]", data: Data, kind: str) -> Iterator[Problem]:
-    method = data.missing_of(name)
-    usual = "most_frequent" if kind == "category" else "median"
-    if method is None:
-        first = place(missing.index[int(missing.to_numpy().argmax())])
-        told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {first}"
-        yield Problem(told, {"missing": {name: usual}})
-    elif isinstance(method, Constant) and kind != "category" and (kind == "date" or isinstance(method.constant, str)):
-        told = f"data.missing: {method.constant!r} is no {kind}, as {name} has them; give {name} a method of its own"
-        yield Problem(told)
-    elif isinstance(method, Constant) and isinstance(levels := data.categories_of(name), list):
-        if str(method.constant) not in levels:
-            yield Problem(f"data.missing: {method.constant!r} is no level of data.categories.{name}; use one of them")
-    elif method == "median" and kind == "category" and isinstance(data.missing, dict):
-        yield Problem(f"data.missing: words have no median: {name}", {"missing": {name: usual}})
+def _method_problems(name: str, data: Data, kind: str) -> Iterator[Problem]:
+    """Where what data.missing fills in is no value of the column."""
+    method, levels = data.missing_of(name), data.categories_of(name)
+    if method == "median" and kind == "category" and isinstance(data.missing, dict):
+        yield Problem(f"data.missing: words have no median: {name}", {"missing": {name: "most_frequent"}})
+    if not isinstance(method, Constant):
+        return
+    if kind == "date" or (kind == "number" and isinstance(method.constant, str)):
+        yield Problem(f"data.missing: {method.constant!r} is no {kind}, as {name} has them; give {name} another method")
+    if kind == "category" and isinstance(levels, list) and str(method.constant) not in levels:
+        yield Problem(f"data.missing: {method.constant!r} is no level of data.categories.{name}; use one of them")
 
 
 def order_problems(name: str, column: "pd.Series[Any]", data: Data, split: Split) -> Iterator[Problem]:
     """What keeps the rows from being split by a column."""
-    if column.isna().any() and data.missing_of(name) != "drop_rows":
+    if column.isna().any() and not data.drop_unlabelled:
         told = f"rows cannot be split by what is missing: {_first(name, column, column.isna())}"
-        yield Problem(told, {"missing": {name: "drop_rows"}})
+        yield Problem(told, {"drop_unlabelled": True})
     if name == split.time:
         found = recognise(column, data)
         if found.kind == "category" or found.marks or found.settings:
@@ -194,12 +193,12 @@ def order_problems(name: str, column: "pd.Series[Any]", data: Data, split: Split
 def target_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
     """What keeps the target from being learned."""
     labels = table[data.target]
-    if labels.isna().any() and data.missing_of(data.target) != "drop_rows":
+    if labels.isna().any() and not data.drop_unlabelled:
         told = f"rows without a label: {_first(data.target, labels, labels.isna())}"
-        yield Problem(told, {"missing": {data.target: "drop_rows"}})
+        yield Problem(told, {"drop_unlabelled": True})
     y, classes = encode_labels(kept_rows(table, data, split)[data.target].dropna())
     if not classes:
-        yield Problem("no rows are left; data.missing drops them all")
+        yield Problem("no rows are left; data.missing and data.drop_unlabelled drop them all")
     elif len(classes) == 1:
         told = f"{data.target!r} is {shown(classes[0])} in all rows"
         yield Problem(f"{told}; add rows of another class, or correct data.target")

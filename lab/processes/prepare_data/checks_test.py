@@ -8,6 +8,7 @@ import yaml
 
 from lab.processes.prepare_data.checks import check_table, columns_of, encode_labels
 from lab.processes.prepare_data.params import Data, Split
+from lab.processes.prepare_data.preparation import prepare
 from labkit.process.errors import InputError
 from lib.columns import Column
 
@@ -69,7 +70,7 @@ def test_labels_of_any_kind_become_ordered_classes(labels: list[object], classes
          "missing values: width has none in 1 of 60 rows, first in data row 8", {"missing": {"width": "median"}}),
         (lambda t: t.assign(width=np.nan), "width has no values", {"drop": ["width"]}),
         (lambda t: t.assign(species=t["species"].where(t.index > 0)),
-         "rows without a label: species is nan in data row 1", {"missing": {"species": "drop_rows"}}),
+         "rows without a label: species is nan in data row 1", {"drop_unlabelled": True}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "1,5")),
          "numbers with other marks: height is ", {"decimal": ","}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "?")),
@@ -140,6 +141,7 @@ def test_a_file_among_several_is_named(table: pd.DataFrame) -> None:
         ({"drop": ["wdith"]}, "no column 'wdith', which data.drop names; correct it to one of length, width"),
         ({"missing": {"wdith": "median"}}, "no column 'wdith', which data.missing names"),
         ({"categories": {"species": "one_hot"}}, "'species' is no feature; take it out of data.categories"),
+        ({"missing": {"species": "drop_rows"}}, "'species' is no feature; take it out of data.missing"),
         ({"dates": {"length": "days_since"}}, "no date: length is"),
         (
             {"categories": {"place": ["wood", "sea"]}},
@@ -169,7 +171,8 @@ def test_with_a_decimal_comma_a_point_is_no_fraction(table: pd.DataFrame) -> Non
 
 @pytest.mark.parametrize("values", [[[1], [2]], [b"a", b"b"], [{"a": 1}, None], [pd.Timedelta("1s"), None]])
 def test_a_column_of_anything_is_refused_in_words(table: pd.DataFrame, values: list[Any]) -> None:
-    assert "width is " in refusal(table.assign(width=pd.Series(values * 30, dtype=object)))
+    with pytest.raises(InputError, match="width is "):
+        prepare(table.assign(width=pd.Series(values * 30, dtype=object)), data(), SPLIT)
 
 
 def test_many_problems_are_told_in_part_and_advised_in_full() -> None:
@@ -182,7 +185,7 @@ def test_many_problems_are_told_in_part_and_advised_in_full() -> None:
 def test_a_column_that_rows_are_split_by_needs_values_and_an_order(table: pd.DataFrame) -> None:
     visit = pd.Series(["a", "b", None] * 20)
     told = refusal(table.assign(visit=visit), split=SPLIT.model_copy(update={"group": "visit"}))
-    assert advised(told) == {"missing": {"visit": "drop_rows"}}
+    assert advised(told) == {"drop_unlabelled": True}
     told = refusal(table.assign(visit=["a", "b"] * 30), split=SPLIT.model_copy(update={"time": "visit"}))
     assert "split.time: visit holds no dates or numbers" in told
 

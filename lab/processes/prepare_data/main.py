@@ -46,7 +46,7 @@ def tell(run: Run, report: dict[str, Any]) -> None:
     rows, warnings = report["rows"], report["warnings"]
     used = sum(count for part, count in rows.items() if part != "read")
     if used < rows["read"]:
-        print(f"{rows['read'] - used} of {rows['read']} rows left out, as data.missing and data.drop_duplicates say")
+        print(f"{rows['read'] - used} of {rows['read']} rows left out, as data.missing and data.drop_... say")
     for name, key in report["left_out"].items():
         print(f"{name} is no feature, as {key} says")
     for warning in warnings:

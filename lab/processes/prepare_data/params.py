@@ -52,6 +52,7 @@ class Data(Strict):
 
     drop: list[str] = Field([])
     drop_duplicates: bool = False
+    drop_unlabelled: bool = False
     missing: Annotated[
         Missing | dict[str, Missing] | None,
         _explained("median, most_frequent, drop_rows or {constant: VALUE}, for all columns or as {COLUMN: ...}"),

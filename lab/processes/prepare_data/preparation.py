@@ -1,8 +1,8 @@
 """Turn a table into what the models take: checked, split, prepared by its training rows, and described."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -43,7 +43,7 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
 
     Raises InputError, which tells all that stands in the way and the remedies.
     """
-    table = table.rename(columns=str)
+    table = table.rename(columns=str).transform(_comparable) if len(table.columns) else table
     check_table(table, data, split, guessed or {})
     columns = columns_of(table, data, split)
     table = kept_rows(table, data, split)
@@ -75,6 +75,13 @@ def save_prepared(prepared: Prepared, directory: str | Path) -> None:
         write_json(beside / "columns.json", [column._asdict() for column in prepared.columns])
         joblib.dump(prepared.preprocessing, beside / "preprocessing.joblib")
         prepared.example_rows.to_csv(beside / "example_rows.csv", index=False, lineterminator="\n")
+
+
+def _comparable(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Lists and the like become text, so that values can be told apart."""
+    if column.dtype == object and not all(isinstance(value, Hashable) for value in column):
+        return column.map(str, na_action="ignore")
+    return column
 
 
 def _feature_names(fitted: ColumnTransformer, data: Data) -> list[str]:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_complex_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from lab.processes.prepare_data.params import Data
 from lab.processes.prepare_data.reading import Settings
@@ -31,6 +32,8 @@ class Recognised(NamedTuple):
 
 def recognise(column: "pd.Series[Any]", data: Data) -> Recognised:
     """What a column seems to hold, of a table that was read as `data` says."""
+    if is_complex_dtype(column.dtype):
+        return Recognised("category", {}, [])
     if is_numeric_dtype(column.dtype):
         return Recognised("number", {}, [])
     if is_datetime64_any_dtype(column.dtype):
@@ -49,15 +52,21 @@ def recognise(column: "pd.Series[Any]", data: Data) -> Recognised:
 
 def distinct(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """The different values of a column, without the missing ones."""
+    return pd.Series(column.dropna().unique(), dtype=object)
+
+
+def to_numbers(values: "pd.Series[Any]") -> "pd.Series[float]":
+    """The values as floats, NaN for what is no number."""
     try:
-        return pd.Series(column.dropna().unique(), dtype=object)
-    except TypeError:  # lists, say
-        return pd.Series(column.dropna().map(str).unique(), dtype=object)
+        numbers = pd.to_numeric(values, errors="coerce")
+    except OverflowError:  # whole numbers beyond all floats are infinite
+        numbers = pd.to_numeric(values.map(str, na_action="ignore"), errors="coerce")
+    return numbers.astype(np.float64)
 
 
 def _readings(values: "pd.Series[Any]", data: Data) -> Iterator[Reading]:
     """The ways to read values, and which of them each fits; the likelier way comes first."""
-    numbers = pd.to_numeric(values, errors="coerce").notna()
+    numbers = to_numbers(values).notna()
     text = values.astype(str).str.strip()
     if data.decimal != ".":  # 1.234 is then no fraction
         numbers &= ~text.str.contains(".", regex=False)
