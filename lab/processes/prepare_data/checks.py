@@ -27,14 +27,20 @@ def check_table(table: pd.DataFrame, data: Data, split: Split, guessed: Settings
         Problem(f"the file's {key} is not {getattr(data, key)!r}; it looks like {value!r}", {key: value})
         for key, value in guessed.items()
     ]
-    if unusable := [*structure_problems(table, data, split)]:
+    unclear = unclear_names(table, data)
+    problems += [
+        Problem(f"more than one column is called {name!r}" if name else "a column has no name", {"drop": [name]})
+        for name in unclear
+        if name != data.target
+    ]
+    as_read = data.model_copy(update={**guessed, "drop": [*data.drop, *unclear]})
+    if unusable := [*structure_problems(table, as_read, split)]:
         refuse(data, [*problems, *unusable])
-    as_read = data.model_copy(update=guessed)
-    for name in feature_names(table, data, split):
+    for name in feature_names(table, as_read, split):
         problems += value_problems(name, table[name], as_read)
     for name in filter(None, (split.group, split.time)):
         problems += order_problems(name, table[name], as_read, split)
-    problems += target_problems(table, data, split)
+    problems += target_problems(table, as_read, split)
     refuse(data, problems)
 
 
@@ -42,6 +48,12 @@ def feature_names(table: pd.DataFrame, data: Data, split: Split) -> list[str]:
     """The columns to learn from: all but the target, those dropped, and the one that the rows are split by."""
     left_out = {*data.drop, data.target, split.group, split.time}
     return [name for name in table.columns if name not in left_out]
+
+
+def unclear_names(table: pd.DataFrame, data: Data) -> list[str]:
+    """Names that stand for no column or for several, unless these are dropped."""
+    columns = table.columns
+    return [name for name in columns.unique() if name not in data.drop and (not name or (columns == name).sum() > 1)]
 
 
 def columns_of(table: pd.DataFrame, data: Data, split: Split) -> list[Column]:
@@ -60,13 +72,11 @@ def kept_rows(table: pd.DataFrame, data: Data, split: Split) -> pd.DataFrame:
 def structure_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
     """What is wrong with the columns as such; values can't be told by column then."""
     columns = table.columns
-    if columns.has_duplicates:
-        twice = columns[columns.duplicated()].unique()
-        yield Problem(f"more than one column is called {some(twice)}; rename or drop the others in the source")
-    if "" in columns:
-        yield Problem("a column has no name; name it in the source, or drop it there if it only numbers the rows")
     if data.target not in columns:
         yield Problem(f"no column {data.target!r}; set data.target to one of {some(columns)}")
+    for name in filter(None, (data.target, split.group, split.time)):
+        if (columns == name).sum() > 1:
+            yield Problem(f"more than one column is called {name!r}, which params.yaml names; rename the others")
     if not feature_names(table, data, split):
         yield Problem(f"no column beside {data.target!r} (data.target) to learn from; add the features")
     if table.empty:
