@@ -26,6 +26,7 @@ from labkit.pipeline.records import read_records, records_of
 from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.stages import duration
+from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
 from labkit.report.intervals import INTERVAL, sure
@@ -93,6 +94,7 @@ def run_page(
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
         verdict(stages, here, before, goals, board) + unpublished(publication),
         f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
+        warnings_section(missing),
         metrics_section(here, before, rev, changed_inputs(rev, first), missing, board),
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
@@ -198,6 +200,15 @@ def known_leaderboard() -> tuple[Leaderboard | None, str]:
         return read_leaderboard(), ""
     except InputError as error:
         return None, str(error)
+
+
+def warnings_section(missing: list[str]) -> str:
+    """What the stages warn of, as far as it is not `missing`; or what is wrong with that."""
+    try:
+        warnings = read_warnings(missing)
+    except InputError as error:
+        warnings = [str(error)]
+    return "### Warnings\n\n" + "\n".join(f"- {plain(warning)}" for warning in warnings) if warnings else ""
 
 
 def metrics_section(

@@ -25,6 +25,7 @@ NAMES = (
     "testing",
     "tracking",
     "upgrading",
+    "your-data",
 )
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]

@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
 import requests
+import yaml
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
@@ -117,6 +119,56 @@ def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) ->
         "probability_class_2",
     ]
     assert json.loads((lab / "artifacts/best_model/metrics.json").read_text())["test"]["accuracy"] > 0.8
+
+
+def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_served(lab: Path, shell: Shell) -> None:
+    change(lab, data__source="data/raw/flats.csv", data__target="Lage", training__epochs=3)
+    (lab / "data/raw/flats.csv").write_text(messy_table(), encoding="latin-1")
+    refused = shell("dvc repro prepare_data", lab, check=False)
+    told = refused.stderr + refused.stdout
+    assert "Traceback" not in told
+    advice = yaml.safe_load(dedent(told.split("your-data.md:\n")[1].split("\nERROR")[0]))["data"]
+    assert advice == {
+        "encoding": "latin-1",
+        "separator": ";",
+        "drop": ["Nr"],
+        "decimal": ",",
+        "missing_values": ["k.A."],
+        "missing": {"Zimmer": "median", "Stadt": "most_frequent"},
+        "categories": {"Stadt": "one_hot"},
+        "dates": {"Frei ab": ["year", "month", "weekday"]},
+        "date_format": "%d.%m.%Y",
+    }
+    params = read_yaml(lab / "params.yaml")
+    params["data"] |= advice
+    write_yaml(lab / "params.yaml", params)
+    said = shell("dvc repro", lab).stdout
+    assert "Nr is no feature, as data.drop says" in said
+    assert "warning: 1 column(s) with one value in all training rows (Keller)" in said
+    assert "Keller" in shell("python -m lab run", lab, COLUMNS="300").stdout  # where nothing has to run
+
+    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    flat = {"Fläche": 71, "Zimmer": None, "Stadt": "Bonn", "Frei ab": "24.12.2026", "Keller": "1"}
+    answer = model.predict(pd.DataFrame([flat, {**flat, "Stadt": None, "Frei ab": pd.Timestamp(2026, 12, 24)}]))
+    assert answer["label"].isin(["einfach", "gut"]).all()
+    with pytest.raises(ValueError, match="missing values in Fläche"):
+        model.predict(pd.DataFrame([{**flat, "Fläche": None}]))
+    report = json.loads((lab / "artifacts/data/report.json").read_text(encoding="utf-8"))
+    assert {column["name"]: column["missing"] for column in report["columns"]}["Stadt"] == 20
+
+
+def messy_table() -> str:
+    """200 flats: semicolons, decimal commas, a number for each row, gaps, words, dates, and a constant."""
+    lines = ["Nr;Fläche;Zimmer;Stadt;Frei ab;Keller;Lage"]
+    for number in range(200):
+        good = number * 7 % 10 < 5
+        rooms = "k.A." if number % 9 == 0 else str(number % 4 + 1)
+        city = "" if number % 10 == 0 else "Köln" if number % 3 else "Düsseldorf"
+        area = f"{(90 if good else 60) + number % 37},5"
+        lines.append(
+            f"F-{number:03};{area};{rooms};{city};{number % 28 + 1:02}.12.2026;1;{'gut' if good else 'einfach'}"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def test_a_wrong_parameter_is_refused_before_anything_runs(lab: Path, shell: Shell) -> None:

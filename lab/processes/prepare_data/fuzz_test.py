@@ -117,8 +117,8 @@ def check_prepared(source: str, query: str | None = None, **changes: Any) -> str
 
     def read() -> None:
         params = validate(Params, content, "params.yaml")
-        table = load_table(params.data)
-        splits = prepare(table, params.data, params.split).splits
+        table, guessed = load_table(params.data)
+        splits = prepare(table, params.data, params.split, guessed).splits
         parts = (splits.X_train, splits.X_val, splits.X_test)
         assert sum(map(len, parts)) == len(table)
         assert all(np.isfinite(part).all() and part.dtype == np.float32 for part in parts)
