@@ -13,8 +13,10 @@ import sqlalchemy
 from pyarrow.parquet import write_table
 
 from lab.processes.prepare_data import sources
-from lab.processes.prepare_data.params import Data
+from lab.processes.prepare_data.params import Data, Split
+from lab.processes.prepare_data.preparation import prepare
 from lab.processes.prepare_data.sources import BUILT_IN, expanded, load_table
+from labkit.paths import ROOT
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -197,6 +199,17 @@ def test_another_way_of_writing_is_recognised_and_read(separator: str, encoding:
 def test_the_mark_by_which_excel_begins_utf_8_is_no_part_of_a_name(raw: Path) -> None:
     TABLE.to_csv(raw / "flowers.csv", index=False, encoding="utf-8-sig")
     pd.testing.assert_frame_equal(load("data/raw/flowers.csv"), TABLE)
+
+
+def test_the_page_on_your_data_quotes_what_its_table_is_told() -> None:
+    page = (ROOT / "lab" / "docs" / "your-data.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].split("```")[0], {})  # which writes the table
+    quoted = page.split("```\nerror: ")[1].split("```")[0]
+    data = Data(source="data/raw/flats.csv", target="Lage")
+    table, guessed = load_table(data)
+    with pytest.raises(InputError) as refused:
+        prepare(table, data, Split(validation=0.2, test=0.2, seed=7), guessed)
+    assert str(refused.value).startswith(quoted)
 
 
 def test_a_file_is_read_as_the_parameters_say(raw: Path) -> None:
