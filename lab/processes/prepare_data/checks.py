@@ -222,8 +222,14 @@ def target_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[P
 
 
 def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
-    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
-    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters.
+
+    Raises InputError for bytes that are no text.
+    """
+    try:
+        comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    except UnicodeDecodeError:
+        raise InputError(f"data.target {labels.name!r:.60}: labels that are bytes and no UTF-8; write words") from None
     y, classes = pd.factorize(comparable, sort=True)
     return y.astype(np.int64), [str(label) for label in classes]
 
