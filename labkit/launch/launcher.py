@@ -23,6 +23,7 @@ from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
+from labkit.process.trainers import LAB_PYTHON_VARIABLE
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
@@ -116,7 +117,7 @@ def main() -> None:
         kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
     except (InputError, RuntimeError, OSError) as error:
         sys.exit(f"error: {process}: {error}")
-    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT)}
+    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:

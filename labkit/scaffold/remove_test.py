@@ -45,7 +45,7 @@ def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell
 def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> None:
     refused = shell(f"{REMOVE} train_dnn_pytorch", lab, check=False)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: dvc.yaml: stages.select_best_model reads artifacts/dnn_pytorch/")
+    assert refused.stderr.startswith("error: dvc.yaml: stages.select_best_model reads artifacts/train_dnn_pytorch/")
     assert shell("git status --porcelain", lab).stdout == ""
 
 

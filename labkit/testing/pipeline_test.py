@@ -74,11 +74,11 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
     params = json.loads(shell("dvc params diff --json", lab).stdout)
     assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
     metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
-    assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
-    assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
+    assert set(metrics) == {"artifacts/train_standard_classifiers/metrics/random_forest.json"}
+    assert "log_loss" in metrics["artifacts/train_standard_classifiers/metrics/random_forest.json"]
     plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
-    for drawn in ("dnn_pytorch/training_history.csv", "best_model/comparison.csv", "best_model/test_predictions.csv"):
-        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}"][0]["content"]["data"]["values"]}
+    for drawn in ("train_dnn_pytorch/training_history", "best_model/comparison", "best_model/test_predictions"):
+        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}.csv"][0]["content"]["data"]["values"]}
         assert revisions == {"HEAD", "workspace"}
 
 
@@ -193,7 +193,7 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
                 {"path": "training_history.png", "run_uuid": network.info.run_id},
                 timeout=10,
             )
-            assert plot.content == (finished_lab / "artifacts/dnn_pytorch/training_history.png").read_bytes()
+            assert plot.content == (finished_lab / "artifacts/train_dnn_pytorch/training_history.png").read_bytes()
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
 

@@ -31,7 +31,7 @@ from lib.data_splits import load_data_splits, load_dataset
 from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
 from lib.viz import plot_comparison, plot_confusion_matrix
 
-OUTPUT = Path("artifacts/standard_classifiers")
+OUTPUT = Path("artifacts/train_standard_classifiers")
 
 
 def main(run: Run) -> None:
