@@ -110,11 +110,14 @@ def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] 
 
 
 @app.command()
-def new_process(name: str) -> None:
+def new_process(
+    name: str,
+    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+) -> None:
     """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
-    from labkit.scaffold.add import add_process
+    from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
 
-    add_process(name)
+    add_process(name, MODEL_TEMPLATE if model else TEMPLATE)
 
 
 @app.command()

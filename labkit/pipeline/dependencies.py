@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from labkit.declared import declared_sections
 from labkit.launch.locks import packages_of, pipfile_line, providers
 from labkit.paths import lies_in
+from labkit.pipeline.stages import process_of
 from labkit.process.strict_yaml import load_yaml
 from labkit.process.trainers import MODEL_CODE, results_of, trainers
 
@@ -54,11 +55,8 @@ def faults(root: Path) -> list[str]:
 def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
     """What the stage's `deps` and `params` lack or have too much."""
     folder = f"lab/processes/{process}"
-    needed, deps = code_of(root, process), {*map(str, stage.get("deps") or [])}
-    named = {dep for dep in deps if dep.startswith(("lab/", "labkit/", "lib/"))}
-    if compares(root, process):
-        trained = {result for trainer in trainers(root) for result in results_of(trainer)}
-        needed, named = needed | trained, named | (deps & trained)
+    needed = {*code_of(root, process), *trained(root, process)}
+    named = {dep for dep in stage_inputs(stage) if dep.startswith(("lab/", "labkit/", "lib/")) or dep in needed}
     if process in trainers(root):
         for kind, result in zip(("metrics", "outs"), results_of(process), strict=True):
             if not lies_in(result, stage_outputs(stage)):
@@ -87,25 +85,30 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
 def code_of(root: Path, process: str) -> set[str]:
     """The code that a stage depends on: the folder of its process, and what that imports of lib.
 
-    Of labkit, a stage names the version (labkit/launch/kernels.yaml), so that a reworded comment trains nothing. A
-    process that compares trained models depends on what loads them, too.
+    Of labkit, a stage names the version (labkit/launch/kernels.yaml), so that a reworded comment trains nothing.
     """
     folder = f"lab/processes/{process}"
     files = reached(root, own_files(root, process))
-    if OF_TRAINERS in files:
-        files |= {file for trainer in trainers(root) for file in loading_code(root, trainer)}
     return {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
 
 
-def compares(root: Path, process: str) -> bool:
-    """Whether a process reads what all others have trained."""
-    return OF_TRAINERS in reached(root, own_files(root, process))
+def trained(root: Path, process: str, left_out: str = "") -> set[str]:
+    """What a process that compares models reads of those that train them, but for one; of any other process, nothing.
+
+    That is what they leave, and what decides how it is loaded: the code of that, and the locks of its packages.
+    """
+    found: set[str] = set()
+    if OF_TRAINERS in reached(root, own_files(root, process)):
+        for trainer in {*trainers(root)} - {left_out}:
+            folder = f"lab/processes/{trainer}"
+            found |= {*results_of(trainer), f"{folder}/Pipfile.lock", *reached(root, [f"{folder}/{MODEL_CODE}"])}
+    return found
 
 
-def loading_code(root: Path, trainer: str) -> set[str]:
-    """What decides how a trained model is loaded: the code of that, and the packages of its process."""
-    folder = f"lab/processes/{trainer}"
-    return reached(root, [f"{folder}/{MODEL_CODE}"]) | {f"{folder}/Pipfile.lock"}
+def comparing_stages(root: Path) -> dict[str, str]:
+    """The stages that run a process which compares models, and that process."""
+    found = {name: process_of(str(stage.get("cmd", ""))) for name, stage in declared_stages(root).items()}
+    return {name: process for name, process in found.items() if process and trained(root, process)}
 
 
 def _line(param: Any) -> str:
