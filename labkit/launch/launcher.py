@@ -19,7 +19,7 @@ from labkit.github import github_run
 from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.machine import described, refuse_missing_device, this_machine
-from labkit.paths import PROCESSES, ROOT
+from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, append
@@ -82,7 +82,7 @@ def open_journal(process: str, choice: Choice) -> Path:
         **git_state(),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
-    for folder in (ROOT / ".lab", JOURNALS):
+    for folder in (HOME / ".lab", JOURNALS):
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(PermissionError):  # another user's, who lends it
             folder.chmod(0o700)  # journals, checkpoints and the sandbox's keys are the owner's alone

@@ -170,6 +170,18 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 
+def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(lab: Path, shell: Shell) -> None:
+    """As those of a queue; DVC removes the copy afterwards."""
+    shell("dvc exp run --temp --name other -S selection.metric=f1", lab)
+    shell("python -m lab track", lab)
+    (run,) = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(
+        ["1"], "params.`selection.metric` = 'f1'"
+    )
+    assert run.info.status == "FINISHED"
+    assert "lab.incomplete" not in run.data.tags
+    assert not list((lab / ".dvc/tmp/exps").rglob("mlflow.db"))
+
+
 def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

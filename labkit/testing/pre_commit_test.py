@@ -53,6 +53,7 @@ BAD_FILES = [
     ("workflows-run", ".github/workflows/new.yml", WORKFLOW.replace("github.ref_name", "secretz.a")),
     ("dependabot", ".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n"),
 ]
+OF_WHAT_IS_LEFT_OUT = {"pipeline-files"}
 DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push", "dvc-post-checkout"}
 
 InClone = Callable[..., CompletedProcess[str]]
@@ -99,7 +100,7 @@ def test_every_tool_comes_from_the_lock() -> None:
 
 @pytest.mark.unittest
 def test_every_hook_is_shown_to_refuse_something() -> None:
-    assert {hook["id"] for hook in hooks()} == {hook for hook, _, _ in BAD_FILES} | DVC_HOOKS
+    assert {hook["id"] for hook in hooks()} == {hook for hook, _, _ in BAD_FILES} | OF_WHAT_IS_LEFT_OUT | DVC_HOOKS
 
 
 @pytest.mark.integration
@@ -128,6 +129,18 @@ def test_git_calls_the_hooks(with_hooks: Path, do: InClone) -> None:
     assert "hook id: trailing-whitespace" in refused.stderr
     assert (with_hooks / "notes.md").read_text(encoding="utf-8") == "word\n"  # mended
     do("git add notes.md && git commit --quiet --message notes")
+
+
+@pytest.mark.integration
+def test_a_commit_of_all_that_leaves_a_new_file_out_is_told_what_to_add(with_hooks: Path, do: InClone) -> None:
+    (with_hooks / "lib" / "extra.py").write_text("", encoding="utf-8")
+    dvc_yaml = with_hooks / "dvc.yaml"
+    dvc_yaml.write_text(dvc_yaml.read_text(encoding="utf-8").replace("- lib/viz.py", "- lib/extra.py", 1))
+    refused = do("git commit --quiet --all --message extra", check=False)
+    assert refused.returncode == 1
+    assert "nobody else could run it: lib/extra.py" in refused.stderr
+    assert "`git add lib/extra.py`, and commit again" in refused.stderr
+    do("git add lib/extra.py && .venv/bin/pre-commit run pipeline-files --files dvc.yaml && git reset --quiet --hard")
 
 
 @pytest.mark.integration
