@@ -8,6 +8,7 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from labkit.git_cli import answer
 from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
@@ -22,18 +23,19 @@ def untracked(root: Path = Path()) -> list[str]:
 
     A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is no YAML.
     """
-    stages = declared_stages(root)
-    stages = {name: stage.get("do", stage) for name, stage in stages.items() if isinstance(stage, dict)}
-    inputs = {dep for stage in stages.values() for dep in stage_inputs(stage)}
-    outs = [out for stage in stages.values() for out in stage_outputs(stage)]
-    beside = {str(path.parent / ".gitignore") for path in [*map(Path, inputs), *outs]}
-    beside |= {f"{path}.dvc" for path in inputs}
-    own = sorted(path for path in inputs | beside if not path.startswith(("/", "..")))
-    if not own:
-        return []
+    own = sorted(path for path in named(declared_stages(root)) if not path.startswith(("/", "..")))
     data = [path for path in own if path.startswith(DATA)]
-    code = [path for path in own if path not in data]
+    code = [path for path in own if not path.startswith(DATA)]
     return [*_others(root, code, "--directory", "--no-empty-directory"), *_others(root, data)]
+
+
+def named(stages: dict[str, Any]) -> set[str]:
+    """What the stages read, its `.dvc` files, and each `.gitignore` beside what they read or write."""
+    found = [stage.get("do", stage) for stage in stages.values() if isinstance(stage, dict)]
+    inputs = {dep for stage in found for dep in stage_inputs(stage)}
+    outs = {out for stage in found for out in stage_outputs(stage)}
+    ignores = {str(path.parent / ".gitignore") for path in {*map(Path, inputs), *outs}}
+    return inputs | ignores | {f"{path}.dvc" for path in inputs}
 
 
 def remedy(files: list[str]) -> str:

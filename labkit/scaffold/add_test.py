@@ -75,17 +75,22 @@ def test_a_new_model_is_trained_tested_and_selected_among(finished_lab: Path, tm
     shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
     for command in filter(None, map(str.strip, said.splitlines()[1:])):
         shell(command, lab)
-    ran = shell("dvc repro", lab).stdout
-    assert [name for name in declared_stages(lab) if f"Running stage '{name}'" in ran] == ["select_best_model"]
-    models = (lab / "artifacts/best_model/comparison.csv").read_text(encoding="utf-8")
-    assert "\nforest," in models
     model = lab / new / "model.py"
-    model.write_text(model.read_text(encoding="utf-8").replace("import joblib", "import jobless as joblib"))
+    code = model.read_text(encoding="utf-8")
+    model.write_text(code.replace("import joblib", "import jobless as joblib"), encoding="utf-8")
     refused = shell("dvc repro select_best_model", lab, check=False)
     assert 'error: ./Pipfile and lab/processes/forest/Pipfile: add the line `jobless = "*"`' in refused.stderr
     assert "Traceback" not in refused.stderr
+    model.write_text(code, encoding="utf-8")
+    ran = shell("dvc repro", lab).stdout
+    assert [name for name in declared_stages(lab) if f"Running stage '{name}'" in ran] == [
+        "select_best_model",
+        "forest",
+    ]
+    models = lab / "artifacts/best_model/comparison.csv"
+    assert "\nforest," in models.read_text(encoding="utf-8")
     shell("python -m lab remove-process forest && git diff --exit-code dvc.yaml params.yaml && dvc repro", lab)
-    assert "\nforest," not in (lab / "artifacts/best_model/comparison.csv").read_text(encoding="utf-8")
+    assert "\nforest," not in models.read_text(encoding="utf-8")
     assert shell("git status --porcelain", lab).stdout == ""
 
 

@@ -135,7 +135,9 @@ def texts_without(name: str, stages: set[str], goals: list[int], let_go: dict[st
         texts[GOALS] = without_all(GOALS, [(number,) for number in sorted(goals, reverse=True)])
     if (lock := ROOT / DVC_LOCK).exists():
         records = read_records(lock.read_text(encoding="utf-8"))
-        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in stages})
+        # Also of those that read less now: DVC would not run them again for that.
+        gone = {*stages, *let_go}
+        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in gone})
     return texts
 
 
