@@ -24,6 +24,14 @@ def run() -> None:
 
 
 @app.command()
+def ui(port: int = 5000) -> None:
+    """Show the runs of this repository in MLflow."""
+    from labkit.ui import show_runs
+
+    show_runs(port)
+
+
+@app.command()
 def track(seconds: float = 60.0) -> None:
     """Send MLflow the runs that it has not got yet, for SECONDS at most."""
     from labkit.tracking.tracker import deliver

@@ -188,11 +188,14 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
         port = free.getsockname()[1]
     # Without its set-up, which would make this copy an environment of its own.
     command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
-    log = subprocess.DEVNULL
+    said, log = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=finished_lab, env=environment, stdout=log, stderr=log, start_new_session=True
+        command, cwd=finished_lab, env=environment, stdout=said, stderr=log, start_new_session=True, text=True
     ) as ui:
         try:
+            assert ui.stdout is not None
+            link = f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning"
+            assert ui.stdout.readline() == f"the runs are at {link} (Ctrl+C ends it)\n"
             page = requests.Session()
             page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
             assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"

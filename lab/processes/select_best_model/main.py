@@ -25,7 +25,7 @@ from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from labkit.process.trainers import trainers
 from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
-from lib.metrics import best_first, classification_metrics
+from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
 from lib.viz import plot_confusion_matrix
 
 OUTPUT = Path("artifacts/best_model")
@@ -60,7 +60,7 @@ def main(run: Run) -> None:
 
     run.set_tags({"lab.selected": selected})
     run.log_metrics({f"test_{name}": value for name, value in test.items()})
-    run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
+    run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items() if name in HIGHER_IS_BETTER})
     run.log_artifact(OUTPUT / "confusion_matrix.png")
     run.log_artifact(OUTPUT / "model")
     print(f"selected {selected} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
