@@ -19,6 +19,7 @@ from labkit.github import github_run
 from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.machine import described, refuse_missing_device, this_machine
+from labkit.launch.run_name import run_name
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -93,7 +94,7 @@ def open_journal(process: str, choice: Choice) -> Path:
     os.set_inheritable(held, True)
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
+    append(beginning, ROOT_RUN, "start", name=run_name(process), tags=tags, uri=server)
     return beginning.rename(journal)
 
 
