@@ -54,7 +54,7 @@ BAD_FILES = [
     ("dependabot", ".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n"),
 ]
 OF_WHAT_IS_LEFT_OUT = {"pipeline-files"}
-DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push", "dvc-post-checkout"}
+DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push"}
 
 InClone = Callable[..., CompletedProcess[str]]
 
@@ -83,7 +83,7 @@ def do(clone: Path, shell: Shell) -> InClone:
 @pytest.fixture(scope="module")
 def with_hooks(clone: Path, do: InClone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone, with the hooks installed and a Git remote."""
-    do(".venv/bin/pre-commit install")
+    do(".venv/bin/pre-commit install && .venv/bin/python -m labkit.publish.merge_driver --install")
     origin = tmp_path_factory.mktemp("origin")
     do(f"git init --quiet --bare {origin} && git remote add origin {origin}")
     return clone
@@ -172,3 +172,12 @@ def test_a_new_branch_leaves_data_that_nobody_committed(with_hooks: Path, do: In
     table.write_text("new", encoding="utf-8")
     do(f".venv/bin/dvc add --quiet {table} && git switch --quiet --create elsewhere")
     assert table.read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.integration
+def test_a_file_is_taken_back_without_a_word(with_hooks: Path, do: InClone) -> None:
+    (with_hooks / "params.yaml").write_text("a: 1\n", encoding="utf-8")
+    (with_hooks / "README.md").write_text("mine\n", encoding="utf-8")
+    done = do("git checkout --quiet params.yaml")
+    assert (done.stdout, done.stderr) == ("", "")
+    do("git checkout --quiet README.md")
