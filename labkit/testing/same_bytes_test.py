@@ -38,10 +38,13 @@ from labkit.process.params import read_params
 from lab.processes.train_standard_classifiers.classifiers import Rows, create_classifiers, fit
 from lab.processes.train_standard_classifiers.params import Params
 from labkit.process.tracking import Run
+from labkit.process.trainers import trainers
 
 # Select, too, in this very process: one that it starts would not be emulated.
 predictions = import_module("lab.processes.select_best_model.predictions")
 predictions.run_in = lambda process, module, folder: import_module(module).main(Path(folder))
+for process in trainers():
+    import_module(f"lab.processes.{process}.model")
 
 start = os.getcwd()
 for folder in ("default", "wine"):
