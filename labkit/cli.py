@@ -25,6 +25,14 @@ def run() -> None:
 
 
 @app.command()
+def ui(port: int = 5000) -> None:
+    """Show the runs of this repository in MLflow."""
+    from labkit.ui import show_runs
+
+    show_runs(port)
+
+
+@app.command()
 def track(seconds: float = 60.0) -> None:
     """Send MLflow the runs that it has not got yet, for SECONDS at most."""
     from labkit.tracking.tracker import deliver
@@ -130,11 +138,14 @@ def tables() -> None:
 
 
 @app.command()
-def new_process(name: str) -> None:
+def new_process(
+    name: str,
+    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+) -> None:
     """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
-    from labkit.scaffold.add import add_process
+    from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
 
-    add_process(name)
+    add_process(name, MODEL_TEMPLATE if model else TEMPLATE)
 
 
 @app.command()

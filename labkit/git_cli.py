@@ -46,7 +46,8 @@ def ask_origin(*arguments: str) -> str:
 
 def answer(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
-    return subprocess.run(["git", *arguments], capture_output=True, **WORDS).stdout
+    done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)
+    return done.stdout
 
 
 def read_blob(name: str) -> bytes:

@@ -20,7 +20,7 @@ from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.tracking.journal import JOURNALS
 
-HOOKS = ("pre-commit", "pre-push", "post-checkout")
+HOOKS = {"pre-commit": "pre-commit", "pre-push": "pre-commit", "post-checkout": "dvc checkout"}  # and what each calls
 SET_UP = "`make -B setup`"
 LOCK = "`make lock`"
 FEW_FREE_BYTES = 5 << 30
@@ -50,7 +50,7 @@ def check_hooks() -> Check:
     except GitError:
         return problem(subject, "this folder is no Git repository", f"`git init`, then {SET_UP}")
     hooks, attributes = places
-    missing = [name for name in HOOKS if "pre-commit" not in _text(hooks / name)]
+    missing = [name for name, called in HOOKS.items() if called not in _text(hooks / name)]
     try:
         git("config", "merge.dvc-lock.driver")
     except GitError:

@@ -27,6 +27,19 @@ def check_lock_file() -> Check:
     return ok("dvc.lock", f"the {len(stages)} stages are those of this code, data and params")
 
 
+def check_tracked() -> Check:
+    """Whether Git tracks what the pipeline reads."""
+    from labkit.git_cli import answer
+    from labkit.pipeline.untracked import PIPELINE, remedy, untracked
+
+    subject = "git files"
+    if not (files := untracked()):
+        return ok(subject, "Git tracks all that the pipeline reads")
+    committed = not answer("status", "--porcelain", "--", *PIPELINE)
+    found = f"the pipeline reads what Git does not track: {', '.join(files)}"
+    return (problem if committed else warning)(subject, found, f"{remedy(files)}, and commit")
+
+
 def check_raw_data() -> Check:
     """Whether the data that .dvc files name can be had: from the cache, or else from the remote."""
     from labkit.git_cli import GitError, git

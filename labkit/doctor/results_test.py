@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.doctor.results import check_lock_file, check_raw_data
+from labkit.doctor.results import check_lock_file, check_raw_data, check_tracked
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -55,6 +55,17 @@ def without(project: Path) -> Without:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return lose
+
+
+def test_what_git_does_not_track_is_a_problem_once_the_pipeline_that_reads_it_is_committed(
+    project: Path, shell: Shell
+) -> None:
+    assert check_tracked().state == "ok"
+    shell("git rm --quiet --cached raw/b.dvc code.py && touch params.yaml", project)
+    assert check_tracked().state == "warning"
+    shell("rm params.yaml && git commit --quiet --no-verify -m less", project)
+    found = check_tracked()
+    assert (found.state, found.mend) == ("problem", "`git add code.py raw/b.dvc`, and commit")
 
 
 def test_a_current_lock_needs_no_data(without: Without) -> None:

@@ -16,6 +16,7 @@ from labkit.github import error_line, on_runner
 OF_A_PERSON = {
     "git identity": clone.check_identity,
     "git hooks": clone.check_hooks,
+    "git files": results.check_tracked,
     "git remote": services.check_origin,
     "locks": clone.check_locks,
 }

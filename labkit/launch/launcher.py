@@ -21,10 +21,12 @@ from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
-from labkit.paths import PROCESSES, ROOT
+from labkit.launch.run_name import run_name
+from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, room_of
+from labkit.process.trainers import LAB_PYTHON_VARIABLE
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
@@ -94,7 +96,7 @@ def open_journal(process: str, choice: Choice | None, limit: Limit | None = None
         **({"lab.limit": limit.text} if limit else {}),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
-    for folder in (ROOT / ".lab", JOURNALS):
+    for folder in (HOME / ".lab", JOURNALS):
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(PermissionError):  # another user's, who lends it
             folder.chmod(0o700)  # journals, checkpoints and the sandbox's keys are the owner's alone
@@ -105,7 +107,7 @@ def open_journal(process: str, choice: Choice | None, limit: Limit | None = None
     os.set_inheritable(held, True)
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
+    append(beginning, ROOT_RUN, "start", name=run_name(process), tags=tags, uri=server)
     with suppress(OSError):
         room_of(journal).write_bytes(os.urandom(ROOM_BYTES))  # what no file system compresses
     return beginning.rename(journal)
@@ -140,7 +142,7 @@ def main() -> None:
         kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)
-    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT)}
+    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:

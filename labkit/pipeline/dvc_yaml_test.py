@@ -239,6 +239,48 @@ def test_a_stage_that_stands_for_several_is_read_as_one(tmp_path: Path) -> None:
     assert faults(plant(tmp_path, TREE | {"dvc.yaml": "".join((*one[:2], several))})) == []
 
 
+MODEL = "lab/processes/train/model.py"
+SELECT = "lab/processes/select/main.py"
+# The same lab, where `train` trains models and `select` compares them.
+COMPARED = TREE | {
+    "dvc.yaml": TREE["dvc.yaml"].replace(
+        "      - labkit/launch/kernels.yaml:\n  train_more:",
+        """\
+      - labkit/launch/kernels.yaml:
+    metrics:
+      - artifacts/train/metrics
+    outs:
+      - artifacts/train/models
+  select:
+    cmd: python -m labkit.launch select
+    deps:
+      - artifacts/train/metrics
+      - artifacts/train/models
+      - lab/processes/select
+      - lab/processes/train/Pipfile.lock
+      - lab/processes/train/model.py
+      - lib/nets.py
+    params:
+      - labkit/launch/kernels.yaml:
+  train_more:""",
+    ),
+    MODEL: "from lib.nets import load\n\ndef load_model(file):\n    return load(file)\n",
+    MAIN: "from labkit.process.params import read_params\nfrom lab.processes.train.params import Params\n"
+    "from lib.metrics import accuracy\n",
+    SELECT: "from labkit.process.trainers import trainers\n",
+    "lab/processes/select/Pipfile": "[packages]\n",
+    "labkit/process/trainers.py": "",
+    "lib/nets.py": "import torch\n",
+    PIPFILE: TREE[PIPFILE] + 'torch = "*"\n',
+}
+COMPARED["dvc.yaml"] = COMPARED["dvc.yaml"].replace("- lib/metrics.py\n", "- lib/metrics.py\n      - lib/nets.py\n", 1)
+
+
+@pytest.mark.unittest
+def test_a_lab_that_compares_models_has_no_faults_and_needs_no_package_of_theirs(tmp_path: Path) -> None:
+    assert faults(plant(tmp_path, COMPARED)) == []
+
+
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     ("dvc_yaml", "told"),
@@ -260,3 +302,35 @@ def test_a_pipeline_of_another_shape_is_refused(tmp_path: Path, dvc_yaml: str, t
     (tmp_path / "dvc.yaml").write_text(dvc_yaml, encoding="utf-8")
     with pytest.raises(InputError, match=told):
         declared_stages(tmp_path)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        (
+            "dvc.yaml",
+            "- artifacts/train/metrics\n      -",
+            "-",
+            "select.deps: add the line `- artifacts/train/metrics`",
+        ),
+        ("dvc.yaml", "- artifacts/train/models\n      -", "-", "select.deps: add the line `- artifacts/train/models`"),
+        ("dvc.yaml", "- lab/processes/train/Pipfile.lock\n      -", "-", "`- lab/processes/train/Pipfile.lock`"),
+        ("dvc.yaml", "- lab/processes/train/model.py\n      -", "-", "`- lab/processes/train/model.py`"),
+        ("dvc.yaml", "/model.py\n      - lib/nets.py\n", "/model.py\n", "select.deps: add the line `- lib/nets.py`"),
+        (SELECT, "trainers", "params", "select.deps: remove the line `- lab/processes/train/model.py`"),
+        (
+            "dvc.yaml",
+            "    outs:\n      - artifacts/train/models\n",
+            "",
+            "train.outs: add the line `- artifacts/train/m",
+        ),
+        ("dvc.yaml", "    metrics:\n      - artifacts/train/metrics\n", "", "train.metrics: add the line `- artifacts"),
+        (MODEL, "from lib", "from labkit.process import files\nfrom lib", f"{MODEL}:1: imports labkit.process.files, "),
+        ("lib/nets.py", "import", "from labkit.process import files\nimport", "lib/nets.py:1: imports labkit.process."),
+    ],
+)
+def test_what_a_comparison_of_models_lacks_is_told(tmp_path: Path, file: str, old: str, new: str, fault: str) -> None:
+    assert old in COMPARED[file]
+    found = faults(plant(tmp_path, COMPARED | {file: COMPARED[file].replace(old, new, 1)}))
+    assert [line for line in found if fault in line]

@@ -16,6 +16,7 @@ pytestmark = needs_example
 
 DOCS = ROOT / "lab" / "docs"
 NAMES = (
+    "adding-a-model",
     "comparing-versions",
     "experiments",
     "pipeline",

@@ -76,11 +76,11 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
     params = json.loads(shell("dvc params diff --json", lab).stdout)
     assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
     metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
-    assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
-    assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
+    assert set(metrics) == {"artifacts/train_standard_classifiers/metrics/random_forest.json"}
+    assert "log_loss" in metrics["artifacts/train_standard_classifiers/metrics/random_forest.json"]
     plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
-    for drawn in ("dnn_pytorch/training_history.csv", "best_model/comparison.csv", "best_model/test_predictions.csv"):
-        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}"][0]["content"]["data"]["values"]}
+    for drawn in ("train_dnn_pytorch/training_history", "best_model/comparison", "best_model/test_predictions"):
+        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}.csv"][0]["content"]["data"]["values"]}
         assert revisions == {"HEAD", "workspace"}
 
 
@@ -222,17 +222,32 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 
+def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(lab: Path, shell: Shell) -> None:
+    """As those of a queue; DVC removes the copy afterwards."""
+    shell("dvc exp run --temp --name other -S selection.metric=f1", lab)
+    shell("python -m lab track", lab)
+    (run,) = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(
+        ["1"], "params.`selection.metric` = 'f1'"
+    )
+    assert run.info.status == "FINISHED"
+    assert "lab.incomplete" not in run.data.tags
+    assert not list((lab / ".dvc/tmp/exps").rglob("mlflow.db"))
+
+
 def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # Without its set-up, which would make this copy an environment of its own.
     command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
-    log = subprocess.DEVNULL
+    said, log = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=finished_lab, env=environment, stdout=log, stderr=log, start_new_session=True
+        command, cwd=finished_lab, env=environment, stdout=said, stderr=log, start_new_session=True, text=True
     ) as ui:
         try:
+            assert ui.stdout is not None
+            link = f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning"
+            assert ui.stdout.readline() == f"the runs are at {link} (Ctrl+C ends it)\n"
             page = requests.Session()
             page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
             assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
@@ -245,7 +260,7 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
                 {"path": "training_history.png", "run_uuid": network.info.run_id},
                 timeout=10,
             )
-            assert plot.content == (finished_lab / "artifacts/dnn_pytorch/training_history.png").read_bytes()
+            assert plot.content == (finished_lab / "artifacts/train_dnn_pytorch/training_history.png").read_bytes()
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
 

@@ -260,7 +260,7 @@ def copy_version(file: Path, md5: str, copy: Path) -> bool:
     copy.parent.mkdir(exist_ok=True)
     if _copy_if(file, md5, copy):
         return True
-    # On a runner the journals lie outside of the repository; of a queued experiment, only they stay in it.
+    # On a runner the journals lie outside of the repository.
     caches = [cache for cache in map(_dvc_cache, (ROOT, copy.parent)) if cache]
     return any(_copy_if(cache / "files" / "md5" / md5[:2] / md5[2:], md5, copy) for cache in caches)
 

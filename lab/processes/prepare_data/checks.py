@@ -13,6 +13,7 @@ from lab.processes.prepare_data.params import Constant, Data, Split
 from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
 from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
+from labkit.process.errors import InputError
 from lib.columns import LARGEST, Column, as_dates, as_text
 
 ID_ROWS = 20  # from here on, words that never repeat name their rows

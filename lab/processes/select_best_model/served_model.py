@@ -7,6 +7,7 @@ lib that packaging.py copies along. https://mlflow.org/docs/latest/ml/model/mode
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import joblib
@@ -18,28 +19,35 @@ from numpy.typing import NDArray
 
 from lib.columns import load_columns, typed
 
-Classifier = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
-def load_classifier(file: Path) -> Classifier:
-    """A function from prepared rows (rows, features) to probabilities (rows, classes), whatever trained the model."""
-    if file.suffix == ".joblib":
-        return joblib.load(file).predict_proba  # type: ignore[no-any-return]
-    from lib.pytorch import load_network, predict_probabilities  # only here: most models need no torch
+def load_model(code: Path, file: Path) -> Predict:
+    """A function from prepared rows (rows, features) to probabilities (rows, classes).
 
-    network = load_network(file)
-    return lambda rows: predict_probabilities(network, rows)
+    code: the model.py of the process that trained the model; a module of its own, so that two models can be
+    served together.
+    """
+    module = ModuleType(code.stem)
+    exec(compile(code.read_text(encoding="utf-8"), str(code), "exec"), module.__dict__)
+    return module.load_model(file)  # type: ignore[no-any-return]
+
+
+def answer(probabilities: NDArray[np.float64], classes: list[str], index: pd.Index) -> pd.DataFrame:
+    """What is answered: `label`, and `probability_<class>` for each class."""
+    table = pd.DataFrame(probabilities, columns=[f"probability_{name}" for name in classes], index=index)
+    table.insert(0, "label", np.array(classes, dtype=object)[probabilities.argmax(axis=1)])
+    return table
 
 
 class ServedModel(PythonModel):
-    """Preprocessing, classifier and class names, as one."""
+    """Preprocessing, model and class names, as one."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load what the model's folder holds."""
         self._preprocessing = joblib.load(context.artifacts["preprocessing"])
-        self._classifier = load_classifier(Path(context.artifacts["classifier"]))
-        dataset = json.loads(Path(context.artifacts["dataset"]).read_text(encoding="utf-8"))
-        self._classes = dataset["classes"]
+        self._predict = load_model(Path(context.artifacts["code"]), Path(context.artifacts["model"]))
+        self._classes = json.loads(Path(context.artifacts["dataset"]).read_text(encoding="utf-8"))["classes"]
         self._columns = load_columns(context.artifacts["columns"])
 
     def predict(
@@ -53,10 +61,7 @@ class ServedModel(PythonModel):
         if raw.empty:
             raise ValueError("no rows; give at least one")
         rows = np.asarray(self._preprocessing.transform(typed(raw, self._columns)), dtype=np.float32)
-        probabilities = self._classifier(rows).astype(np.float64)
-        answer = pd.DataFrame(probabilities, columns=[f"probability_{name}" for name in self._classes], index=raw.index)
-        answer.insert(0, "label", np.array(self._classes, dtype=object)[probabilities.argmax(axis=1)])
-        return answer
+        return answer(self._predict(rows).astype(np.float64), self._classes, raw.index)
 
 
 set_model(ServedModel())

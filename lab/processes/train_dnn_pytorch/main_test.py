@@ -112,7 +112,7 @@ def test_the_metrics_are_those_of_the_written_network(workspace: Path) -> None:
     splits = load_data_splits(workspace / DIR_PROCESSED)
     metrics = read_json(workspace / OUTPUT / "metrics" / "densenet.json")
 
-    probabilities = predict_probabilities(load_network(workspace / OUTPUT / "densenet.pt"), splits.X_val)
+    probabilities = predict_probabilities(load_network(workspace / OUTPUT / "models" / "densenet.pt"), splits.X_val)
 
     assert metrics.pop("training_rows") == 200
     assert metrics.pop("rows") == len(splits.y_val)
