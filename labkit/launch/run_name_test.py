@@ -33,7 +33,11 @@ stages:
         (BEFORE, {"lr": 0.2}, ["lr=0.2"]),
         (BEFORE, {"tree": {"depth": 4, "kind": "a"}, "layers": [4, 2]}, ["layers=[4, 2]", "tree.depth=4"]),
         (BEFORE, {"new": None}, ["new=None"]),
-        (BEFORE, {"lr": "postgresql://ada:secret@host/birds"}, ["lr=postgresql://host/birds"]),
+        (
+            BEFORE,
+            {"lr": "postgresql://ada:secret@host/birds"},
+            ["lr=postgresql://host/birds"],
+        ),  # pragma: allowlist secret
         (BEFORE, {"lr": 1, "layers": 1, "a": 1, "b": 1}, ["lr=1", "layers=1", "a=1", "..."]),
         ({}, {"lr": 0.2}, []),
     ],
