@@ -3,14 +3,11 @@
 import re
 from typing import Any
 
-import yaml
-
 from labkit.declared import declared_sections
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flat
-from labkit.process.strict_yaml import load_yaml
 
 MOST_CHANGES = 3
 LONGEST_VALUE = 30
@@ -18,6 +15,8 @@ LONGEST_VALUE = 30
 
 def run_name(process: str) -> str:
     """The name of a process's run: `train lr=0.01`, where dvc.lock has another lr; else the process's own."""
+    import yaml  # the launcher first looks whether its packages are there
+
     try:
         return " ".join([process, *changes(recorded_params(process), present_params(process))])
     except (InputError, OSError, yaml.YAMLError, AttributeError, TypeError):  # the process itself tells what is wrong
@@ -37,6 +36,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def present_params(process: str) -> dict[str, Any]:
     """The sections of params.yaml that the process declares."""
+    from labkit.process.strict_yaml import load_yaml
+
     content = load_yaml(ROOT / "params.yaml")
     return {name: content[name] for name in sorted(declared_sections(PROCESSES / process / "params.py"))}
 
@@ -46,6 +47,8 @@ def recorded_params(process: str) -> dict[str, Any]:
     lock = ROOT / "dvc.lock"
     if not lock.exists():
         return {}
+    import yaml
+
     # DVC writes it, not people; and its C loader is ten times as fast.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     stages = yaml.load(lock.read_text(encoding="utf-8"), loader).get("stages", {})

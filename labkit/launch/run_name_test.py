@@ -11,6 +11,7 @@ from labkit.launch.run_name import changes, run_name
 pytestmark = pytest.mark.unittest
 
 BEFORE = {"training": {"lr": 0.1, "layers": [4], "tree": {"depth": 3, "kind": "a"}}}
+ADDRESS = "postgresql://ada:hidden@host/birds"  # pragma: allowlist secret
 LOCK = """\
 schema: '2.0'
 stages:
@@ -33,7 +34,7 @@ stages:
         (BEFORE, {"lr": 0.2}, ["lr=0.2"]),
         (BEFORE, {"tree": {"depth": 4, "kind": "a"}, "layers": [4, 2]}, ["layers=[4, 2]", "tree.depth=4"]),
         (BEFORE, {"new": None}, ["new=None"]),
-        (BEFORE, {"lr": "postgresql://ada:secret@host/birds"}, ["lr=postgresql://host/birds"]),
+        (BEFORE, {"lr": ADDRESS}, ["lr=postgresql://host/birds"]),
         (BEFORE, {"lr": 1, "layers": 1, "a": 1, "b": 1}, ["lr=1", "layers=1", "a=1", "..."]),
         ({}, {"lr": 0.2}, []),
     ],

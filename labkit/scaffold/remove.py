@@ -74,7 +74,7 @@ def no_candidate_any_more(name: str, stages: dict[str, Any]) -> dict[str, set[st
         if process != name and (left := trained(ROOT, process, left_out=name)):
             alone = trained(ROOT, process) - left - code_of(ROOT, process)
             found[stage] = alone & {*stage_inputs(stages[stage])}
-    return found
+    return {stage: deps for stage, deps in found.items() if deps}
 
 
 def refuse_if_unknown(name: str) -> None:

@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
         try:
             predict = code.load_model(Path(file))
         except (FileNotFoundError, ValueError) as error:
-            sys.exit(f"error: {error}")
+            sys.exit(f"error: {' '.join(str(error).split())}")
         np.save(folder / f"{name}.npy", np.asarray(predict(rows)), allow_pickle=False)
     own = [name for name in sys.modules if name.split(".")[0] in {"lab", "labkit"} and name not in before]
     if foreign := sorted(name for name in own if not code.__name__.startswith(name)):
