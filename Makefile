@@ -23,7 +23,7 @@ test-all: repository setup   ## labkit and runtimes too; with NIGHTLY=1, also wh
 	@PYTHONPATH=lab pytest $(WORKERS) $(if $(NIGHTLY),--nightly) runtimes labkit lab lib goals
 
 ui: setup     ## every run in MLflow, in the browser
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+	@python -m lab ui --port $(PORT)
 
 sandbox: setup  ## S3, MLflow, a Git origin and a runner, here (S3_PORT=, MLFLOW_PORT=)
 	@.venv/bin/python -m runtimes.sandbox up

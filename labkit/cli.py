@@ -25,6 +25,14 @@ def run() -> None:
 
 
 @app.command()
+def ui(port: int = 5000) -> None:
+    """Show the runs of this repository in MLflow."""
+    from labkit.ui import show_runs
+
+    show_runs(port)
+
+
+@app.command()
 def track(seconds: float = 60.0) -> None:
     """Send MLflow the runs that it has not got yet, for SECONDS at most."""
     from labkit.tracking.tracker import deliver
@@ -126,11 +134,33 @@ def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] 
 
 
 @app.command()
-def new_process(name: str) -> None:
-    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
-    from labkit.scaffold.add import add_process
+def pull_request(
+    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
+    plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
+) -> None:
+    """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
+    from labkit.report.comment import show_changes
 
-    add_process(name)
+    show_changes(base, plots)
+
+
+@app.command()
+def tables() -> None:
+    """Copy the metrics and the tables of plots to lab/results, to be committed: who has no key reads them there."""
+    from labkit.pipeline.tables import TABLES, write_tables
+
+    print(f"{len(write_tables())} files in {TABLES}: commit them with dvc.lock")
+
+
+@app.command()
+def new_process(
+    name: str,
+    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+) -> None:
+    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
+    from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
+
+    add_process(name, MODEL_TEMPLATE if model else TEMPLATE)
 
 
 @app.command()

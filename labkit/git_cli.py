@@ -3,9 +3,14 @@
 import os
 import subprocess
 from contextlib import suppress
+from typing import Any
 
 # A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
 LOOK_SECONDS, ANSWER_SECONDS, MOST_FAILED_LOOKS = 20.0, 10.0, 4
+
+
+# Whoever commits may write in another encoding.
+WORDS: Any = {"encoding": "utf-8", "errors": "replace"}
 
 
 class GitError(RuntimeError):
@@ -15,7 +20,8 @@ class GitError(RuntimeError):
 def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, env={**os.environ, **variables})
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, input=given, capture_output=True, env=environment, **WORDS)
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
 
 
@@ -46,7 +52,22 @@ def file_in(commit: str, path: str) -> bytes | None:
 
 def answer(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout
+    done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)
+    return done.stdout
+
+
+def read_blob(name: str) -> bytes:
+    """What Git has by this name, byte for byte. Raises GitError where it has nothing."""
+    done = subprocess.run(["git", "cat-file", "blob", name], capture_output=True)
+    if done.returncode:
+        raise GitError(f"git cat-file failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def write_blob(content: bytes) -> str:
+    """Put bytes into Git as they are; return their name there."""
+    command = ["git", "hash-object", "-w", "--stdin"]
+    return subprocess.run(command, input=content, capture_output=True, check=True).stdout.decode().strip()
 
 
 def _printed(verb: str, exit_code: int, printed: str, words: str) -> str:
@@ -70,7 +91,7 @@ def _origin_answers() -> bool:
 def _start(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(["git", *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(["git", *arguments], env=environment, stdout=pipe, stderr=pipe, **WORDS)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

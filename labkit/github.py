@@ -1,7 +1,9 @@
 """The run of GitHub Actions that this process is part of, as the runner's variables tell it."""
 
+import json
 import os
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 
 class GitHubRun(NamedTuple):
@@ -11,6 +13,14 @@ class GitHubRun(NamedTuple):
     url: str
     repository_url: str
     tag: str
+
+
+class PullRequest(NamedTuple):
+    """A pull request, the commit it goes into, and whether its branch is another repository's, which may not write."""
+
+    number: int
+    base: str
+    is_of_fork: bool
 
 
 def on_runner() -> bool:
@@ -32,6 +42,20 @@ def github_run() -> GitHubRun | None:
     repository = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
     url = f"{repository}/actions/runs/{run}/attempts/{attempt}"
     return GitHubRun(f"{run}.{attempt}", url, repository, os.environ["GITHUB_REF_NAME"])
+
+
+def pull_request_of_event() -> PullRequest | None:
+    """The pull request that this job was started for, or None."""
+    event = os.environ.get("GITHUB_EVENT_PATH")
+    if os.environ.get("GITHUB_EVENT_NAME") != "pull_request" or not event:
+        return None
+    return pull_request_told(json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"])
+
+
+def pull_request_told(told: dict[str, Any]) -> PullRequest:
+    """A pull request as GitHub tells it."""
+    head, base = ((told[side]["repo"] or {}).get("full_name") for side in ("head", "base"))  # a fork may be gone
+    return PullRequest(told["number"], told["base"]["sha"], head != base)
 
 
 def error_line(title: str, text: str) -> str:

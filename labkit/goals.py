@@ -6,22 +6,20 @@ from math import inf, isfinite, isinf, nan
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.flat import flat, is_number
+from labkit.process.params import MOST_PROBLEMS, Strict
 from labkit.process.strict_yaml import load_yaml
 
-MOST_PROBLEMS = 20  # of the file, told at once
 GOALS_FILE = Path("goals/goals.yaml")
 
 
-class Goal(BaseModel):
+class Goal(Strict):
     """One threshold on one metric of one result file."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     goal: str = Field(min_length=1)
     file: str

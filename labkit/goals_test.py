@@ -22,9 +22,13 @@ def test_a_threshold_includes_its_own_value(tmp_path: Path, limit: dict[str, flo
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
-    write_json(tmp_path / "metrics.json", {"selected": "x", "test": {"accuracy": 0.9}})
-    with pytest.raises(InputError, match=r"no metric 'test.acuracy'; it has: test.accuracy"):
-        judge(Goal(goal="g", file="metrics.json", metric="test.acuracy", at_least=0.9), tmp_path)
+    write_json(tmp_path / "metrics.json", {"selected": "x", "test": {"f1": 0.8, "accuracy": 0.9}})
+    goal = Goal(goal="g", file="metrics.json", metric="test.acuracy", at_least=0.9)
+    with pytest.raises(InputError, match=r"no metric 'test.acuracy'; it has: test.accuracy, test.f1$"):
+        judge(goal, tmp_path)
+    write_json(tmp_path / "metrics.json", [0.9])
+    with pytest.raises(InputError, match=r"no metric 'test.acuracy'"):
+        judge(goal, tmp_path)
 
 
 @pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "true", '"0.95"', "null", "[1]", "{}"])
@@ -58,6 +62,10 @@ def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
         ("{goal: g, file: f, metric: m}", "give either at_least or at_most"),
         ("{goal: g, file: f, metric: m, at_least: 1.0, at_most: 2.0}", "give either at_least or at_most"),
         ("{goal: g, file: f, metric: m, at_least: high}", "0.at_least is 'high'"),
+        ("{goal: g, file: f, metric: m, at_least: '0.5'}", "0.at_least is '0.5'"),
+        ("{goal: g, file: f, metric: m, at_least: .nan}", "0.at_least is nan"),
+        ("{goal: g, file: f, metric: m, at_least: 0.5, ambition: 'yes'}", "0.ambition is 'yes'"),
+        ("{goal: '', file: f, metric: m, at_least: 0.5}", "0.goal is ''"),
         ("{goal: g, file: f, metric: m, at_lest: 0.5, at_most: 1.0}", "0.at_lest is 0.5"),
         ("{goal: [", "no YAML"),
         ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal stands here for the second time; keep one"),
@@ -69,11 +77,21 @@ def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, tol
         read_goals(tmp_path / "goals.yaml")
     assert told in str(refused.value)
     assert "goals.yaml" in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_of_many_wrong_goals_the_first_are_told(tmp_path: Path) -> None:
+    for count, last in ((20, "goals.yaml: goal 19"), (25, "and 5 more")):
+        (tmp_path / "goals.yaml").write_text("- wrong\n" * count)
+        with pytest.raises(InputError) as refused:
+            read_goals(tmp_path / "goals.yaml")
+        assert last in str(refused.value).splitlines()[-1]
 
 
 def test_a_threshold_is_read_as_in_params_yaml(tmp_path: Path) -> None:
     (tmp_path / "goals.yaml").write_text("- {goal: g, file: f, metric: m, at_most: 1e-1}\n")
-    assert read_goals(tmp_path / "goals.yaml")[0].at_most == 0.1
+    (goal,) = read_goals(tmp_path / "goals.yaml")
+    assert (goal.at_most, goal.ambition) == (0.1, False)
 
 
 def test_a_file_of_comments_holds_no_goals(tmp_path: Path) -> None:

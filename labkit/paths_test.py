@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.paths import lies_in, overlaps
+from labkit.paths import home_of, lies_in, overlaps
 
 pytestmark = pytest.mark.unittest
 
@@ -18,3 +18,16 @@ def test_a_path_lies_in_what_holds_it_and_overlaps_what_it_holds_too(path: str, 
     assert overlaps(Path(path), [Path("x"), Path("a/b")]) is overlap
     assert not lies_in(path, [])
     assert not overlaps(path, [])
+
+
+@pytest.mark.parametrize(
+    ("root", "home"),
+    [
+        ("/work/lab", "/work/lab"),
+        ("/work/lab/.dvc/tmp/exps/tmpk2", "/work/lab"),
+        ("/work/lab/.dvc/tmp/exps/standalone/tmpk2", "/work/lab"),
+        ("/work/.dvc/tmp/lab", "/work/.dvc/tmp/lab"),
+    ],
+)
+def test_a_queued_experiment_runs_in_a_copy_whose_home_is_the_lab(root: str, home: str) -> None:
+    assert home_of(Path(root)) == Path(home)

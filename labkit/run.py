@@ -12,6 +12,7 @@ from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
 from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
+from labkit.launch.limits import limits
 from labkit.launch.machine import other_bytes, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
@@ -36,8 +37,8 @@ COMMITTED = "These are the committed results, byte for byte."
 def run_pipeline() -> int:
     """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
 
-    Raises InputError when params.yaml, goals.yaml or an output of dvc.yaml is wrong or there is no Git repository,
-    RuntimeError when an environment can't be made.
+    Raises InputError when params.yaml, goals.yaml, a limit or an output of dvc.yaml is wrong or there is no Git
+    repository, RuntimeError when an environment can't be made.
     """
     console = Console()
     os.chdir(ROOT)  # from wherever it was called
@@ -49,6 +50,7 @@ def run_pipeline() -> int:
     read_params(CommonParams)
     read_goals()
     read_leaderboard()
+    limits()
     refuse_uncached()
     if not declared_stages():
         print(NO_STAGES)

@@ -90,7 +90,7 @@ def set_up(given: Answers) -> None:
 
 def present_answers() -> Answers:
     """What has been answered before; no secret. Raises InputError when the settings are wrong."""
-    project = read_yaml(PARAMS_FILE).get("project") or {}
+    project = project_of(read_yaml(PARAMS_FILE))
     remote = all_settings().get("remote", {}).get(REMOTE, {})
     try:
         mlflow_url = check_answer("mlflow_url", os.environ.get("MLFLOW_TRACKING_URI", ""))
@@ -195,12 +195,21 @@ def option(field: str) -> str:
 def named_params(path: Path, name: str) -> str:
     """The text of params.yaml with another project.name, every other byte kept. Raises InputError as read_params."""
     content = read_yaml(path)
-    wanted = content | {"project": (content.get("project") or {}) | {"name": name}}
+    wanted = content | {"project": project_of(content) | {"name": name}}
     validate(whole_schema(), wanted, path)
     text = path.read_bytes().decode()
     if content == wanted:
         return text
-    return with_value(text, name, "project", "name")
+    try:
+        return with_value(text, name, "project", "name")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def project_of(content: dict[str, Any]) -> dict[str, Any]:
+    """The section `project` of params.yaml; empty where it is none."""
+    project = content.get("project")
+    return project if isinstance(project, dict) else {}
 
 
 def write_params(path: Path, text: str) -> bool:

@@ -160,6 +160,7 @@ def test_any_name_is_read_back_and_every_other_byte_is_kept(tmp_path: Path, name
         ({"s3_endpoint": "s3.example.com:9000"}, "--s3-endpoint is .* give a URL"),
         ({"s3_endpoint": "https://s3.example.com:port"}, "--s3-endpoint is .* give a URL"),
         ({"s3_endpoint": f"https://me:{SECRET}@s3.example.com"}, "--s3-endpoint holds a user or a password"),
+        ({"s3_endpoint": "https://me@s3.example.com"}, "--s3-endpoint holds a user or a password"),
         ({"mlflow_url": "sqlite:///mlflow.db"}, "--mlflow-url is .* give a URL"),
         ({"name": ""}, "params.yaml: project.name is ''"),
         ({"name": "  "}, "params.yaml: project.name is ''"),

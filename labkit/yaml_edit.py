@@ -60,6 +60,21 @@ def with_entry(text: str, entry: str, key: str) -> str:
     return _text([*lines[:end], "", *added, *lines[end:]])
 
 
+def with_item(text: str, item: str, *path: str) -> str:
+    """The text with `item` in the list at `path`, before the first one that comes after it in alphabetical order.
+
+    Raises InputError where the list is written in brackets.
+    """
+    listed = find(text, *path).value
+    if not isinstance(listed, yaml.SequenceNode) or listed.flow_style or not listed.value:
+        raise InputError(f"{'.'.join(path)}: write its items on lines of their own, a - before each")
+    lines = text.splitlines()
+    places = [(str(node.value), find(text, *path, number)) for number, node in enumerate(listed.value)]
+    line = next((entry.start for other, entry in places if other > item), places[-1][1].end)
+    dash = lines[places[0][1].start]
+    return _text([*lines[:line], f"{dash[: _indent(dash)]}- {item}", *lines[line:]])
+
+
 def without(text: str, *path: str | int) -> str:
     """The text without the entry at `path` and the gap above it; an inner mapping without entries is {}.
 

@@ -7,7 +7,7 @@ import yaml
 
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
-from labkit.yaml_edit import with_entry, with_value, without
+from labkit.yaml_edit import with_entry, with_item, with_value, without
 
 pytestmark = pytest.mark.unittest
 
@@ -50,6 +50,25 @@ def test_an_entry_is_taken_out_and_every_other_line_stays(path: list[str], block
 def test_the_items_of_a_list_are_taken_out_and_what_is_said_of_all_of_them_stays() -> None:
     assert without("# of all\n\n- {a: 1}\n\n# of b\n- b: 2\n  c: 3\n", 0) == "# of all\n\n# of b\n- b: 2\n  c: 3\n"
     assert without("# of all\n\n- a: 1\n", 0) == "# of all\n"
+
+
+@pytest.mark.parametrize(
+    ("item", "lines"),
+    [
+        ("a", "    - a\n    - b  # why\n\n    # of d\n    - d\n"),
+        ("c", "    - b  # why\n\n    # of d\n    - c\n    - d\n"),
+        ("e", "    - b  # why\n\n    # of d\n    - d\n    - e\n"),
+    ],
+)
+def test_an_item_takes_its_place_in_the_order_of_a_list(item: str, lines: str) -> None:
+    text = "a:\n  b:\n{}\n# of c\nc: 1\n"
+    assert with_item(text.format("    - b  # why\n\n    # of d\n    - d\n"), item, "a", "b") == text.format(lines)
+
+
+@pytest.mark.parametrize("text", ["a: [b]\n", "a: []\n", "a: b\n"])
+def test_an_item_in_no_list_of_lines_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="a: write its items on lines of their own"):
+        with_item(text, "c", "a")
 
 
 @pytest.mark.parametrize("text", ["a:\n  b:\n    c: 1\nd: 1\n", "a: {b: 1}\nd: 1\n"])

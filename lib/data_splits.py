@@ -16,7 +16,7 @@ DIR_PROCESSED = Path("data/processed")
 
 
 class ArraySplits(NamedTuple):
-    """X: (rows, features) float32, scaled; y: (rows,) int64, indices into the dataset's classes."""
+    """X: (rows, features) float32, as prepared; y: (rows,) int64, indices into the dataset's classes."""
 
     X_train: NDArray[np.float32]
     X_val: NDArray[np.float32]

@@ -6,10 +6,12 @@ No pyplot: a plain Figure needs no display, keeps no global state and costs a fr
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -44,6 +46,9 @@ STYLE: list[str | Path | dict[str, Any]] = [
 ]
 CHARACTER = 0.085  # inches, the usual width of one at the default size
 LONGEST_NAME = 24  # characters
+ROW = 0.28  # inches, in the report of the data
+MOST_COLUMNS = 60  # there
+ENDS = ("min", "max")
 
 
 @style.context(STYLE)
@@ -139,6 +144,56 @@ def plot_comparison(metrics: Mapping[str, Mapping[str, float]], metric: str, pat
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_title(f"{metric.replace('_', ' ')}: {'higher' if HIGHER_IS_BETTER[metric] else 'lower'} is better")
     _save(figure, path)
+
+
+@style.context(STYLE)
+def plot_data_report(report: Mapping[str, Any], path: str | Path) -> None:
+    """Write what is in each column, the target and the warnings as a PNG file.
+
+    report: what prepare_data writes to artifacts/data/report.json.
+    """
+    columns = report["columns"][:MOST_COLUMNS]
+    labels = {label: sum(parts.values()) for label, parts in report["target"]["classes"].items()}
+    target = {"name": report["target"]["name"], "kind": "target", "missing": 0, "levels": labels}
+    warnings = [line for warning in report["warnings"] for line in wrap(f"! {warning}", 125, subsequent_indent="   ")]
+    height = ROW * (len(columns) + 3 + len(warnings)) + 0.6
+    figure = Figure(figsize=(9, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 9), ylim=(height, 0))
+    axes.axis("off")
+    rows = report["rows"]
+    parts = ", ".join(f"{count:,} {part}" for part, count in rows.items() if part != "read")
+    axes.text(0.2, 0.35, f"{rows['read']:,} rows read: {parts}", fontsize=11, fontweight="bold")
+    total = sum(labels.values())
+    for place, column in enumerate([target, *columns]):
+        _report_row(axes, column, 0.6 + ROW * (place + 1), total)
+    below = 0.6 + ROW * (len(columns) + 2)
+    if more := len(report["columns"]) - len(columns):
+        axes.text(0.2, below, f"and {more} more columns", color=MUTED)
+    for place, line in enumerate(warnings):
+        axes.text(0.2, below + ROW * (place + 0.8), line, color=ORANGE, fontsize=9)
+    _save(figure, path)
+
+
+def _report_row(axes: Axes, column: Mapping[str, Any], bottom: float, rows: int) -> None:
+    """One column: name, kind, missing values, bars for its values, and their range or number."""
+    axes.text(0.2, bottom, _shortened(column["name"]))
+    axes.text(2.6, bottom, column["kind"], color=MUTED)
+    if missing := column["missing"]:
+        axes.text(4.5, bottom, f"{missing / rows:.1%} missing", color=ORANGE, ha="right")
+    levels = column.get("levels")
+    counts = [*levels.values()] if levels is not None else column.get("histogram", [])
+    if counts:
+        width = 2.0 / len(counts)
+        lefts = [4.7 + width * place for place in range(len(counts))]
+        heights = [-0.8 * ROW * count / max(counts) for count in counts]
+        axes.bar(lefts, heights, 0.85 * width, bottom, align="edge", color=BLUE)
+    if levels is not None:
+        told = ", ".join(f"{_shortened(level)} {count:,}" for level, count in levels.items())
+        axes.text(6.9, bottom, told if len(told) < 30 else f"{told[:29]}…", color=MUTED, fontsize=9)
+    elif counts:
+        low, high = (str(column[end])[:10] if column["kind"] == "date" else f"{column[end]:,.6g}" for end in ENDS)
+        axes.text(6.9, bottom, f"{low} to {high}", color=MUTED, fontsize=9)
 
 
 def _save(figure: Figure, path: str | Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lib.viz import plot_comparison, plot_confusion_matrix, plot_training_history
+from lib.viz import plot_comparison, plot_confusion_matrix, plot_data_report, plot_training_history
 
 pytestmark = pytest.mark.unittest
 
@@ -22,6 +22,17 @@ HISTORY: dict[str, list[float]] = {
 }
 MODELS = {"first_model": {"f1": 0.5, "log_loss": 0.7}, "second_model": {"f1": 0.6, "log_loss": 0.4}}
 
+REPORT: dict[str, Any] = {
+    "rows": {"read": 10, "training": 5, "validation": 2, "test": 2},
+    "columns": [
+        {"name": "length", "kind": "number", "missing": 2, "distinct": 2, "min": 1, "max": 9e9, "histogram": [1, 6]},
+        {"name": "place", "kind": "category", "missing": 0, "distinct": 2, "levels": {"$x_1": 8, "wood": 1}},
+        {"name": "seen", "kind": "date", "missing": 9, "distinct": 0},
+    ],
+    "target": {"name": "species", "classes": {"rose": {"training": 5, "validation": 2, "test": 2}}},
+    "warnings": ["validation has 2 rows " * 20],
+}
+
 # Each plot, and the same one of values that differ in one place.
 PLOTS = [
     pytest.param(
@@ -33,6 +44,9 @@ PLOTS = [
         partial(plot_training_history, HISTORY, best_epoch=2),
         partial(plot_training_history, HISTORY, best_epoch=3),
         id="training_history",
+    ),
+    pytest.param(
+        partial(plot_data_report, REPORT), partial(plot_data_report, {**REPORT, "warnings": []}), id="data_report"
     ),
     pytest.param(partial(plot_comparison, MODELS, "log_loss"), partial(plot_comparison, MODELS, "f1"), id="comparison"),
 ]

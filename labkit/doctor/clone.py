@@ -9,19 +9,22 @@ from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from labkit.doctor.check import Check, ok, problem, warning
 from labkit.github import on_runner
-from labkit.launch.environments import process_environment
+from labkit.launch.environments import ENVIRONMENTS, process_environment
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
+from labkit.tracking.journal import JOURNALS
 
-HOOKS = ("pre-commit", "pre-push", "post-checkout")
+HOOKS = {"pre-commit": "pre-commit", "pre-push": "pre-commit", "post-checkout": "dvc checkout"}  # and what each calls
 SET_UP = "`make -B setup`"
 LOCK = "`make lock`"
-LEAST_FREE_BYTES = 5 << 30
+FEW_FREE_BYTES = 5 << 30
+LEAST_FREE_BYTES = 256 << 20  # with less, a run fails for sure, and what it finished cannot be kept
 
 
 def check_identity() -> Check:
@@ -47,7 +50,7 @@ def check_hooks() -> Check:
     except GitError:
         return problem(subject, "this folder is no Git repository", f"`git init`, then {SET_UP}")
     hooks, attributes = places
-    missing = [name for name in HOOKS if "pre-commit" not in _text(hooks / name)]
+    missing = [name for name, called in HOOKS.items() if called not in _text(hooks / name)]
     try:
         git("config", "merge.dvc-lock.driver")
     except GitError:
@@ -61,13 +64,14 @@ def check_hooks() -> Check:
 
 
 def check_settings() -> Check:
-    """Whether params.yaml and goals.yaml are valid, and all outputs of dvc.yaml kept."""
+    """Whether params.yaml, goals.yaml and the limits of the stages are valid, and all outputs of dvc.yaml kept."""
     from labkit.goals import read_goals
+    from labkit.launch.limits import limits
     from labkit.pipeline.uncached import refuse_uncached
     from labkit.process.params import CommonParams, read_params
 
     wrong = []
-    for read in (lambda: read_params(CommonParams), read_goals, refuse_uncached):
+    for read in (lambda: read_params(CommonParams), read_goals, limits, refuse_uncached):
         try:
             read()
         except InputError as error:
@@ -142,14 +146,25 @@ def check_site_cache() -> Check:
 
 
 def check_disk() -> Check:
-    """Whether there is room where the workspace and DVC's cache are."""
+    """Whether there is room, by trial too, where a run writes: a quota or a read-only disk shows in no figure."""
     # Where `dvc cache dir` points elsewhere, that is told by DVC alone; a link in its place is followed.
-    cache = Path(".dvc/cache").resolve()
-    free = {name: _free_bytes(place) for name, place in {"the workspace": Path(), "DVC's cache": cache}.items()}
-    found = ", ".join(f"{free_bytes / (1 << 30):.1f} GiB free for {name}" for name, free_bytes in free.items())
+    places = {
+        "the workspace": Path(),
+        "DVC's cache": Path(".dvc/cache").resolve(),
+        "the environments": ENVIRONMENTS,
+        "the journals": JOURNALS,
+    }
+    free = {name: _free_bytes(place) for name, place in places.items()}
+    found = _by_figure({name: f"{free_bytes / (1 << 30):.1f} GiB free" for name, free_bytes in free.items()})
+    if refused := {name: why for name, place in places.items() if (why := _refusal(place))}:
+        where = "; ".join(str(places[name].absolute()) for name in refused)
+        return problem("disk", f"{_by_figure(refused)} ({found})", f"make room or allow writing: {where}")
+    mend = (
+        "`dvc gc --all-commits` removes from the cache what no commit here needs; ~/.cache/lab is made anew if removed"
+    )
     if min(free.values()) < LEAST_FREE_BYTES:
-        return warning("disk", found, "`dvc gc --workspace` removes from the cache what no commit here needs")
-    return ok("disk", found)
+        return problem("disk", f"full: {found}", mend)
+    return warning("disk", found, mend) if min(free.values()) < FEW_FREE_BYTES else ok("disk", found)
 
 
 def check_gpu() -> Check:
@@ -182,6 +197,26 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
+def _by_figure(told: dict[str, str]) -> str:
+    """Each figure once, with the places that it is of: most are on one disk."""
+    places = {figure: [name for name, other in told.items() if other == figure] for figure in told.values()}
+    return "; ".join(f"{figure} for {', '.join(names)}" for figure, names in places.items())
+
+
+def _refusal(place: Path) -> str:
+    """Why a file can't be written in a folder that is there or will be made; empty where it can."""
+    try:
+        with TemporaryFile(dir=_existing(place), buffering=0) as file:
+            if file.write(bytes(1 << 20)) < 1 << 20:
+                return "no space left"
+    except OSError as error:
+        return str(error.strerror).lower()
+    return ""
+
+
 def _free_bytes(place: Path) -> int:
-    existing = next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(_existing(place)).free
+
+
+def _existing(place: Path) -> Path:
+    return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +92,7 @@ def test_dvcs_notes_are_warned_of_where_others_can_write(
 
 
 @pytest.mark.unittest
-def test_what_is_wrong_in_either_file_is_told(folder: Path) -> None:
+def test_what_is_wrong_in_any_of_the_files_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "goals").mkdir()
     for name in ("params.yaml", "goals/goals.yaml"):
         shutil.copy(ROOT / name, folder / name)
@@ -98,10 +100,13 @@ def test_what_is_wrong_in_either_file_is_told(folder: Path) -> None:
     params = (folder / "params.yaml").read_text(encoding="utf-8")
     (folder / "params.yaml").write_text(params.replace("project:", "projekt:"), encoding="utf-8")
     (folder / "goals" / "goals.yaml").unlink()
+    (folder / "dvc.yaml").write_text("stages: {train: {meta: {limit: 6}}}\n", encoding="utf-8")
+    monkeypatch.setattr("labkit.launch.limits.ROOT", folder)
     check = clone.check_settings()
     assert check.state == "problem"
     assert "projekt" in check.found
     assert "goals/goals.yaml is missing" in check.found
+    assert "dvc.yaml: stages.train.meta.limit: '6' is no time" in check.found
 
 
 @pytest.mark.integration
@@ -146,11 +151,48 @@ def test_environments_that_are_not_made_yet_are_no_problem(tmp_path: Path, monke
 
 
 @pytest.mark.unittest
-def test_little_room_is_a_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_room_is_a_warning_and_none_a_problem(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clone, "LEAST_FREE_BYTES", 0)
-    assert clone.check_disk().state == "ok"
+    for few_bytes, state in ((0, "ok"), (1 << 80, "warning")):
+        monkeypatch.setattr(clone, "FEW_FREE_BYTES", few_bytes)
+        assert clone.check_disk().state == state
     monkeypatch.setattr(clone, "LEAST_FREE_BYTES", 1 << 80)
-    assert clone.check_disk().state == "warning"
+    check = clone.check_disk()
+    assert check.state == "problem"
+    assert check.found.startswith("full: ")
+    assert "for the workspace" in check.found
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("name", ["DVC's cache", "the environments", "the journals"])
+def test_a_disk_that_takes_nothing_is_a_problem_whatever_its_figures_say(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    read_only = Path("/proc/self")  # for the superuser too
+    places = {"the environments": "ENVIRONMENTS", "the journals": "JOURNALS"}
+    if name in places:
+        monkeypatch.setattr(clone, places[name], read_only / "folder")
+    else:
+        (folder / ".dvc").mkdir()
+        (folder / ".dvc" / "cache").symlink_to(read_only)
+    check = clone.check_disk()
+    assert check.state == "problem"
+    assert re.search(f"^[a-z ]+ for {name} \\(", check.found)
+    assert "/proc/" in check.mend
+
+
+@pytest.mark.integration
+def test_a_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A limit on the size of files cuts a write short just as a full disk does.
+    program = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from labkit.doctor.clone import check_disk"
+    command = [sys.executable, "-c", f"{program}; print(check_disk())"]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 100; exec "$@"', "bash", *command],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "state='problem', found='no space left for the workspace, DVC" in done.stdout.replace('"', "'")
 
 
 @pytest.mark.unittest

@@ -1,5 +1,7 @@
 """Checks of the results: whether dvc.lock is that of this code, and whether the raw data can be had."""
 
+from contextlib import suppress
+
 from labkit.doctor.check import Check, ok, problem, warning
 from labkit.github import on_runner
 
@@ -9,28 +11,48 @@ from labkit.github import on_runner
 def check_lock_file() -> Check:
     """Whether dvc.lock is that of this code, data and params. Nothing is pulled for that."""
     from labkit.pipeline.forged import forged_here
-    from labkit.pipeline.status import pipeline_status
 
-    stages = pipeline_status()
     if forged := [one for one in forged_here() if one.certain]:
         found = "; ".join(f"{one.stage}: {one}" for one in forged)
         return problem("dvc.lock", found, "`python -m lab mend`, then `dvc repro`")
+    if on_runner():  # what is not that of this code, the run is for
+        return ok("dvc.lock", "runs made its records, as far as the history tells")
+    from labkit.pipeline.status import pipeline_status
+
+    stages = pipeline_status()
     stale = [stage.stage for stage in stages if stage.verdict in ("runs", "may run")]
-    if stale and on_runner():
-        return ok("dvc.lock", f"this run is for {', '.join(stale)}: not that of this code, data and params yet")
     if stale:
         found = f"not that of this code, data and params: {', '.join(stale)}; `python -m lab status` tells why"
         return warning("dvc.lock", found, "`dvc repro`")
     return ok("dvc.lock", f"the {len(stages)} stages are those of this code, data and params")
 
 
+def check_tracked() -> Check:
+    """Whether Git tracks what the pipeline reads."""
+    from labkit.git_cli import answer
+    from labkit.pipeline.untracked import PIPELINE, remedy, untracked
+
+    subject = "git files"
+    if not (files := untracked()):
+        return ok(subject, "Git tracks all that the pipeline reads")
+    committed = not answer("status", "--porcelain", "--", *PIPELINE)
+    found = f"the pipeline reads what Git does not track: {', '.join(files)}"
+    return (problem if committed else warning)(subject, found, f"{remedy(files)}, and commit")
+
+
 def check_raw_data() -> Check:
     """Whether the data that .dvc files name can be had: from the cache, or else from the remote."""
+    from labkit.git_cli import GitError, git
+
+    subject = "raw data"
+    with suppress(GitError):  # outside of a repository DVC may still find some
+        if not git("ls-files", "--cached", "--others", "--exclude-standard", "--", "*.dvc"):
+            return ok(subject, "no .dvc file names any")  # without DVC, which takes long to ask
+
     from labkit.dvc_adapter.repository import open_project
     from labkit.dvc_adapter.storage import default_remote, raw_data, raw_data_not_cached, raw_data_nowhere
     from labkit.pipeline.remote import limit_waiting
 
-    subject = "raw data"
     with open_project() as project:
         named, lacking = raw_data(project), raw_data_not_cached(project)
         if not named:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.doctor.results import check_lock_file, check_raw_data
+from labkit.doctor.results import check_lock_file, check_raw_data, check_tracked
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -57,6 +57,17 @@ def without(project: Path) -> Without:
     return lose
 
 
+def test_what_git_does_not_track_is_a_problem_once_the_pipeline_that_reads_it_is_committed(
+    project: Path, shell: Shell
+) -> None:
+    assert check_tracked().state == "ok"
+    shell("git rm --quiet --cached raw/b.dvc code.py && touch params.yaml", project)
+    assert check_tracked().state == "warning"
+    shell("rm params.yaml && git commit --quiet --no-verify -m less", project)
+    found = check_tracked()
+    assert (found.state, found.mend) == ("problem", "`git add code.py raw/b.dvc`, and commit")
+
+
 def test_a_current_lock_needs_no_data(without: Without) -> None:
     current = ("dvc.lock", "ok", "the 1 stages are those of this code, data and params", "")
     assert check_lock_file() == current
@@ -69,6 +80,12 @@ def test_changed_code_is_a_warning_that_names_the_stage(project: Path) -> None:
     check = check_lock_file()
     assert (check.state, check.mend) == ("warning", "`dvc repro`")
     assert "data and params: copy;" in check.found
+
+
+def test_on_a_runner_changed_code_is_what_the_run_is_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "code.py").write_text("changed", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert check_lock_file() == ("dvc.lock", "ok", "runs made its records, as far as the history tells", "")
 
 
 def test_raw_data_are_looked_for_in_the_cache_and_then_in_the_remote(project: Path, without: Without) -> None:

@@ -11,15 +11,17 @@ from labkit.doctor import clone, results, services
 from labkit.doctor.check import Check, problem
 from labkit.github import error_line, on_runner
 
-# A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs.
+# A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs. Its run
+# goes by the locks that are there: whether they are those of the Pipfiles, only pipenv tells, which is slow to import.
 OF_A_PERSON = {
     "git identity": clone.check_identity,
     "git hooks": clone.check_hooks,
+    "git files": results.check_tracked,
     "git remote": services.check_origin,
+    "locks": clone.check_locks,
 }
 OF_EVERYONE = {
     "settings": clone.check_settings,
-    "locks": clone.check_locks,
     "environment": clone.check_environment,
     "process environments": clone.check_process_environments,
     "dvc.lock": results.check_lock_file,
@@ -31,8 +33,8 @@ OF_EVERYONE = {
     "GPU": clone.check_gpu,
 }
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
-# Each check of a service has its own, shorter limits; this is for what hangs nevertheless.
-SECONDS = 30.0
+# Each check of a service has its own, shorter limits; this is for what hangs nevertheless, also on a busy machine.
+SECONDS = 120.0
 
 
 def examine() -> int:

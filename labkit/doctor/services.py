@@ -7,9 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
-from pathlib import Path
-from typing import Any
 
 from labkit.doctor.check import Check, ok, problem
 from labkit.github import on_runner
@@ -70,44 +67,24 @@ def check_mlflow() -> Check:
             return problem(subject, found, "`gh variable set MLFLOW_TRACKING_URI --body URL`")
         return ok(subject, "MLFLOW_TRACKING_URI is not set: runs go to mlflow.db, and `make ui` shows them")
 
-    from tenacity import Retrying, stop_after_attempt
-
-    from labkit.tracking.tracker import configure
-
-    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(SECONDS_TO_ANSWER)
-    configure()
-    from labkit.tracking.uploader import connect, explain
+    from labkit.doctor.mlflow_use import NotTakenError, use_mlflow
 
     where = without_credentials(os.environ["MLFLOW_TRACKING_URI"])
-    mend = "start it, or correct MLFLOW_TRACKING_URI"
-    if on_runner():
-        mend = "start it, or `gh variable set MLFLOW_TRACKING_URI --body URL`"
-    doing = "find the experiment"
     try:
-        client, experiment = connect()
-        doing = "make a run"
-        run = client.create_run(experiment, run_name="lab doctor")
-        try:
-            doing, mend = "store an artifact", "see the server's log, and what it says of its artifact store"
-            _upload(client, run.info)
-        finally:
-            # Twice: an upload that broke off may have broken the connection that the next request is given.
-            Retrying(stop=stop_after_attempt(2), reraise=True)(client.delete_run, run.info.run_id)
+        use_mlflow(SECONDS_TO_ANSWER)
     except InputError as error:  # the experiment was deleted
         return problem(subject, f"{where}: {error}", "")
-    except Exception as error:
-        reason = explain(error).removeprefix(f"{where} ")
-        if re.search(r"error code 40[13]", reason):
-            mend = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-        return problem(subject, f"{where}, asked to {doing}: {reason}", mend)
+    except NotTakenError as error:
+        reason = str(error).removeprefix(f"{where} ")
+        return problem(subject, f"{where}, asked to {error.asked}: {reason}", _mend_mlflow(error.asked, reason))
     return ok(subject, f"{where}: made a run with an artifact, and deleted both")
 
 
-def _upload(client: Any, run: Any) -> None:
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "doctor.txt"
-        file.write_text("python -m lab doctor\n", encoding="utf-8")
-        client.log_artifact(run.run_id, str(file))
-    get_artifact_repository(run.artifact_uri).delete_artifacts("doctor.txt")
+def _mend_mlflow(asked: str, reason: str) -> str:
+    if re.search(r"error code 40[13]", reason):
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    if asked == "store an artifact":
+        return "see the server's log, and what it says of its artifact store"
+    if on_runner():
+        return "start it, or `gh variable set MLFLOW_TRACKING_URI --body URL`"
+    return "start it, or correct MLFLOW_TRACKING_URI"

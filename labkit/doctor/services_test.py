@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,14 @@ def s3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def s3(s3_folder: Path) -> Iterator[str]:
     """The URL of an S3 server with one bucket."""
-    command = ["rclone", "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", str(s3_folder)]
+    with serving(s3_folder) as url:
+        yield url
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """Serve the folders of a folder as buckets."""
+    command = ["rclone", "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", *options, str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr
         found = (re.search(r"server on \[(http://[\d.:]+)", line) for line in server.stderr)
@@ -144,6 +151,14 @@ def test_a_missing_bucket_is_named_and_not_made(remote: CheckRemote, s3: str, s3
     check = remote("s3://none/dvc", endpointurl=s3, **KEYS)
     assert (check.state, check.found) == ("problem", f"s3://none/dvc at {s3}: there is no bucket none")
     assert not (s3_folder / "none").exists()
+
+
+def test_a_bucket_that_is_read_only_is_named_as_that(remote: CheckRemote, s3_folder: Path) -> None:
+    with serving(s3_folder, "--read-only") as url:
+        check = remote("s3://bucket/dvc", endpointurl=url, **KEYS)
+    assert check.state == "problem"
+    assert check.found.startswith(f"s3://bucket/dvc at {url} is read-only for this lab: it can be read, and a write is")
+    assert check.mend.startswith("let this key write there")
 
 
 def test_a_folder_may_be_the_remote(remote: CheckRemote, tmp_path: Path) -> None:

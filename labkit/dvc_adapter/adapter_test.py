@@ -31,6 +31,7 @@ from labkit.dvc_adapter.storage import (
 from labkit.git_cli import git
 from labkit.process.errors import InputError
 from labkit.process.flat import flat
+from labkit.testing.damage import damaged_yaml, for_all, refusal
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -335,7 +336,28 @@ def test_dvc_lock_is_written_as_dvc_writes_it() -> None:
             parse_lock(broken)
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(500, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("file", ["dvc.yaml", "dvc.lock", "params.yaml"])
+def test_a_damaged_file_is_read_or_refused_in_dvcs_words(file: str, count: int) -> None:
+    def read() -> None:
+        with open_project() as project:
+            stages_here(project)
+
+    def check(content: bytes) -> None:
+        Path(file).write_bytes(content)
+        told.append(refusal(read, names=""))
+
+    told: list[str] = []
+    for_all(damaged_yaml(Path(file).read_text()), count, check, explore=count > 100)
+    assert any(told)
+
+
 def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
+    params = Path("params.yaml").read_text()
+    Path("params.yaml").write_text("lr: &a [*a]")
+    with pytest.raises(InputError, match=r"^DVC: .*recursion"), open_project() as project:
+        stages_here(project)
+    Path("params.yaml").write_text(params)
     Path("dvc.yaml").write_text("stages: [")
     with pytest.raises(InputError, match=r"^DVC: .*dvc.yaml.*; `dvc status` tells more$"), open_project() as project:
         stages_here(project)

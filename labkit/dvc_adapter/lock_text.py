@@ -4,15 +4,44 @@ from typing import Any
 
 from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
 
+MOST_VALUES = 1_000_000  # each alias counts as all that it stands for
 
-def parse_lock(text: str) -> dict[str, Any]:
+
+def parse_lock(text: str | bytes) -> dict[str, Any]:
     """The stages of a dvc.lock's text; none in an empty text. Raises ValueError when it is no dvc.lock."""
     try:
-        return dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))
+        text = text.decode() if isinstance(text, bytes) else text
+        stages = dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))
+        if _size(stages, {}) > MOST_VALUES or not all(map(_is_stage, stages.items())):
+            raise ValueError("no stages")
     except (YAMLFileCorruptedError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"no dvc.lock: {error}") from None
+    return stages
 
 
 def lock_text(stages: dict[str, Any]) -> str:
     """The text of a dvc.lock, the same bytes as DVC's own."""
     return str(dumps_yaml({"schema": "2.0", "stages": stages}))
+
+
+def _is_stage(named: tuple[Any, Any]) -> bool:
+    """Whether a stage's record has the parts that are read here; DVC checks the rest."""
+    name, record = named
+    files = [file for kind in ("deps", "outs") for file in [*record.get(kind, [])]]
+    params = record.get("params", {}).values()
+    return (
+        isinstance(name, str)
+        and all(isinstance(file["path"], str) for file in files)
+        and all(isinstance(values, dict) for values in params)
+    )
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """How many values there are, written out."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1 + sum(
+            _size(part, known) for part in (value.values() if isinstance(value, dict) else value)
+        )
+    return known[id(value)]

@@ -28,7 +28,7 @@ def open_project(commit: str | None = None) -> Iterator[Project]:
     try:
         with Repo(rev=commit) as repo:
             yield Project(repo)
-    except DvcException as error:
+    except (DvcException, RecursionError) as error:  # the latter for an alias that stands for itself
         reason = getattr(error, "exc", None)  # what in the file is wrong, and where
         words = f"{error}: {reason}" if reason and str(reason) != str(error) else str(error)
         raise InputError(f"DVC: {' '.join(words.split())}; `dvc status` tells more") from None

@@ -1,7 +1,6 @@
 """DVC's cache and its remote: what is where, and what is pushed."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,25 +26,59 @@ def default_remote(project: Project) -> str:
     return str(repo.config["core"].get("remote") or "")
 
 
+class ReadOnlyError(Exception):
+    """A remote gives what it has, and takes nothing."""
+
+
 def use_remote(project: Project) -> None:
     """Write, read and remove an object in the default remote, with DVC's own settings and keys.
 
-    Raises what each kind of remote raises, and OSError when it gives back other bytes.
+    Raises ReadOnlyError, what each kind of remote raises, and OSError when it gives back other bytes.
     """
     repo: Any = project
     remote = repo.cloud.get_remote()
     fs = remote.fs
     fs.fs.retries = 1  # s3fs's own, beside botocore's
+    if fs.protocol == "s3":
+        _ask_no_leave(fs.fs)
     fs.makedirs(remote.path)  # a folder's; an S3 bucket is never made
     probe = fs.join(remote.path, f".lab-doctor-{uuid4().hex}")
-    with suppress(FileNotFoundError, PermissionError):
-        fs.cat_file(probe)  # for its time limit: aiohttp waits for ever for a silent server's leave to write
-    fs.pipe_file(probe, probe.encode())
+    try:
+        fs.pipe_file(probe, probe.encode())
+    except OSError as error:  # an answer
+        if _gives(fs, probe):
+            raise ReadOnlyError(str(error)) from error
+        raise
     try:
         if fs.cat_file(probe) != probe.encode():
             raise OSError("it gives back other bytes than it took")
     finally:
         fs.rm_file(probe)
+
+
+def error_code(error: BaseException) -> str:
+    """What an S3 server calls an error; empty for an error of another kind."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _ask_no_leave(s3: Any) -> None:
+    """Write without asking the server for leave: aiohttp waits without an end for one that is silent, or refuses."""
+    from botocore.handlers import add_expect_header
+
+    s3.connect()
+    s3.s3.meta.events.unregister("before-call.s3", add_expect_header)
+
+
+def _gives(fs: Any, absent: str) -> bool:
+    """Whether a remote lets itself be read, where just this object is lacking."""
+    try:
+        fs.cat_file(absent)
+    except FileNotFoundError as error:
+        return error_code(error) in ("", "NoSuchKey")
+    except Exception:  # each kind of remote raises its own
+        return False
+    return True
 
 
 def push(stages: list[str]) -> tuple[int, list[str]]:

@@ -74,7 +74,7 @@ def _sections(process: str) -> list[dict[str, Any]]:
 
     declared = declared_sections(PROCESSES / process / "params.py")
     try:
-        content = load_yaml(ROOT / "params.yaml") if declared else {}
+        content = load_yaml(ROOT / "params.yaml")
     except InputError:
         return []
     named = content if isinstance(content, dict) else {}

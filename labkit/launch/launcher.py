@@ -19,11 +19,14 @@ from typing import NoReturn
 from labkit.github import github_run
 from labkit.launch.environments import process_python
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
+from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
-from labkit.paths import PROCESSES, ROOT
+from labkit.launch.run_name import run_name
+from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, room_of
+from labkit.process.trainers import LAB_PYTHON_VARIABLE
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
@@ -54,7 +57,17 @@ def git_state() -> dict[str, str]:
     Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
     Nor is dvc.lock, which the pipeline itself writes.
     """
-    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ".", ":!dvc.lock"]
+    command = [
+        "git",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":!dvc.lock",
+        ":!lab/results",
+    ]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if answer.returncode:
         return {}
@@ -67,7 +80,7 @@ def git_state() -> dict[str, str]:
     }
 
 
-def open_journal(process: str, choice: Choice | None) -> Path:
+def open_journal(process: str, choice: Choice | None, limit: Limit | None = None) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
     `choice` is what it runs on, or None for one that can't run. Raises OSError when it can't be written.
@@ -80,9 +93,10 @@ def open_journal(process: str, choice: Choice | None) -> Path:
         "mlflow.user": os.environ.get("USER", "unknown"),
         **({"lab.machine": described(this_machine(), choice)} if choice else {}),
         **git_state(),
+        **({"lab.limit": limit.text} if limit else {}),
         **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
     }
-    for folder in (ROOT / ".lab", JOURNALS):
+    for folder in (HOME / ".lab", JOURNALS):
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(PermissionError):  # another user's, who lends it
             folder.chmod(0o700)  # journals, checkpoints and the sandbox's keys are the owner's alone
@@ -93,7 +107,7 @@ def open_journal(process: str, choice: Choice | None) -> Path:
     os.set_inheritable(held, True)
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    append(beginning, ROOT_RUN, "start", name=process, tags=tags, uri=server)
+    append(beginning, ROOT_RUN, "start", name=run_name(process), tags=tags, uri=server)
     with suppress(OSError):
         room_of(journal).write_bytes(os.urandom(ROOM_BYTES))  # what no file system compresses
     return beginning.rename(journal)
@@ -121,20 +135,22 @@ def main() -> None:
         known = ", ".join(sorted(main.parent.name for main in PROCESSES.glob("*/main.py")))
         sys.exit(f"error: no process {process!r} in lab/processes; there are: {known}")
     try:
-        choice = chosen(process)
+        choice, limit = chosen(process), limit_here()
         refuse_missing_device(process, choice)
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
         kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)
-    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT)}
+    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
-        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice))
+        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice, limit))
         start_tracker()
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
+    if limit:
+        start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
     os.chdir(ROOT)
     os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from labkit.tracking.journal import all_runs, is_running, journals
 pytestmark = pytest.mark.integration
 
 MAIN = """
-import os, sys
+import os, signal, subprocess, sys, time
 from labkit.process.errors import InputError
 from labkit.process.tracking import Run, run_process
 
@@ -32,6 +33,12 @@ def main(run: Run) -> None:
     if "wait" in sys.argv:
         print("waiting", flush=True)
         input()
+    if "LAB_TEST_HANG" in os.environ and __spec__.name.startswith("lab.processes.second."):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
+        child = subprocess.Popen(["sleep", "987"])
+        with open(os.environ["LAB_TEST_HANG"], "w") as file:
+            print(os.getpid(), child.pid, file=file)
+        time.sleep(987)
     print(os.getcwd(), os.environ["PYTHONPATH"], os.environ["PYTHONHASHSEED"], os.environ.get("MKL_CBWR"))
 
 run_process(main)
@@ -199,6 +206,36 @@ def test_room_is_kept_on_the_disk_for_the_last_word_as_long_as_the_process_lives
     waiting.communicate("\n")
     assert [event["status"] for event in events(folder, "end")] == ["FINISHED"]
     assert not room_of(journal).exists()
+
+
+def test_what_hangs_is_ended_at_the_limit_of_its_stage_and_the_others_are_done(
+    lab: Path, tmp_path: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    of_first = "launch first\n    deps: [params.yaml]\n    meta: {limit: 9m}"
+    limited = f"{DVC_YAML}    meta: {{limit: 4s}}\n".replace("launch first", of_first)
+    (lab / "dvc.yaml").write_text(limited)
+    hanging = settings | {"LAB_TEST_HANG": str(tmp_path / "pids")}
+    done = shell("dvc repro --force --keep-going second first", lab, check=False, **hanging)
+    said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    reason = (
+        "ended after 4s, the limit in dvc.yaml: stages.second.meta.limit; raise it there, which re-runs no other stage"
+    )
+    assert said == [f"error: second: {reason}"]
+    assert done.returncode != 0
+    runs = {run.stage: (run.status, run.reason) for run in all_runs(folder)}
+    assert runs == {"first": ("FINISHED", ""), "second": ("FAILED", reason)}
+    limits = {event["name"]: event["tags"]["lab.limit"] for event in events(folder, "start")}
+    assert limits == {"first": "9m", "second": "4s"}
+    time.sleep(0.5)
+    pids = [*map(int, (tmp_path / "pids").read_text().split())]
+    assert [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
+
+    shell("dvc repro", lab, **settings)
+    (lab / "dvc.yaml").write_text(limited.replace("9m", "6 h"))
+    assert "up to date" in shell("dvc status first", lab).stdout
+    done = shell("dvc repro --force", lab, check=False, **settings)
+    assert "error: first: dvc.yaml: stages.first.meta.limit: '6 h' is no time" in done.stderr
+    (lab / "dvc.yaml").write_text(DVC_YAML)
 
 
 def test_nothing_of_the_lab_is_left_around_the_process(waiting: subprocess.Popen[str]) -> None:

@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -131,6 +133,24 @@ def versions(package: str | dict[str, Any]) -> SpecifierSet:
     return SpecifierSet("" if allowed == "*" else allowed)
 
 
+def packages_of(folder: Path) -> dict[str, str]:
+    """The packages of a Pipfile with the versions it allows."""
+    packages = read_pipfile(folder)["packages"]
+    return {canonicalize_name(name): str(versions(package)) for name, package in packages.items()}
+
+
+def providers(module: str) -> list[str]:
+    """The packages that bring an importable name; where none does here, one of that name."""
+    return [canonicalize_name(package) for package in _distributions().get(module, [module])]
+
+
+def pipfile_line(root: Path, module: str) -> str:
+    """The line of a Pipfile that brings an importable name, at the version of the root Pipfile."""
+    of_root, known = packages_of(root), providers(module)
+    name = next((name for name in known if name in of_root), known[0])
+    return f'{name} = "{of_root.get(name) or "*"}"'
+
+
 def pipfile_hashes(pipfiles: Sequence[Path]) -> list[str]:
     """What pipenv knows current locks by. A machine's pip settings go into it: these are the hashes without any."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PIPENV_"))}
@@ -143,6 +163,11 @@ def pipfile_hashes(pipfiles: Sequence[Path]) -> list[str]:
     command = [sys.executable, "-c", program, *(str(pipfile.resolve()) for pipfile in pipfiles)]
     environment = plain | {"PIP_CONFIG_FILE": os.devnull}
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def _serves(locked: Packages, name: str, package: str | dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ class Change(NamedTuple):
 def changes_since(rev: str) -> list[Change]:
     """The stages whose records here are not those of a revision. Raises GitError where there is no such revision."""
     lock = Path(DVC_LOCK)
-    now = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    now = read_records(lock.read_bytes()) if lock.exists() else {}
     return changed_records(read_records(records_of(rev)), now)
 
 

@@ -8,19 +8,23 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packaging.utils import canonicalize_name
-
 from labkit.declared import declared_sections
-from labkit.launch.locks import read_pipfile, versions
+from labkit.launch.locks import packages_of, pipfile_line, providers
+from labkit.paths import lies_in
+from labkit.pipeline.stages import process_of
+from labkit.process.credentials import shown
+from labkit.process.errors import InputError
 from labkit.process.strict_yaml import load_yaml
+from labkit.process.trainers import MODEL_CODE, results_of, trainers
 
 DVC_YAML = Path("dvc.yaml")
 NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
+
+# A process that imports it reads what every process has trained.
+OF_TRAINERS = "labkit/process/trainers.py"
 
 # What decides the bytes of every process's results, as a line of `params`: a file without keys is all of its values.
 KERNELS = "labkit/launch/kernels.yaml:"
@@ -38,6 +42,7 @@ def faults(root: Path) -> list[str]:
     """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
     stages = declared_stages(root)
     found = [*library_faults(root)]
+    found += [fault for trainer in trainers(root) for fault in model_code_faults(root, trainer)]
     for process in sorted(main.parent.name for main in root.glob("lab/processes/*/main.py")):
         found += [*code_faults(root, process), *pipfile_faults(root, process)]
         command = rf"python -m labkit\.launch {process}\b"
@@ -52,8 +57,12 @@ def faults(root: Path) -> list[str]:
 def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
     """What the stage's `deps` and `params` lack or have too much."""
     folder = f"lab/processes/{process}"
-    needed = code_of(root, process)
-    named = {dep for dep in map(str, stage.get("deps") or []) if dep.startswith(("lab/", "labkit/", "lib/"))}
+    needed = {*code_of(root, process), *trained(root, process)}
+    named = {dep for dep in stage_inputs(stage) if dep.startswith(("lab/", "labkit/", "lib/")) or dep in needed}
+    if process in trainers(root):
+        for kind, result in zip(("metrics", "outs"), results_of(process), strict=True):
+            if not lies_in(result, stage_outputs(stage)):
+                yield f"dvc.yaml: stages.{name}.{kind}: add the line `- {result}`"
     sections = declared_sections(root / folder / "params.py") | {KERNELS}
     read = {_line(param) for param in stage.get("params") or []}
     for key, lacking, idle, why in (
@@ -67,12 +76,26 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
 def declared_stages(root: Path = Path()) -> dict[str, Any]:
     """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
 
-    Raises InputError when it is no YAML.
+    Raises InputError when it is no YAML, or has something else where stages, inputs or outputs are listed.
     """
     path = root / DVC_YAML
-    content = load_yaml(path) if path.exists() else None
-    stages = content.get("stages") if isinstance(content, dict) else None
-    return stages if isinstance(stages, dict) else {}
+    content = (load_yaml(path) if path.exists() else None) or {}
+    if not isinstance(content, dict) or not isinstance(stages := content.get("stages") or {}, dict):
+        raise InputError(f"{path}: {shown(content)} has no `stages` with names; `git checkout {path}` restores it")
+    for name, stage in stages.items():
+        _check_stage(f"{path}: stages.{name!s:.60}", stage.get("do", stage) if isinstance(stage, dict) else stage)
+    return stages
+
+
+def _check_stage(place: str, stage: Any) -> None:
+    """Raise InputError where a stage is not a mapping with lists of paths, each alone or as the key of its options."""
+    if not isinstance(stage, dict):
+        raise InputError(f"{place} is {shown(stage)}; write its `cmd`, `deps` and `outs` below it")
+    for kind in ("deps", "params", "outs", "metrics", "plots"):
+        for item in entries if isinstance(entries := stage.get(kind) or [], list) else [None]:
+            names = [item] if isinstance(item, str) or kind == "deps" or not isinstance(item, dict) else [*item]
+            if not names or not all(isinstance(name, str) and "\0" not in name for name in names):
+                raise InputError(f"{place}.{kind} is {shown(entries)}; write one path a line, each after `- `")
 
 
 def code_of(root: Path, process: str) -> set[str]:
@@ -83,6 +106,25 @@ def code_of(root: Path, process: str) -> set[str]:
     folder = f"lab/processes/{process}"
     files = reached(root, own_files(root, process))
     return {file for file in files if not file.startswith((f"{folder}/", "labkit/"))} | {folder}
+
+
+def trained(root: Path, process: str, left_out: str = "") -> set[str]:
+    """What a process that compares models reads of those that train them, but for one; of any other process, nothing.
+
+    That is what they leave, and what decides how it is loaded: the code of that, and the locks of its packages.
+    """
+    found: set[str] = set()
+    if OF_TRAINERS in reached(root, own_files(root, process)):
+        for trainer in {*trainers(root)} - {left_out}:
+            folder = f"lab/processes/{trainer}"
+            found |= {*results_of(trainer), f"{folder}/Pipfile.lock", *reached(root, [f"{folder}/{MODEL_CODE}"])}
+    return found
+
+
+def comparing_stages(root: Path) -> dict[str, str]:
+    """The stages that run a process which compares models, and that process."""
+    found = {name: process_of(str(stage.get("cmd", ""))) for name, stage in declared_stages(root).items()}
+    return {name: process for name, process in found.items() if process and trained(root, process)}
 
 
 def _line(param: Any) -> str:
@@ -122,6 +164,18 @@ def code_faults(root: Path, process: str) -> Iterator[str]:
                 yield f"{file}:{node.lineno}: reads params.yaml by itself; use read_params"
 
 
+def model_code_faults(root: Path, trainer: str) -> Iterator[str]:
+    """Where the code that loads a model needs what is not packaged with it."""
+    file = f"lab/processes/{trainer}/{MODEL_CODE}"
+    for reached_file in sorted(reached(root, [file])):
+        for module, line, _ in imports(root, reached_file):
+            if module.split(".")[0] in {"lab", "labkit"}:
+                yield (
+                    f"{reached_file}:{line}: imports {module}, and {file} is packaged with the model: "
+                    "keep to packages, and to modules of lib that import none of the lab's own"
+                )
+
+
 def library_faults(root: Path) -> Iterator[str]:
     """Where lib imports what builds on it, and where a package's own file holds code."""
     for path in code_in(root / "lib"):
@@ -139,7 +193,7 @@ def library_faults(root: Path) -> Iterator[str]:
 def pipfile_faults(root: Path, process: str) -> Iterator[str]:
     """Packages that the process imports and its Pipfile does not name."""
     own = own_files(root, process)
-    named, of_root = _packages(root / "lab/processes" / process), _packages(root)
+    named = packages_of(root / "lab/processes" / process)
     known = {*sys.stdlib_module_names, "lab", "labkit", "lib"}
     for file in [*own, *sorted(reached(root, own, late=False) - {*own})]:
         for module, line, late in imports(root, file):
@@ -148,10 +202,8 @@ def pipfile_faults(root: Path, process: str) -> Iterator[str]:
             if top in known or (late and file not in own):
                 continue
             known.add(top)
-            providers = _providers().get(top, [top])
-            if not named.keys() & {*providers}:
-                name = next((name for name in providers if name in of_root), providers[0])
-                wanted = f'{name} = "{of_root.get(name) or "*"}"'
+            if not named.keys() & {*providers(top)}:
+                wanted = pipfile_line(root, top)
                 yield f"lab/processes/{process}/Pipfile: add the line `{wanted}`: {file}:{line} imports {top}"
 
 
@@ -204,18 +256,3 @@ def _file_of(root: Path, module: str) -> str | None:
 
 def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def _packages(folder: Path) -> dict[str, str]:
-    """The packages of a Pipfile with the versions it allows."""
-    packages = read_pipfile(folder)["packages"]
-    return {canonicalize_name(name): str(versions(package)) for name, package in packages.items()}
-
-
-@cache
-def _providers() -> dict[str, list[str]]:
-    """The packages that bring each importable name."""
-    return {
-        name: [canonicalize_name(package) for package in packages]
-        for name, packages in packages_distributions().items()
-    }

@@ -105,8 +105,8 @@ def selected(board: Leaderboard) -> Selected:
     return Selected(str(content["selected"]), content["test"])
 
 
-def _has_leaderboard(stage: Any) -> bool:
-    return isinstance(stage, dict) and isinstance(stage.get("meta"), dict) and "leaderboard" in stage["meta"]
+def _has_leaderboard(stage: dict[str, Any]) -> bool:
+    return isinstance(stage.get("meta"), dict) and "leaderboard" in stage["meta"]
 
 
 def _metric(parameter: str, place: str) -> str:

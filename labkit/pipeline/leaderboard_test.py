@@ -45,7 +45,7 @@ def test_it_is_read_with_the_metric_that_the_parameter_names() -> None:
 
 @pytest.mark.parametrize(
     "dvc_yaml",
-    ["", "stages:\n", "stages: {a: {cmd: b}}\n", "stages: {a: {cmd: b, meta: {mine: 1}}}\n", "stages: [a]\n", "- a\n"],
+    ["", "stages:\n", "stages: {a: {cmd: b}}\n", "stages: {a: {cmd: b, meta: {mine: 1}}}\n"],
 )
 def test_a_lab_needs_none(dvc_yaml: str) -> None:
     assert read_leaderboard() is None
@@ -113,7 +113,9 @@ def test_a_table_without_models_is_told(table: bytes, told: str) -> None:
         models(BOARD)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"selected": "net"}', '{"selected": "net", "test": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '"selected"', '{"test": {}}', '{"selected": "net"}', '{"selected": "net", "test": 1}']
+)
 def test_a_file_that_selects_nothing_is_told(text: str) -> None:
     METRICS.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"^{PLACE}\.selected: best/metrics\.json (is no JSON|lacks `selected`)"):

@@ -14,7 +14,7 @@ DVC_LOCK = "dvc.lock"
 Records = dict[str, Any]
 
 
-def read_records(text: str) -> Records:
+def read_records(text: str | bytes) -> Records:
     """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it is no dvc.lock."""
     try:
         return parse_lock(text)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from labkit.dvc_adapter.repository import Project, open_project
-from labkit.dvc_adapter.storage import default_remote, remotes, use_remote
+from labkit.dvc_adapter.storage import ReadOnlyError, default_remote, error_code, remotes, use_remote
 from labkit.github import on_runner
 
 SECONDS_TO_CONNECT = 3
@@ -53,13 +53,17 @@ def limit_waiting(project: Project) -> None:
 def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:
     """What is wrong, and what mends it. The types are botocore's, or what s3fs makes of them."""
     kind, words = type(error).__name__, " ".join(str(error).split())
-    code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
+    code = error_code(error)
     keys = SECRETS if on_runner() else "`python -m lab setup --access-key-id KEY`, which asks for the secret"
     bucket = urlsplit(url).netloc
+    another = "`python -m lab setup --bucket NAME` for another"
     if kind in {"NoCredentialsError", "PartialCredentialsError"}:
         return f"{where}: there is no key for it", keys
     if isinstance(error, PermissionError) and code in {"InvalidAccessKeyId", "SignatureDoesNotMatch"}:
         return f"{where} refuses the key: {words}", keys
+    if isinstance(error, ReadOnlyError):
+        found = f"{where} is read-only for this lab: it can be read, and a write is refused: {words}"
+        return found, f"let this key write there (policy, server's mode, its disk), or {another}"
     if isinstance(error, PermissionError):
         return f"{where}: the key may not write, read or delete there: {words}", f"give it these rights, or {keys}"
     if code == "NoSuchBucket":

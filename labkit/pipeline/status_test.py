@@ -312,7 +312,7 @@ def test_the_verb_speaks_without_colour_in_a_pipe(finished_lab: Path, tmp_path: 
     params.write_text(params.read_text().replace("lr: 0.0003", "lr: 0.01"))
     first, second, last = shell("python -m lab status", lab).stdout.splitlines()
     assert first.startswith("train_dnn_pytorch: training.lr 0.0003 -> 0.01; took ")
-    assert second.startswith("select_best_model: may run again: its inputs artifacts/dnn_pytorch/densenet.pt, ")
+    assert second.startswith("select_best_model: may run again: its inputs artifacts/train_dnn_pytorch/metrics, ")
     assert last.startswith("1 of 4 stages would run, 1 may, ")
     (lab / "dvc.yaml").write_text("stages: [")
     refused = shell("python -m lab status", lab, check=False)

@@ -49,7 +49,8 @@ def holds_credentials(url: str) -> bool:
 def shown(value: object, key: str = "") -> str:
     """A value as an error shows it: short, and not at all where it, or the key's name, tells of a secret."""
     text = repr(value)
-    if holds_credentials(text) or _NAME.search(key):
+    told_by = key if isinstance(value, str) else key + text  # the keys within are part of its text
+    if holds_credentials(text) or _NAME.search(told_by):
         return "(not shown: it may hold a password)"
     return without_credentials(text)[:60]
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy
 
-from labkit.process.credentials import holds_credentials, without_credentials
+from labkit.process.credentials import holds_credentials, shown, without_credentials
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -31,6 +31,50 @@ pytestmark = pytest.mark.unittest
 def test_text_is_told_without_its_passwords(text: str, told: str) -> None:
     assert without_credentials(text) == told
     assert str(InputError(text)) == told
+
+
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("postgresql://me:S3CRET@host/db", True),  # pragma: allowlist secret
+        ("postgresql://me:$Password@host/db", True),  # pragma: allowlist secret
+        ("postgresql://me:$PASSWORD@host/db", False),  # pragma: allowlist secret
+        ("postgresql://me@host/db", False),
+        ("s3://bucket/x.csv::postgresql://me:S3CRET@host/db", True),  # pragma: allowlist secret
+        ("https://S3CRET@host/x.csv", True),
+        ("HTTPS://S3CRET@host/x.csv", True),
+        ("https://$TOKEN@host/x.csv", False),
+        ("https://host/day@night.csv", False),
+        ("https://host?day@night", False),
+        ("s3://S3CRET@bucket/x.csv", False),  # a user, which the bucket's own address names
+        ("data/raw/a@b.csv", False),
+        ("https://host:8080/x.csv", False),
+        ("https://host/x.csv?sig=S3CRET", True),
+        ("https://host/x.csv?sig=$SIGNATURE", False),
+        ("https://host/x.csv?sig=&version=3", False),
+    ],
+)  # pragma: allowlist secret
+def test_a_secret_is_told_from_a_user_an_at_sign_and_a_variable(url: str, holds: bool) -> None:
+    assert holds_credentials(url) is holds
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "told"),
+    [
+        ("fast", "lr", "'fast'"),
+        ("S3CRET", "aws_secret_access_key", None),
+        ("https://me:S3CRET@host", "source", None),  # pragma: allowlist secret
+        ({"password": "S3CRET"}, "database", None),  # pragma: allowlist secret
+        ([{"api-key": "S3CRET"}], "services", None),  # pragma: allowlist secret
+        ("a word about tokens", "note", "'a word about tokens'"),
+        ("x" * 100, "note", "'" + "x" * 59),
+        ("x" * 50 + " https://me:S3CRET@host", "note", None),  # pragma: allowlist secret
+    ],
+)  # pragma: allowlist secret
+def test_a_value_is_shown_in_short_and_not_at_all_where_it_may_be_a_secret(
+    value: object, key: str, told: str | None
+) -> None:
+    assert shown(value, key) == (told or "(not shown: it may hold a password)")
 
 
 def test_what_the_parsers_of_a_url_take_for_a_password_is_always_seen() -> None:

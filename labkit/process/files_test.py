@@ -14,9 +14,11 @@ def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"result.txt": "new"}
 
 
-def test_a_new_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "old.txt").touch()
+@pytest.mark.parametrize("old", [["results/old.txt"], []])
+def test_a_new_folder_takes_the_place_of_the_old_one_if_any(old: list[str], tmp_path: Path) -> None:
+    for name in old:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
     with replacing(tmp_path / "results") as beside:
         beside.mkdir()
         (beside / "new.txt").touch()
@@ -56,6 +58,7 @@ def test_the_order_of_keys_is_no_part_of_a_json_file(tmp_path: Path) -> None:
     write_json(tmp_path / "one.json", {"a": 1, "b": [1.5, "ü"]})
     write_json(tmp_path / "other.json", {"b": [1.5, "ü"], "a": 1})
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "other.json").read_bytes()
+    assert (tmp_path / "one.json").read_text() == '{\n  "a": 1,\n  "b": [\n    1.5,\n    "\\u00fc"\n  ]\n}\n'
 
 
 def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -103,7 +103,8 @@ def _explain(schema: type[BaseModel], problem: Any, path: Path | str) -> str:
         return f"{path}: {key} is missing; add {name} back, with its reason"
     if isinstance(refused := problem.get("ctx", {}).get("error"), SecretError):
         return f"{path}: {key} {refused}"
-    return f"{path}: {key} is {shown(problem['input'], key)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    why = problem["msg"].removeprefix("Value error, ")
+    return f"{path}: {key} is {shown(problem['input'], key)}: {why[0].lower()}{why[1:]}"
 
 
 def _allowed(schema: type[BaseModel], location: list[Any]) -> str:

@@ -1,5 +1,6 @@
 """What a process leaves in its journal."""
 
+import hashlib
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from labkit.process.errors import InputError
-from labkit.process.tracking import JOURNAL_VARIABLE, Run, append, md5_of, run_process
+from labkit.process.tracking import JOURNAL_VARIABLE, Run, append, run_process
 
 pytestmark = pytest.mark.unittest
 
@@ -39,6 +40,11 @@ def test_nested_params_get_dotted_names(journal: Path) -> None:
     assert events(journal, "params")[0]["params"] == {"split.seed": "7", "split.test": "0.2", "layers": "[64, 32]"}
 
 
+def test_tags_are_words(journal: Path) -> None:
+    Run(journal).set_tags({"lab.selected": "forest", "rows": 3})  # type: ignore[dict-item]
+    assert events(journal, "tags")[0]["tags"] == {"lab.selected": "forest", "rows": "3"}
+
+
 def test_metrics_may_be_any_kind_of_real_number(journal: Path) -> None:
     metrics: dict[str, Any] = {"a": np.float32(0.5), "b": np.int64(3), "c": math.nan, "d": True}
     Run(journal).log_metrics(metrics, step=4)
@@ -59,8 +65,8 @@ def test_a_folder_is_logged_file_by_file_under_its_own_name(journal: Path, tmp_p
     Run(journal).log_artifact(tmp_path / "model", folder="best")
     logged = {event["target"]: (event["path"], event["md5"]) for event in events(journal, "artifact")}
     assert logged == {
-        f"best/model/{name}": (str(tmp_path / "model" / name), md5_of(tmp_path / "model" / name))
-        for name in ("MLmodel", "deep/weights")
+        f"best/model/{name}": (str(tmp_path / "model" / name), hashlib.md5(content).hexdigest())
+        for name, content in (("MLmodel", b"flavors"), ("deep/weights", b"1 2 3"))
     }
 
 

@@ -1,6 +1,6 @@
 """Merge dvc.lock by stage whenever Git merges, rebases or cherry-picks, so that nobody merges it by hand.
 
-    python -m labkit.publish.merge_driver --install     what `make setup` calls
+    python -m labkit.publish.merge_driver --install     what `make setup` calls; the hook after a checkout, too
     python -m labkit.publish.merge_driver %O %A %B      what Git calls: the base, ours, theirs; the answer goes to ours
 
 Where both sides have a new record of a stage, the person's own is kept. Git does not say which side that is: in a
@@ -13,6 +13,7 @@ that names the driver is in the clone's own attributes, since Git takes lines fo
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from labkit.pipeline.records import DVC_LOCK, changed_twice, merge_records, read
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 
+POST_CHECKOUT = Path(__file__).with_name("post_checkout.sh")
+HOOK_MARK = "# lab:"
 ATTRIBUTE = f"{DVC_LOCK} merge=dvc-lock"
 # A worktree that `git worktree add` made has no environment of its own, but the clone that it belongs to has.
 PYTHON = 'PATH=".venv/bin:$(git rev-parse --git-common-dir)/../.venv/bin:$PATH" python'
@@ -38,7 +41,10 @@ REPLAYED = re.compile(r"(?:p|pick|r|reword|e|edit|s|squash|f|fixup) (?:-[cC] )?(
 
 
 def install() -> None:
-    """Make the driver known to this clone; a second time changes nothing. Raises GitError outside of a repository."""
+    """Make the driver and the hook known to this clone; a second time changes nothing, and a hook of one's own stays.
+
+    Raises GitError outside of a repository.
+    """
     for name, value in SETTINGS.items():
         git("config", name, value)
     attributes = Path(git("rev-parse", "--git-path", "info/attributes"))
@@ -47,6 +53,11 @@ def install() -> None:
         attributes.parent.mkdir(parents=True, exist_ok=True)
         with replacing(attributes) as beside:
             beside.write_text("\n".join([*lines, ATTRIBUTE, ""]), encoding="utf-8")
+    hook = Path(git("rev-parse", "--git-path", "hooks")) / "post-checkout"
+    if not hook.exists() or any(ours in hook.read_text(encoding="utf-8") for ours in (HOOK_MARK, "pre-commit")):
+        hook.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(POST_CHECKOUT, hook)
+        hook.chmod(0o755)
 
 
 def merge_files(base: Path, ours: Path, theirs: Path) -> str:
@@ -54,7 +65,7 @@ def merge_files(base: Path, ours: Path, theirs: Path) -> str:
 
     Raises InputError when one of them is none, or when nobody can tell which record to keep.
     """
-    before, here, there = (read_records(file.read_text(encoding="utf-8")) for file in (base, ours, theirs))
+    before, here, there = (read_records(file.read_bytes()) for file in (base, ours, theirs))
     twice = ", ".join(changed_twice(before, here, there))
     own = own_side(ours, theirs, twice) if twice else ours
     merged = merge_records(before, here, there) if own == ours else merge_records(before, there, here)

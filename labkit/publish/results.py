@@ -13,6 +13,7 @@ from labkit.git_cli import git
 from labkit.github import error_line, github_run
 from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.changes import changed_params, changes_since
+from labkit.pipeline.tables import tables_of_lock
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
@@ -47,7 +48,8 @@ def publish_results(tag: str) -> None:
         name, url = (run.name, run.url) if (run := github_run()) else (execution, execution)
         stages = stage_reports(execution)
         tell_failures(stages)
-        results = commit_results(code, commit_message(tag, code, url, stages, changed_params(changed)))
+        message = commit_message(tag, code, url, stages, changed_params(changed))
+        results = commit_results(code, message, tables_of_lock())
         side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
         landing = push_results(results, side_branch) if results else Landing(nothing_new(stages))
         print(landing)

@@ -4,14 +4,16 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit.git_cli import git
+from labkit.git_cli import git, write_blob
 from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, records_of, write_records
+from labkit.pipeline.tables import TABLES, tables_in
 from labkit.process.errors import InputError
 
 
 def refuse_uncommitted(code: str) -> None:
     """Raise InputError when the working folder is not the commit `code`: its results belong to no commit."""
-    changed = git("diff", "--name-only", code, "--", ".", f":!{DVC_LOCK}", ":!*.gitignore").splitlines()
+    own = (f":!{DVC_LOCK}", ":!*.gitignore", f":!{TABLES}")
+    changed = git("diff", "--name-only", code, "--", ".", *own).splitlines()
     if changed:
         raise InputError(
             f"{', '.join(changed)}: not as in {code[:10]}, and results of what nobody committed are not published; "
@@ -19,10 +21,11 @@ def refuse_uncommitted(code: str) -> None:
         )
 
 
-def commit_results(code: str, message: str) -> str | None:
+def commit_results(code: str, message: str, tables: dict[str, bytes] | None = None) -> str | None:
     """Commit what the run wrote for Git onto the commit `code`; None when that is nothing new.
 
-    That is dvc.lock, and the .gitignore files in which DVC put the outputs. The working folder and its index stay.
+    That is dvc.lock, and the .gitignore files in which DVC put the outputs; with them go `tables`, by their paths, in
+    place of those before. The working folder and its index stay.
     """
     changed = git("diff", "--name-only", code, "--", DVC_LOCK, "*.gitignore")
     added = git("ls-files", "--others", "--exclude-standard", "--", DVC_LOCK, "*.gitignore")
@@ -30,7 +33,9 @@ def commit_results(code: str, message: str) -> str | None:
     if not files:
         return None
     blobs = {name: git("hash-object", "-w", "--path", name, name) for name in files}
-    return git("commit-tree", tree_with(code, blobs), "-p", code, "-F", "-", given=message)
+    blobs |= {name: write_blob(content) for name, content in (tables or {}).items()}
+    gone = tables_in(code).keys() - tables.keys() if tables else ()
+    return git("commit-tree", tree_with(code, blobs, gone), "-p", code, "-F", "-", given=message)
 
 
 def merge_results(tip: str, results: str) -> str:
@@ -40,13 +45,24 @@ def merge_results(tip: str, results: str) -> str:
     """
     code = git("rev-parse", f"{results}^")
     base, run, branch = (read_records(records_of(commit)) for commit in (code, results, tip))
-    newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}")
+    newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
     records = merge_records(base, branch, run) if newer_code else merge_records(base, run, branch)
     blobs = {DVC_LOCK: git("hash-object", "-w", "--stdin", given=write_records(records))}
     for name in git("diff", "--name-only", code, results, "--", "*.gitignore").splitlines():
         blobs[name] = git("hash-object", "-w", "--stdin", given=union(name, tip, results))
+    blobs |= merged_tables(code, tip, results, prefer_tip=bool(newer_code))
     subject = git("log", "-1", "--format=%s", results)
     return git("commit-tree", tree_with(tip, blobs), "-p", tip, "-p", results, "-m", f"Merge: {subject}")
+
+
+def merged_tables(code: str, tip: str, results: str, prefer_tip: bool) -> dict[str, str]:
+    """The run's tables that go into a branch that has moved: those that are other ones than before it.
+
+    One that is not of the record that was taken does not have its hash, and counts for nothing.
+    """
+    before, run, branch = (tables_in(commit) for commit in (code, results, tip))
+    kept = {name for name in branch if prefer_tip and branch[name] != before.get(name)}
+    return {name: blob for name, blob in run.items() if blob != before.get(name) and name not in kept}
 
 
 def union(name: str, *commits: str) -> str:
@@ -55,11 +71,13 @@ def union(name: str, *commits: str) -> str:
     return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines())) + "\n"
 
 
-def tree_with(commit: str, blobs: dict[str, str]) -> str:
-    """The tree of a commit with some files replaced."""
+def tree_with(commit: str, blobs: dict[str, str], gone: Iterable[str] = ()) -> str:
+    """The tree of a commit with some files replaced, and some gone."""
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
         git("read-tree", commit, **index)
+        for name in gone:
+            git("update-index", "--force-remove", name, **index)
         for name, blob in blobs.items():
             git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", **index)
         return git("write-tree", **index)

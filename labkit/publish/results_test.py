@@ -16,9 +16,10 @@ pytestmark = pytest.mark.integration
 DVC_YAML = """
 stages:
   train:
-    cmd: true labkit.launch train && cp params.yaml model
+    cmd: true labkit.launch train && cp params.yaml model && echo '{"rate":' $(cut -c4- model)'}' > score.json
     params: [lr]
     outs: [model]
+    metrics: [score.json]
 """
 GITHUB = {
     "GITHUB_RUN_ID": "7",
@@ -38,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     (folder / "journals").mkdir()
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "params.yaml").write_text("lr: 0.0003\n")
-    (folder / ".gitignore").write_text("/journals\n/model\n")
+    (folder / ".gitignore").write_text("/journals\n/model\n/score.json\n")
     commit = "git add --all && git commit --quiet --no-verify -m"
     shell("git switch --quiet -c main; dvc init -q; dvc remote add -q -d minio ../dvc; dvc repro -q", folder)
     shell(f"{commit} before; sed -i s/0.0003/0.001/ params.yaml; {commit} code; git push --quiet origin main", folder)
@@ -75,6 +76,7 @@ def test_the_page_ends_with_where_the_results_are_and_what_mlflow_lacks(
     done = publish(**GITHUB)
     assert done.returncode == 0, done.stderr
     assert "\nChanged: lr 0.0003 -> 0.001\n" in shell("git log -1 --format=%B origin/main", project).stdout
+    assert json.loads(shell("git show origin/main:lab/results/score.json", project).stdout) == {"rate": 0.001}
     page = (project.parent / "page.md").read_text()
     assert "**Complete**." in page
     _, published = page.split("### Publication\n\n")

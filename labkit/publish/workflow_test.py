@@ -15,6 +15,7 @@ WORKFLOWS = ROOT / ".github" / "workflows"
 TESTS = WORKFLOWS / "tests.yml"
 VERIFY = WORKFLOWS / "verify.yml"
 LABKIT = WORKFLOWS / "labkit.yml"
+PULL_REQUEST = WORKFLOWS / "pull_request.yml"
 # PyYAML reads the key `on` as true.
 EXPERIMENTS: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "experiments.yml").read_text(encoding="utf-8"))
 JOB = EXPERIMENTS["jobs"]["experiment"]
@@ -63,9 +64,10 @@ def test_publishing_knows_whether_the_pipeline_was_cancelled() -> None:
 
 
 @pytest.mark.unittest
-def test_only_publishing_has_the_token() -> None:
+def test_only_publishing_and_commenting_have_the_token() -> None:
     assert EXPERIMENTS["permissions"] == {}
-    assert [name for name, step in STEPS.items() if "github.token" in str(step)] == ["Publish"]
+    holders = [name for name, step in STEPS.items() if "github.token" in str(step)]
+    assert holders == ["Publish", "Comment on the pull request"]
     assert "github.token" not in str(JOB["env"])
 
 
@@ -76,6 +78,7 @@ def test_secrets_are_given_to_the_steps_that_use_them_and_not_to_what_installs_p
     used = {name: secrets for name, secrets in holders.items() if secrets}
     key, login = ("MINIO_ACCESS_KEY_ID", "MINIO_SECRET_ACCESS_KEY"), ("USERNAME", "PASSWORD")
     everything = {*key, *(f"MLFLOW_TRACKING_{part}" for part in login)}
+    assert used.pop("Comment on the pull request") == {*key}
     assert used == dict.fromkeys(("Check the services", "Run", "Publish"), everything)
 
 
@@ -119,11 +122,22 @@ def test_the_machinerys_tests_run_in_a_lab_where_the_machinery_changes() -> None
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize("file", [TESTS, LABKIT], ids=lambda file: file.name)
-def test_tests_need_no_secret_and_no_machine_of_ones_own(file: Path) -> None:
+@pytest.mark.parametrize("file", [TESTS, LABKIT, PULL_REQUEST], ids=lambda file: file.name)
+def test_tests_and_pull_requests_need_no_secret_and_no_machine_of_ones_own(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    assert "secrets" not in text
-    assert yaml.safe_load(text)["jobs"]["tests"]["runs-on"].startswith("ubuntu-")
+    assert "secrets." not in text
+    assert all(job["runs-on"].startswith("ubuntu-") for job in yaml.safe_load(text)["jobs"].values())
+
+
+@pytest.mark.unittest
+def test_a_pull_request_runs_with_its_own_rights_and_gives_the_token_to_the_comment_alone() -> None:
+    workflow: dict[Any, Any] = yaml.safe_load(PULL_REQUEST.read_text(encoding="utf-8"))
+    assert workflow[True].keys() == {"pull_request"}  # never pull_request_target, which has the base's rights
+    assert [path for path in workflow[True]["pull_request"]["paths"] if not list(ROOT.glob(path))] == []
+    assert workflow["permissions"] == {}
+    job = workflow["jobs"]["changes"]
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert [step["name"] for step in job["steps"] if "github.token" in str(step)] == ["Show what it changes"]
 
 
 @pytest.mark.unittest

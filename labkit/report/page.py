@@ -26,8 +26,10 @@ from labkit.pipeline.records import read_records, records_of
 from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.stages import duration
+from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
+from labkit.report.intervals import INTERVAL, sure
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
@@ -92,6 +94,7 @@ def run_page(
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
         verdict(stages, here, before, goals, board) + unpublished(publication),
         f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
+        warnings_section(missing),
         metrics_section(here, before, rev, changed_inputs(rev, first), missing, board),
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
@@ -199,6 +202,15 @@ def known_leaderboard() -> tuple[Leaderboard | None, str]:
         return None, str(error)
 
 
+def warnings_section(missing: list[str]) -> str:
+    """What the stages warn of, as far as it is not `missing`; or what is wrong with that."""
+    try:
+        warnings = read_warnings(missing)
+    except InputError as error:
+        warnings = [str(error)]
+    return "### Warnings\n\n" + "\n".join(f"- {plain(warning)}" for warning in warnings) if warnings else ""
+
+
 def metrics_section(
     here: Metrics, before: Metrics, rev: str, inputs: list[str], missing: list[str], board: Leaderboard | None
 ) -> str:
@@ -213,8 +225,11 @@ def metrics_section(
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing, away)
-        lines.append([_named(row, best, selected) + note, *(change(numbers, against, name) for name in names)])
+        changes = (change(numbers, against, name) + sure(numbers, name) for name in names)
+        lines.append([_named(row, best, selected) + note, *changes])
     said = compared_with(now, old, _short(rev), inputs, away)
+    if any(sure(numbers, name) for numbers in now.values() for name in names):
+        said += f" {INTERVAL}"
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
 
@@ -240,7 +255,7 @@ def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str], aw
     if not old and away:
         return f"The results of {commit} can't be had: neither DVC's cache nor its remote gives them."
     if not old:
-        return f"There are no previous results in {commit}."
+        return f"No results of {commit} can be read here."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."
     if data := [path for path in inputs if not any(lies_in(row.file, [path]) for row in now)]:  # and no metrics
         said += f" {', '.join(map(code, data))} changed too, and models of different data do not compare."
@@ -264,7 +279,7 @@ def changed_inputs(rev: str, first: list[str]) -> list[str]:
     """What the first stages made otherwise than in `rev`: all models were trained or tested on it."""
     try:
         old = read_records(records_of(rev))
-        now = read_records(Path("dvc.lock").read_text(encoding="utf-8"))
+        now = read_records(Path("dvc.lock").read_bytes())
     except (GitError, InputError, FileNotFoundError):
         return []
     return [
@@ -367,7 +382,7 @@ def shortened(sections: list[str], most: int) -> str:
     while len(text := "\n\n".join(kept) + "\n") and len(text.encode()) > most:
         longest = max(range(len(kept)), key=lambda number: len(kept[number].encode()))
         title = kept[longest].splitlines()[0].lstrip("# ")[:100]
-        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many for a job summary."
+        kept[longest] = f"{plain(title)}: left out, {len(kept[longest].encode())} bytes are too many."
     return text
 
 

@@ -39,7 +39,7 @@ stages:
   select:
     cmd: true labkit.launch select && python make.py best
     meta: {leaderboard: {models: artifacts/best_model/comparison.csv, selected: artifacts/best_model/metrics.json,
-      metric: selection.metric}}
+      metric: selection.metric}, warnings: artifacts/best_model/metrics.json}
     deps: [models]
     metrics: [artifacts/best_model/metrics.json]
     plots:
@@ -61,7 +61,8 @@ if sys.argv[1] == "models":
     write("curve.csv", "epoch,loss\\n1,0.5\\n2,0.25\\n")
     write("curve.png", "not really")
 else:
-    write("artifacts/best_model/metrics.json", json.dumps({"selected": best, "test": {"log_loss": models[best] / 2}}))
+    write("artifacts/best_model/metrics.json", json.dumps(
+        {"selected": best, "test": {"log_loss": models[best] / 2}, "warnings": ["few | rows"]}))
     write("artifacts/best_model/comparison.csv", "model,log_loss\\n" + "".join(
         f"{name},{models[name]}\\n" for name in sorted(models, key=models.get)))
     write("seen.csv", "said,true\\nyes,yes\\nno,yes\\n")
@@ -149,6 +150,7 @@ def test_it_opens_with_the_verdict_and_compares_every_model() -> None:
         "**Complete**; `boosting` selected (before: `forest`); `log_loss` on its test rows 0.0500 (-0.0500); "
         "goals: 1 of 2 met, 1 ambition open, 1 not judged."
     )
+    assert "### Warnings\n\n- few \\| rows\n" in said
     models = [line for line in said.splitlines() if (line.startswith(("| ★", "| `")) and "300" in line) or "★" in line]
     assert models == [
         "| ★ `boosting` on its test rows | 0.0500 (-0.0500) |  |",
@@ -198,7 +200,7 @@ def test_after_a_failure_it_shows_what_there_is_and_nothing_of_another_run() -> 
     Path("dvc.yaml").write_text(DVC_YAML.replace("python make.py best", "false"))
     with pytest.raises(ReproductionError):
         reproduce()
-    write_json("artifacts/best_model/metrics.json", {"selected": "liar", "test": {"log_loss": 0.0}})
+    write_json("artifacts/best_model/metrics.json", {"selected": "liar", "test": {"log_loss": 0.0}, "warnings": ["x"]})
     ran("train")
     remember(JOURNALS, TrackedRun("select", "c1", "s", "http://mlflow/s", "FAILED", 840.0, reason="ValueError: a | b"))
     said = summary()
@@ -208,6 +210,7 @@ def test_after_a_failure_it_shows_what_there_is_and_nothing_of_another_run() -> 
     assert "| `forest` | 0.1000 (-0.1000) | 300 (=) |" in said
     assert 'title "The curve"' in said
     assert "liar" not in said
+    assert "Warnings" not in said
     assert "All models" not in said
     assert "was not made" in row(said, "it is good")
     assert row(said, "`select`").startswith(r"| `select` | **failed**: `ValueError: a \| b` |  | 14 min |")
@@ -247,7 +250,7 @@ def test_without_previous_results_it_says_so() -> None:
     git("rm", "--quiet", "--cached", "dvc.lock")
     git(*IDENTITY, "commit", "--quiet", "-m", "code alone")
     said = summary()
-    assert "There are no previous results in `" in said
+    assert "No results of `" in said
     assert "| ★ `forest` | 0.2000 | 300 |" in said
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from labkit.goals import GOALS_FILE, Verdict, verdicts
 from labkit.pipeline.leaderboard import Model, Selected, models, read_leaderboard, selected
+from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
@@ -28,6 +29,11 @@ def print_summary(console: Console) -> None:
             console.print(models_table(models(board), selected(board)))
     except InputError as error:
         console.print(f"[yellow]no table of the models[/]: {escape(str(error))}", soft_wrap=True)
+    try:
+        for warning in read_warnings():
+            console.print(f"[yellow]warning[/]: {escape(warning)}", soft_wrap=True)
+    except InputError as error:
+        console.print(f"[yellow]no warnings are known[/]: {escape(str(error))}", soft_wrap=True)
     if judged := verdicts():
         console.print(goals_table(judged))
     for goal, _, met, unknown in judged:

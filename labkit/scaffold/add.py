@@ -1,8 +1,9 @@
 """A new process: its code, test, parameters, Pipfile, lock and stage, small but working.
 
     python -m lab new-process NAME
+    python -m lab new-process --model NAME      one that trains a model, for the process that compares them
 
-What it writes is in labkit/scaffold/process_template.
+What they write is in labkit/scaffold/process_template and model_template.
 """
 
 import keyword
@@ -15,32 +16,40 @@ import yaml
 
 from labkit.launch.locks import lock_process, read_pipfile, versions
 from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import code_of, declared_stages
+from labkit.pipeline.dependencies import code_of, comparing_stages, declared_stages, stage_inputs, trained
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import Strict, read_yaml
-from labkit.yaml_edit import with_entry
+from labkit.yaml_edit import with_entry, with_item
 
 DVC_YAML = ROOT / "dvc.yaml"
 PARAMS_YAML = ROOT / "params.yaml"
 TEMPLATE = Path(__file__).parent / "process_template"
+MODEL_TEMPLATE = Path(__file__).parent / "model_template"
 LONGEST_NAME = 60
-PACKAGES = ("pydantic", "pyyaml")
+PACKAGES = {
+    TEMPLATE: ("pydantic", "pyyaml"),
+    MODEL_TEMPLATE: ("joblib", "numpy", "pydantic", "pyyaml", "scikit-learn"),
+}
+NEEDED = ("lib/data_splits.py", "lib/metrics.py")  # by the template of a model
 
 
-def add_process(name: str) -> None:
+def add_process(name: str, template: Path = TEMPLATE) -> None:
     """Write the process `name` and add its section to params.yaml and its stage to dvc.yaml: all of it, or nothing.
 
-    Raises InputError when the name is taken or no good.
+    One that trains a model is added to what the stages that compare models read. Raises InputError when the name is
+    taken or no good, or the lab lacks what the template imports.
     """
     check_name(name)
+    if template == MODEL_TEMPLATE and (lacking := [file for file in NEEDED if not (ROOT / file).exists()]):
+        raise InputError(f"{' and '.join(lacking)}: not here, and read by what a new model begins with; restore it")
     folder = PROCESSES / name
     params_yaml, dvc_yaml = (path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML))
     try:
-        write_folder(folder, name)
+        write_folder(folder, name, template)
         lock_process(folder)
-        _write(PARAMS_YAML, params_yaml + fill(TEMPLATE / "params.yaml.template", name=name))
-        _write(DVC_YAML, with_entry(dvc_yaml, stage(name), "stages"))
+        _write(PARAMS_YAML, params_yaml + fill(template / "params.yaml.template", name=name))
+        _write(DVC_YAML, with_candidates(with_entry(dvc_yaml, stage(name, template), "stages")))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         _write(PARAMS_YAML, params_yaml)
@@ -67,20 +76,29 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} is in {taken[name]} already; take another name")
 
 
-def write_folder(folder: Path, name: str) -> None:
-    """Write the process's own files."""
+def write_folder(folder: Path, name: str, of: Path) -> None:
+    """Write the process's own files, from a template."""
     of_root = read_pipfile(ROOT)["packages"]
-    packages = "\n".join(f'{package} = "{versions(of_root.get(package, "*")) or "*"}"' for package in PACKAGES)
+    packages = "\n".join(f'{package} = "{versions(of_root.get(package, "*")) or "*"}"' for package in PACKAGES[of])
     folder.mkdir()
-    for template in sorted((TEMPLATE / "process").iterdir()):
+    for template in sorted((of / "process").iterdir()):
         filled = fill(template, name=name, Section=name.title().replace("_", ""), packages=packages)
         (folder / template.stem.replace("NAME", name)).write_text(filled, encoding="utf-8")
 
 
-def stage(name: str) -> str:
+def with_candidates(dvc_yaml: str) -> str:
+    """The text of dvc.yaml, where the stages that compare models read all that is trained."""
+    stages = declared_stages(ROOT)
+    for name, process in comparing_stages(ROOT).items():
+        for dep in sorted(trained(ROOT, process) - {*stage_inputs(stages[name])}):
+            dvc_yaml = with_item(dvc_yaml, dep, "stages", name, "deps")
+    return dvc_yaml
+
+
+def stage(name: str, template: Path) -> str:
     """The process's part of dvc.yaml; its code is looked up in its imports."""
     code = "\n".join(f"      - {path}" for path in sorted(code_of(ROOT, name)))
-    return fill(TEMPLATE / "dvc.yaml.template", name=name, code=code)
+    return fill(template / "dvc.yaml.template", name=name, code=code)
 
 
 def fill(template: Path, **values: str) -> str:

@@ -1,5 +1,6 @@
 """A new process is whole and works, or is not there at all."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,11 @@ from labkit.testing.fixtures import Shell
         ("../up", "is no name for a process"),
         ("clean\n", "is no name for a process"),
         ("class", "is no name for a process"),
+        ("yes", "means something else to YAML or pydantic"),
+        ("json", "means something else to YAML or pydantic"),
+        ("x" * 61, ""),
+        ("params", "is what another file of a process is called"),
+        ("lab", "is what another file of a process is called"),
         ("main", "is what another file of a process is called"),
         ("clean_test", "is what another file of a process is called"),
         *((name, "is in dvc.yaml already; take another name") for name in declared_stages(ROOT)),
@@ -34,12 +40,13 @@ from labkit.testing.fixtures import Shell
 def test_a_bad_name_is_refused(name: str, reason: str) -> None:
     with pytest.raises(InputError) as refused:
         check_name(name)
-    assert str(refused.value).startswith(f"{name!r} {reason}")
+    assert str(refused.value).startswith(f"{name!r:.60} {reason}")
 
 
 @pytest.mark.unittest
 def test_a_good_name_is_taken() -> None:
     check_name("describe_data_2")
+    check_name("x" * 60)
 
 
 @pytest.fixture
@@ -61,6 +68,33 @@ def test_a_new_process_works(lab: Path, shell: Shell) -> None:
     for command in filter(None, map(str.strip, said.splitlines()[1:])):
         shell(command, lab)
     assert "artifacts/describe_data/summary.json" in shell("dvc metrics show", lab).stdout
+
+
+@pytest.mark.integration
+def test_a_new_model_is_trained_tested_and_selected_among(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
+    """Nothing is edited by hand, and when it goes, nothing is left of it."""
+    lab, new = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True), "lab/processes/forest"
+    said = shell("python -m lab new-process --model forest", lab).stdout
+    numbers = [line.split("\t")[1:] for line in shell("git diff --numstat", lab).stdout.splitlines()]
+    assert numbers == [["0", "dvc.yaml"], ["0", "params.yaml"]]
+    assert faults(lab) == []
+    shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
+    for command in filter(None, map(str.strip, said.splitlines()[1:])):
+        shell(command, lab)
+    model = lab / new / "model.py"
+    code = model.read_text(encoding="utf-8")
+    model.write_text(code.replace("import joblib", "import jobless as joblib"), encoding="utf-8")
+    refused = shell("dvc repro select_best_model", lab, check=False)
+    assert 'error: ./Pipfile and lab/processes/forest/Pipfile: add the line `jobless = "*"`' in refused.stderr
+    assert "Traceback" not in refused.stderr
+    model.write_text(code, encoding="utf-8")
+    ran = shell("dvc repro", lab).stdout
+    assert [name for name in declared_stages(lab) if f"Running stage '{name}'" in ran] == ["select_best_model"]
+    models = lab / "artifacts/best_model/comparison.csv"
+    assert "\nforest," in models.read_text(encoding="utf-8")
+    shell("python -m lab remove-process forest && git diff --exit-code dvc.yaml params.yaml && dvc repro", lab)
+    assert "\nforest," not in models.read_text(encoding="utf-8")
+    assert shell("git status --porcelain", lab).stdout == ""
 
 
 @pytest.mark.integration

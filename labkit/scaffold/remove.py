@@ -16,7 +16,14 @@ from labkit.declared import declared_sections
 from labkit.git_cli import answer
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT, overlaps
-from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
+from labkit.pipeline.dependencies import (
+    code_of,
+    comparing_stages,
+    declared_stages,
+    stage_inputs,
+    stage_outputs,
+    trained,
+)
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -37,9 +44,11 @@ def remove_process(name: str) -> None:
     stages = {stage: parts.get("do", parts) for stage, parts in declared_stages(ROOT).items()}
     own = stages_of(name, stages)
     written = [out for stage in own for out in stage_outputs(stages[stage])]
-    refuse_if_read(name, {stage: parts for stage, parts in stages.items() if stage not in own}, written)
+    let_go = no_candidate_any_more(name, stages)
+    read = {stage: {*stage_inputs(parts)} - let_go.get(stage, set()) for stage, parts in stages.items()}
+    refuse_if_read(name, {stage: deps for stage, deps in read.items() if stage not in own}, written)
     goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
-    texts = texts_without(name, own, [*goals])
+    texts = texts_without(name, own, [*goals], let_go)
     refuse_if_broken(texts)
     for file, text in texts.items():
         with replacing(file) as beside:
@@ -56,6 +65,16 @@ def stages_of(name: str, stages: dict[str, Any]) -> set[str]:
     """The stages that read the process's folder: those that run it."""
     folder = f"lab/processes/{name}"
     return {stage for stage, parts in stages.items() if folder in [dep.rstrip("/") for dep in stage_inputs(parts)]}
+
+
+def no_candidate_any_more(name: str, stages: dict[str, Any]) -> dict[str, set[str]]:
+    """What stages that compare models read of this process alone; nothing where it is the last that trains any."""
+    found: dict[str, set[str]] = {}
+    for stage, process in comparing_stages(ROOT).items():
+        if process != name and (left := trained(ROOT, process, left_out=name)):
+            alone = trained(ROOT, process) - left - code_of(ROOT, process)
+            found[stage] = alone & {*stage_inputs(stages[stage])}
+    return {stage: deps for stage, deps in found.items() if deps}
 
 
 def refuse_if_unknown(name: str) -> None:
@@ -84,12 +103,12 @@ def refuse_if_broken(texts: dict[Path, str]) -> None:
             raise InputError(f"{file.name} would be no YAML any more ({what}); take out by hand what uses it") from None
 
 
-def refuse_if_read(name: str, others: dict[str, Any], written: list[Path]) -> None:
-    """Raise InputError when one of the other stages reads what the process writes."""
+def refuse_if_read(name: str, others: dict[str, set[str]], written: list[Path]) -> None:
+    """Raise InputError when one of the other stages, each with what it reads, reads what the process writes."""
     readers = {
         stage: read[0]
-        for stage, parts in others.items()
-        if (read := [dep for dep in stage_inputs(parts) if overlaps(dep, written)])
+        for stage, deps in others.items()
+        if (read := sorted(dep for dep in deps if overlaps(dep, written)))
     }
     if readers:
         told = " and ".join(f"stages.{stage} reads {dep}" for stage, dep in readers.items())
@@ -99,17 +118,26 @@ def refuse_if_read(name: str, others: dict[str, Any], written: list[Path]) -> No
         )
 
 
-def texts_without(name: str, stages: set[str], goals: list[int]) -> dict[Path, str]:
+def texts_without(name: str, stages: set[str], goals: list[int], let_go: dict[str, set[str]]) -> dict[Path, str]:
     """The text of each file that tells of the process, without it. Raises InputError as `without`."""
+    declared = declared_stages(ROOT)
+    deps = [
+        ("stages", stage, "deps", number)
+        for stage, gone in let_go.items()
+        for number, dep in reversed([*enumerate(stage_inputs(declared[stage]))])
+        if dep in gone
+    ]
     texts = {
-        DVC_YAML: without_all(DVC_YAML, [("stages", stage) for stage in stages]),
+        DVC_YAML: without_all(DVC_YAML, [*deps, *(("stages", stage) for stage in stages)]),
         PARAMS_YAML: without_all(PARAMS_YAML, [(section,) for section in own_sections(name)]),
     }
     if goals:
         texts[GOALS] = without_all(GOALS, [(number,) for number in sorted(goals, reverse=True)])
     if (lock := ROOT / DVC_LOCK).exists():
-        records = read_records(lock.read_text(encoding="utf-8"))
-        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in stages})
+        records = read_records(lock.read_bytes())
+        # Also of those that read less now: DVC would not run them again for that.
+        gone = {*stages, *let_go}
+        texts[lock] = write_records({stage: record for stage, record in records.items() if stage not in gone})
     return texts
 
 

@@ -43,10 +43,19 @@ def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell
 
 @pytest.mark.integration
 def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> None:
-    refused = shell(f"{REMOVE} train_dnn_pytorch", lab, check=False)
+    refused = shell(f"{REMOVE} prepare_data", lab, check=False)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: dvc.yaml: stages.select_best_model reads artifacts/dnn_pytorch/")
+    assert refused.stderr.startswith("error: dvc.yaml: stages.train_standard_classifiers reads data/processed")
     assert shell("git status --porcelain", lab).stdout == ""
+
+
+@pytest.mark.integration
+def test_models_go_as_long_as_some_are_left_to_select_among(lab: Path, shell: Shell) -> None:
+    shell(f"{REMOVE} train_dnn_pytorch", lab)
+    assert "pytorch" not in (lab / "dvc.yaml").read_text(encoding="utf-8")
+    assert faults(lab) == []
+    refused = shell(f"{REMOVE} train_standard_classifiers", lab, check=False)
+    assert "stages.select_best_model reads artifacts/train_standard_classifiers/metrics" in refused.stderr
 
 
 @pytest.mark.integration

@@ -1,109 +1,113 @@
-"""Damaged params.yaml, goals.yaml and dvc.lock, some hundred of each, from a seed: read, or refused in few words."""
+"""Nearly right params.yaml, goals.yaml, dvc.yaml and dvc.lock are read, or refused in few words, and never changed."""
 
-import random
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from labkit.goals import read_goals
+from labkit import setup
+from labkit.goals import read_goals, verdicts
+from labkit.launch import kernels
 from labkit.paths import ROOT
-from labkit.pipeline.records import merge_records, read_records
-from labkit.process.errors import InputError
-from labkit.process.params import read_yaml, validate, whole_schema
+from labkit.pipeline.changes import changed_records
+from labkit.pipeline.dependencies import declared_stages, stage_faults, stage_inputs, stage_outputs
+from labkit.pipeline.forged import is_of_lines
+from labkit.pipeline.leaderboard import read_leaderboard
+from labkit.pipeline.records import merge_records, read_records, write_records
+from labkit.process.params import CommonParams, read_params
+from labkit.testing.damage import damaged_values, damaged_yaml, for_all, refusal, snapshot
 
 pytestmark = pytest.mark.unittest
 
-LONGEST_REFUSAL = 5000
-NUMBERS = ["-1", "0", "1e400", ".nan", ".inf", "0x" + "f" * 5000, "1" * 4301, "1:20:30", "0o17", "1_000", "1__", "+"]
-TAGS = [
-    "2024-02-31",
-    "2024-13-01 25:61:61",
-    "!!int x",
-    "!!binary x",
-    "!!set {a, a}",
-    "!!omap [1]",
-    "!!python/name:os.x",
-]
-SHAPES = [
-    "[" * 1000,
-    "{" * 200,
-    "[" * 60 + "]" * 60,
-    "*a",
-    "&a [*a]",
-    "<<: *a",
-    "? [a]\n: b",
-    "{? {a: b} : c}",
-    "- - -",
-]
-MARKS = [
-    "",
-    "'",
-    '"',
-    "|",
-    ">-",
-    "%YAML 3.0",
-    "---",
-    "...",
-    "\t",
-    "\x00",
-    "\ufeff",
-    "é",
-    "@",
-    "`",
-    "#",
-    ": :",
-    "<<",
-    "=",
-]
-VALUES = [*NUMBERS, *TAGS, *SHAPES, *MARKS, "null", "true", "yes", "~", "{a: 1, a: 2}", "[1, [2, {c: []}]]"]
+# How many examples: the same ones each time, and at night other ones each time.
+counts = pytest.mark.parametrize("count", [150, pytest.param(2000, marks=pytest.mark.nightly)])
 
 
-def damaged(text: str, draw: random.Random) -> str:
-    """The text with one to three things wrong with it."""
-    for _ in range(draw.randint(1, 3)):
-        lines = text.splitlines()
-        at, other = draw.randrange(len(lines)), draw.randrange(len(lines))
-        match draw.randrange(6):
-            case 0 | 1:  # another value
-                key, colon, _ = lines[at].partition(": ")
-                lines[at] = key + (colon or ": ") + draw.choice(VALUES)
-            case 2:
-                lines[at], lines[other] = lines[other], lines[at]
-            case 3:
-                lines[at] = " " * draw.randint(0, 9) + lines[at].lstrip()
-            case 4:
-                lines.insert(at, draw.choice([lines[other], draw.choice(VALUES)]))
-            case 5:
-                middle = draw.randint(0, len(lines[at]))
-                lines[at] = lines[at][:middle] + draw.choice(VALUES) + lines[at][middle + draw.randint(0, 3) :]
-        text = "\n".join(lines) + "\n"
-    return text
+@pytest.fixture(autouse=True)
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with this lab's four files, which is the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kernels, "ROOT", tmp_path)
+    Path("goals").mkdir()
+    for name in ("params.yaml", "goals/goals.yaml", "dvc.yaml", "dvc.lock"):
+        Path(name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
 
 
-def refusal(text: str, read: Callable[[Path], object], path: Path) -> str:
-    """The words in which it is refused; none where it is read."""
-    path.write_text(text, encoding="utf-8")
-    try:
-        read(path)
-    except InputError as error:
-        return str(error)
-    return ""
+def check_all(path: Path, count: int, read: Callable[[], object]) -> None:
+    """Read damaged versions of a file: some are taken, most are refused, and none is changed."""
+    told: list[str] = []
+
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        before = snapshot(Path())
+        told.append(refusal(read, names=str(path)))
+        assert snapshot(Path()) == before
+
+    for_all(damaged_yaml(path.read_text(encoding="utf-8")), count, check, explore=count > 1000)
+    assert len(told) / 10 < sum(map(bool, told)) < len(told)
 
 
-@pytest.mark.parametrize(
-    ("file", "read", "count"),
-    [
-        ("params.yaml", lambda path: validate(whole_schema(), read_yaml(path), path), 300),
-        ("goals/goals.yaml", read_goals, 300),
-        ("dvc.lock", lambda path: merge_records({}, read_records(path.read_text(encoding="utf-8")), {}), 100),
-    ],
-)
-def test_a_damaged_file_is_read_or_refused(
-    file: str, read: Callable[[Path], object], count: int, tmp_path: Path
-) -> None:
-    text = "\n".join((ROOT / file).read_text(encoding="utf-8").splitlines()[:60])
-    draw = random.Random(7)
-    told = [refusal(damaged(text, draw), read, tmp_path / "file") for _ in range(count)]
-    assert count / 10 < sum(map(bool, told)) < count
-    assert max(map(len, told)) < LONGEST_REFUSAL
+@counts
+def test_damaged_parameters_are_read_or_refused(count: int) -> None:
+    check_all(Path("params.yaml"), count, lambda: read_params(CommonParams))
+
+
+@counts
+def test_a_name_is_written_into_damaged_parameters_or_refused(count: int) -> None:
+    path = Path("params.yaml")
+
+    def write() -> None:
+        text = setup.named_params(path, "another")
+        assert yaml.safe_load(text)["project"]["name"] == "another"
+
+    check_all(path, count, write)
+
+
+@counts
+def test_damaged_goals_are_judged_or_refused(count: int) -> None:
+    check_all(Path("goals/goals.yaml"), count, lambda: (read_goals(), verdicts()))
+
+
+@counts
+def test_goals_are_judged_by_damaged_metrics_or_not_at_all(count: int) -> None:
+    metrics = Path("artifacts/best_model/metrics.json")
+    metrics.parent.mkdir(parents=True)
+    names = [goal.metric.removeprefix("test.") for goal in read_goals()]
+
+    def check(content: object) -> None:
+        metrics.write_text(json.dumps(content, default=str, skipkeys=True), encoding="utf-8")
+        assert not refusal(verdicts, names="")
+
+    for_all(damaged_values({"selected": "a", "test": dict.fromkeys(names, 0.9)}), count, check)
+
+
+@counts
+def test_a_damaged_pipeline_is_read_or_refused(count: int) -> None:
+    def read() -> None:
+        for name, stage in declared_stages().items():
+            assert all(isinstance(path, str) for path in stage_inputs(stage))
+            assert all(isinstance(path, Path) for path in stage_outputs(stage))
+            assert all(isinstance(fault, str) for fault in stage_faults(Path(), "none", name, stage))
+        read_leaderboard()
+
+    check_all(Path("dvc.yaml"), count, read)
+
+
+@counts
+def test_a_damaged_record_is_merged_or_refused(count: int) -> None:
+    stage, record = next(iter(read_records(Path("dvc.lock").read_bytes()).items()))
+    good = {stage: record}
+    Path("dvc.lock").write_text(write_records(good), encoding="utf-8")
+
+    def read() -> None:
+        found = read_records(Path("dvc.lock").read_bytes())
+        assert read_records(write_records(merge_records({}, found, good))).keys() >= found.keys()
+        changed_records(good, found)
+        changed_records(found, good)
+        for stage in good.keys() & found.keys():
+            is_of_lines(found[stage], [good[stage]])
+
+    check_all(Path("dvc.lock"), count, read)

@@ -16,6 +16,7 @@ pytestmark = needs_example
 
 DOCS = ROOT / "lab" / "docs"
 NAMES = (
+    "adding-a-model",
     "comparing-versions",
     "experiments",
     "pipeline",
@@ -26,6 +27,7 @@ NAMES = (
     "tracking",
     "upgrading",
     "verifying",
+    "your-data",
 )
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -35,9 +36,13 @@ def shell(environment: dict[str, str]) -> Shell:
     """Run a command line in a folder; fails the test with the command's words when it fails."""
 
     def run(command: str, cwd: Path, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            command, cwd=cwd, shell=True, env=environment | variables, capture_output=True, text=True, timeout=600
-        )
+        # To files: a pipe is read until the last process that holds it ends, and DVC leaves one to watch its queue.
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            given = environment | variables
+            ended = subprocess.run(command, cwd=cwd, shell=True, env=given, stdout=out, stderr=err, timeout=600)
+            out.seek(0)
+            err.seek(0)
+            done = subprocess.CompletedProcess(command, ended.returncode, out.read(), err.read())
         if check and done.returncode:
             pytest.fail(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done

@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import mlflow
 import pandas as pd
 import pytest
 import requests
+import yaml
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
@@ -74,11 +76,11 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
     params = json.loads(shell("dvc params diff --json", lab).stdout)
     assert params == {"params.yaml": {"classifiers.random_forest.n_estimators": {"old": 100, "new": 3, "diff": -97}}}
     metrics = json.loads(shell("dvc metrics diff --json", lab).stdout)
-    assert set(metrics) == {"artifacts/standard_classifiers/metrics/random_forest.json"}
-    assert "log_loss" in metrics["artifacts/standard_classifiers/metrics/random_forest.json"]
+    assert set(metrics) == {"artifacts/train_standard_classifiers/metrics/random_forest.json"}
+    assert "log_loss" in metrics["artifacts/train_standard_classifiers/metrics/random_forest.json"]
     plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
-    for drawn in ("dnn_pytorch/training_history.csv", "best_model/comparison.csv", "best_model/test_predictions.csv"):
-        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}"][0]["content"]["data"]["values"]}
+    for drawn in ("train_dnn_pytorch/training_history", "best_model/comparison", "best_model/test_predictions"):
+        revisions = {row["rev"] for row in plots[f"artifacts/{drawn}.csv"][0]["content"]["data"]["values"]}
         assert revisions == {"HEAD", "workspace"}
 
 
@@ -117,6 +119,56 @@ def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) ->
         "probability_class_2",
     ]
     assert json.loads((lab / "artifacts/best_model/metrics.json").read_text())["test"]["accuracy"] > 0.8
+
+
+def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_served(lab: Path, shell: Shell) -> None:
+    change(lab, data__source="data/raw/flats.csv", data__target="Lage", training__epochs=3)
+    (lab / "data/raw/flats.csv").write_text(messy_table(), encoding="latin-1")
+    refused = shell("dvc repro prepare_data", lab, check=False)
+    told = refused.stderr + refused.stdout
+    assert "Traceback" not in told
+    advice = yaml.safe_load(dedent(told.split("your-data.md:\n")[1].split("\nERROR")[0]))["data"]
+    assert advice == {
+        "encoding": "latin-1",
+        "separator": ";",
+        "drop": ["Nr"],
+        "decimal": ",",
+        "missing_values": ["k.A."],
+        "missing": {"Zimmer": "median", "Stadt": "most_frequent"},
+        "categories": {"Stadt": "one_hot"},
+        "dates": {"Frei ab": ["year", "month", "weekday"]},
+        "date_format": "%d.%m.%Y",
+    }
+    params = read_yaml(lab / "params.yaml")
+    params["data"] |= advice
+    write_yaml(lab / "params.yaml", params)
+    said = shell("dvc repro", lab).stdout
+    assert "Nr is no feature, as data.drop says" in said
+    assert "warning: 1 column(s) with one value in all training rows (Keller)" in said
+    assert "Keller" in shell("python -m lab run", lab, COLUMNS="300").stdout  # where nothing has to run
+
+    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    flat = {"Fläche": 71, "Zimmer": None, "Stadt": "Bonn", "Frei ab": "24.12.2026", "Keller": "1"}
+    answer = model.predict(pd.DataFrame([flat, {**flat, "Stadt": None, "Frei ab": pd.Timestamp(2026, 12, 24)}]))
+    assert answer["label"].isin(["einfach", "gut"]).all()
+    with pytest.raises(ValueError, match="missing values in Fläche"):
+        model.predict(pd.DataFrame([{**flat, "Fläche": None}]))
+    report = json.loads((lab / "artifacts/data/report.json").read_text(encoding="utf-8"))
+    assert {column["name"]: column["missing"] for column in report["columns"]}["Stadt"] == 20
+
+
+def messy_table() -> str:
+    """200 flats: semicolons, decimal commas, a number for each row, gaps, words, dates, and a constant."""
+    lines = ["Nr;Fläche;Zimmer;Stadt;Frei ab;Keller;Lage"]
+    for number in range(200):
+        good = number * 7 % 10 < 5
+        rooms = "k.A." if number % 9 == 0 else str(number % 4 + 1)
+        city = "" if number % 10 == 0 else "Köln" if number % 3 else "Düsseldorf"
+        area = f"{(90 if good else 60) + number % 37},5"
+        lines.append(
+            f"F-{number:03};{area};{rooms};{city};{number % 28 + 1:02}.12.2026;1;{'gut' if good else 'einfach'}"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def test_a_wrong_parameter_is_refused_before_anything_runs(lab: Path, shell: Shell) -> None:
@@ -170,17 +222,32 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 
+def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(lab: Path, shell: Shell) -> None:
+    """As those of a queue; DVC removes the copy afterwards."""
+    shell("dvc exp run --temp --name other -S selection.metric=f1", lab)
+    shell("python -m lab track", lab)
+    (run,) = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(
+        ["1"], "params.`selection.metric` = 'f1'"
+    )
+    assert run.info.status == "FINISHED"
+    assert "lab.incomplete" not in run.data.tags
+    assert not list((lab / ".dvc/tmp/exps").rglob("mlflow.db"))
+
+
 def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # Without its set-up, which would make this copy an environment of its own.
     command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
-    log = subprocess.DEVNULL
+    said, log = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=finished_lab, env=environment, stdout=log, stderr=log, start_new_session=True
+        command, cwd=finished_lab, env=environment, stdout=said, stderr=log, start_new_session=True, text=True
     ) as ui:
         try:
+            assert ui.stdout is not None
+            link = f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning"
+            assert ui.stdout.readline() == f"the runs are at {link} (Ctrl+C ends it)\n"
             page = requests.Session()
             page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
             assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
@@ -193,7 +260,7 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
                 {"path": "training_history.png", "run_uuid": network.info.run_id},
                 timeout=10,
             )
-            assert plot.content == (finished_lab / "artifacts/dnn_pytorch/training_history.png").read_bytes()
+            assert plot.content == (finished_lab / "artifacts/train_dnn_pytorch/training_history.png").read_bytes()
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
 

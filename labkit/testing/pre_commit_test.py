@@ -53,7 +53,8 @@ BAD_FILES = [
     ("workflows-run", ".github/workflows/new.yml", WORKFLOW.replace("github.ref_name", "secretz.a")),
     ("dependabot", ".github/dependabot.yml", "version: 2\nupdates: [{package-ecosystem: pip}]\n"),
 ]
-DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push", "dvc-post-checkout"}
+OF_WHAT_IS_LEFT_OUT = {"pipeline-files"}
+DVC_HOOKS = {"dvc-pre-commit", "dvc-pre-push"}
 
 InClone = Callable[..., CompletedProcess[str]]
 
@@ -82,7 +83,7 @@ def do(clone: Path, shell: Shell) -> InClone:
 @pytest.fixture(scope="module")
 def with_hooks(clone: Path, do: InClone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone, with the hooks installed and a Git remote."""
-    do(".venv/bin/pre-commit install")
+    do(".venv/bin/pre-commit install && .venv/bin/python -m labkit.publish.merge_driver --install")
     origin = tmp_path_factory.mktemp("origin")
     do(f"git init --quiet --bare {origin} && git remote add origin {origin}")
     return clone
@@ -99,7 +100,7 @@ def test_every_tool_comes_from_the_lock() -> None:
 
 @pytest.mark.unittest
 def test_every_hook_is_shown_to_refuse_something() -> None:
-    assert {hook["id"] for hook in hooks()} == {hook for hook, _, _ in BAD_FILES} | DVC_HOOKS
+    assert {hook["id"] for hook in hooks()} == {hook for hook, _, _ in BAD_FILES} | OF_WHAT_IS_LEFT_OUT | DVC_HOOKS
 
 
 @pytest.mark.integration
@@ -131,6 +132,18 @@ def test_git_calls_the_hooks(with_hooks: Path, do: InClone) -> None:
 
 
 @pytest.mark.integration
+def test_a_commit_of_all_that_leaves_a_new_file_out_is_told_what_to_add(with_hooks: Path, do: InClone) -> None:
+    (with_hooks / "lib" / "extra.py").write_text("", encoding="utf-8")
+    dvc_yaml = with_hooks / "dvc.yaml"
+    dvc_yaml.write_text(dvc_yaml.read_text(encoding="utf-8").replace("- lib/viz.py", "- lib/extra.py", 1))
+    refused = do("git commit --quiet --all --message extra", check=False)
+    assert refused.returncode == 1
+    assert "nobody else could run it: lib/extra.py" in refused.stderr
+    assert "`git add lib/extra.py`, and commit again" in refused.stderr
+    do("git add lib/extra.py && .venv/bin/pre-commit run pipeline-files --files dvc.yaml && git reset --quiet --hard")
+
+
+@pytest.mark.integration
 def test_without_data_and_dvc_remote_branches_are_switched_and_pushed(with_hooks: Path, do: InClone) -> None:
     assert not (with_hooks / "data" / "processed").exists()
     do("git switch --quiet --create work && git push --quiet origin work && git switch --quiet main")
@@ -159,3 +172,12 @@ def test_a_new_branch_leaves_data_that_nobody_committed(with_hooks: Path, do: In
     table.write_text("new", encoding="utf-8")
     do(f".venv/bin/dvc add --quiet {table} && git switch --quiet --create elsewhere")
     assert table.read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.integration
+def test_a_file_is_taken_back_without_a_word(with_hooks: Path, do: InClone) -> None:
+    (with_hooks / "params.yaml").write_text("a: 1\n", encoding="utf-8")
+    (with_hooks / "README.md").write_text("mine\n", encoding="utf-8")
+    done = do("git checkout --quiet params.yaml")
+    assert (done.stdout, done.stderr) == ("", "")
+    do("git checkout --quiet README.md")

@@ -31,12 +31,20 @@ EPOCHS, TREES = 4, 5  # what many compute, few do too
 WORK = """
 import os
 from importlib import import_module
+from pathlib import Path
 import joblib, numpy as np
 from sklearn.datasets import make_classification
 from labkit.process.params import read_params
 from lab.processes.train_standard_classifiers.classifiers import Rows, create_classifiers, fit
 from lab.processes.train_standard_classifiers.params import Params
 from labkit.process.tracking import Run
+from labkit.process.trainers import trainers
+
+# Select, too, in this very process: one that it starts would not be emulated.
+predictions = import_module("lab.processes.select_best_model.predictions")
+predictions.run_in = lambda process, module, folder: import_module(module).main(Path(folder))
+for process in trainers():
+    import_module(f"lab.processes.{process}.model")
 
 start = os.getcwd()
 for folder in ("default", "wine"):
@@ -94,7 +102,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("part", "example"),
     [
-        ("default", "artifacts/dnn_pytorch/densenet.pt"),
+        ("default", "artifacts/train_dnn_pytorch/models/densenet.pt"),
         ("wine", "artifacts/best_model/model/MLmodel"),  # three classes, from a database
         ("families", "support_vector_machine.joblib"),  # on 10,000 rows
     ],

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.paths import ROOT
+from labkit.paths import HOME
 from labkit.process.files import read_json, write_json
 from labkit.process.tracking import room_of
 
-JOURNALS = Path(os.environ.get("LAB_JOURNALS") or ROOT / ".lab" / "journals")
+JOURNALS = Path(os.environ.get("LAB_JOURNALS") or HOME / ".lab" / "journals")
 CHUNK_BYTES = 1 << 20
 SILENT_END = "the process ended without a word: killed, or the machine ran out of memory or power"
 

@@ -98,11 +98,13 @@ def test_unreadable_progress_is_none(journal: Path, content: str) -> None:
 def test_a_journal_set_aside_keeps_its_events_and_the_reasons_and_is_not_tried_again(journal: Path) -> None:
     before = journal.read_text()
     room_of(journal).touch()  # of a process that was killed
+    save_progress(journal, Progress(offset=7))
     set_aside(journal, {"0": {"f1@5": "a name that MLflow refuses"}})
     assert not room_of(journal).exists()
     assert journals(journal.parent) == []
     kept = journal.with_suffix(".refused").read_text()
     assert kept.startswith(before)
+    assert [path.suffix for path in journal.parent.iterdir()] == [".refused"]
     assert json.loads(kept.splitlines()[-1])["runs"] == {"0": {"f1@5": "a name that MLflow refuses"}}
 
 
@@ -123,6 +125,8 @@ def test_a_journal_tells_how_its_process_ended_and_how_long_it_took(tmp_path: Pa
     journal = write_journal(tmp_path, "100-train", end("FINISHED", 1_005_000, run="0.0"), end("FINISHED", 1_840_000))
     assert told_run(journal) == TrackedRun("train", "c1", status="FINISHED", seconds=840.0)
     assert told_run(write_journal(tmp_path, "101-train", end("KILLED", 1_002_500))).status == "KILLED"
+    journal.write_text(journal.read_text().replace('"tags": {', '"tags": {"lab.machine": "x86_64, avx2", '))
+    assert told_run(journal).machine == "x86_64, avx2"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,7 @@ def test_last_time_is_the_last_good_end_whether_carried_or_not(tmp_path: Path) -
     remember(tmp_path, TrackedRun("train", "c1", "r1", "u1", "FINISHED", 840.0))
     remember(tmp_path, TrackedRun("train", "c2", "r2", "u2", "FAILED", 7.0))
     remember(tmp_path, TrackedRun("select", "c2", "r3", "u3", "FINISHED", 2.0))
+    remember(tmp_path, TrackedRun("train", "c3", "r4", "u4", "FINISHED"))  # by a lab that told no time
     write_journal(tmp_path, "100-select", end("FINISHED", 1_003_000))
     write_journal(tmp_path, "101-select", end("FAILED", 1_001_000))
     assert last_seconds(tmp_path) == {"train": 840.0, "select": 3.0}

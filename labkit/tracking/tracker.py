@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.detached import start_detached
-from labkit.paths import ROOT
+from labkit.paths import HOME
 from labkit.tracking.journal import JOURNALS, first_event, is_running, journals, load_progress, save_progress
 
 POLL_SECONDS = 0.2
@@ -28,7 +28,7 @@ RETRY_SECONDS = 2.0
 PATIENCE_SECONDS = 15.0  # with an MLflow that fails, after the last process has ended
 
 SETTINGS = {
-    "MLFLOW_TRACKING_URI": f"sqlite:///{ROOT / 'mlflow.db'}",
+    "MLFLOW_TRACKING_URI": f"sqlite:///{HOME / 'mlflow.db'}",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # more for a server that is slow to store large artifacts
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # tried again below: MLflow's own way can make a run twice
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -101,7 +101,7 @@ def start_tracker(folder: Path = JOURNALS) -> None:
     environment = {**os.environ, "LAB_JOURNALS": str(folder)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # MLflow's import takes 3 s instead of 1 s without bytecode
     with (folder / "tracker.log").open("a") as log:
-        start_detached([sys.executable, "-m", "labkit.tracking.tracker"], ROOT, environment, log)
+        start_detached([sys.executable, "-m", "labkit.tracking.tracker"], HOME, environment, log)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ point, parameter, tag or file that it already has for the same one. Importing th
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.strict_yaml import load_yaml
 from labkit.process.tracking import ROOT_RUN, md5_of
+from labkit.tracking.answers import cut_short, no_answer
 from labkit.tracking.journal import (
     SILENT_END,
     Progress,
@@ -249,15 +249,10 @@ def is_refusal(error: Exception) -> bool:
 def explain(error: Exception) -> str:
     """One line on what went wrong."""
     uri = mlflow.get_tracking_uri()
-    if re.search("//.*[/?#].*@", uri):  # requests takes a part of the password for the host, and names that
-        encoded = "write /, ? and # there as %2F, %3F and %23"
-        return f"{without_credentials(uri)}: MLFLOW_TRACKING_URI holds a password that is cut short: {encoded}"
     cause = error.__context__
-    if not isinstance(cause, requests.RequestException):
-        return without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
-    inner = getattr(cause.args[0], "reason", cause) if cause.args else cause  # what urllib3 says below its retries
-    why = without_credentials(str(inner)).rpartition(": ")[2]
-    return f"{without_credentials(uri)} does not answer: {why}"
+    if isinstance(cause, requests.RequestException):
+        return no_answer(uri, cause)
+    return cut_short(uri) or without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def copy_version(file: Path, md5: str, copy: Path) -> bool:
@@ -265,7 +260,7 @@ def copy_version(file: Path, md5: str, copy: Path) -> bool:
     copy.parent.mkdir(exist_ok=True)
     if _copy_if(file, md5, copy):
         return True
-    # On a runner the journals lie outside of the repository; of a queued experiment, only they stay in it.
+    # On a runner the journals lie outside of the repository.
     caches = [cache for cache in map(_dvc_cache, (ROOT, copy.parent)) if cache]
     return any(_copy_if(cache / "files" / "md5" / md5[:2] / md5[2:], md5, copy) for cache in caches)
 

@@ -27,6 +27,7 @@ from runtimes.sandbox.state import REPOSITORY, Sandbox
 
 TOOL_CACHE = "tool_cache"  # act's name for the folder that runners keep from run to run
 FAILED = 1
+NOBODY = 1  # a port that nothing answers at: there are no pull requests here
 # act gives each step a terminal, at which DVC would wait for an answer. GitHub gives none: nor does this, in bash's
 # place. And of a step that fails, act loses what it has not read by then.
 BASH = """\
@@ -238,6 +239,7 @@ def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
     github = {
         "GITHUB_REPOSITORY": REPOSITORY,
         "GITHUB_SERVER_URL": sandbox.server_url,
+        "GITHUB_API_URL": f"http://127.0.0.1:{NOBODY}",  # else act names GitHub's own
         "GITHUB_RUN_ID": str(run.number),
         "GITHUB_RUN_NUMBER": str(run.number),
         "GITHUB_RUN_ATTEMPT": str(run.attempt),

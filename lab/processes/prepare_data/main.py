@@ -1,39 +1,71 @@
-"""Prepare the data: load, check, split and scale it, as the sections data and split of params.yaml say.
+"""Prepare the data: load, check, split and prepare it, as the sections data and split of params.yaml say.
 
     dvc repro prepare_data
     python -m labkit.launch prepare_data      without DVC
 
-What it writes to data/processed is described in lib/data_splits.py and preparation.py.
+What it writes to data/processed is described in lib/data_splits.py and preparation.py; the report of the data, with
+its warnings, goes to artifacts/data.
 """
 
-import numpy as np
+from pathlib import Path
+from typing import Any
 
+from lab.processes.prepare_data.advice import warnings_of
 from lab.processes.prepare_data.params import Params
 from lab.processes.prepare_data.preparation import prepare, save_prepared
+from lab.processes.prepare_data.report import describe
 from lab.processes.prepare_data.sources import load_table
+from labkit.process.errors import InputError
+from labkit.process.files import write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from lib.data_splits import DIR_PROCESSED
+from lib.viz import plot_data_report
+
+REPORT = Path("artifacts/data")
 
 
 def main(run: Run) -> None:
-    """Write the six splits, the fitted preprocessing and the dataset's description to data/processed."""
+    """Write the six splits, the fitted preprocessing, the dataset's description, and the report of the data."""
     params = read_params(Params)
-    run.log_params(params.model_dump())
-    prepared = prepare(load_table(params.data), params.data, params.split)
+    run.log_params(params.model_dump(exclude_unset=True))
+    table, guessed = load_table(params.data)
+    prepared = prepare(table, params.data, params.split, guessed)
+    warnings = warnings_of(prepared, params.data)
+    if warnings and params.data.strict:
+        raise InputError("\n".join([f"{params.data.source}: data.strict is true, and there is to say:", *warnings]))
+    report = describe(table, prepared, params.data, params.split, warnings)
+    write_json(REPORT / "report.json", report)
+    plot_data_report(report, REPORT / "report.png")
     save_prepared(prepared, DIR_PROCESSED)
-    labels = (prepared.splits.y_train, prepared.splits.y_val, prepared.splits.y_test)
-    shares = np.bincount(np.concatenate(labels)) / sum(map(len, labels))
+    tell(run, report)
+
+
+def tell(run: Run, report: dict[str, Any]) -> None:
+    """Print what a person should know, and log the report."""
+    rows, warnings = report["rows"], report["warnings"]
+    used = sum(count for part, count in rows.items() if part != "read")
+    if used < rows["read"]:
+        print(f"{rows['read'] - used} of {rows['read']} rows left out, as data.missing and data.drop_... say")
+    for name, key in report["left_out"].items():
+        print(f"{name} is no feature, as {key} says")
+    for warning in warnings:
+        print(f"warning: {warning}", flush=True)
+    counts = [sum(parts.values()) for parts in report["target"]["classes"].values()]
     run.log_metrics(
         {
-            **{f"{part}_rows": len(y) for part, y in zip(("train", "validation", "test"), labels, strict=True)},
-            "features": len(prepared.dataset.features),
-            "classes": len(shares),
-            "smallest_class_share": shares.min(),
-            "largest_class_share": shares.max(),  # the accuracy of always guessing that class
+            **{f"{'train' if part == 'training' else part}_rows": n for part, n in rows.items() if part != "read"},
+            "features": report["features"],
+            "classes": len(counts),
+            "smallest_class_share": min(counts) / used,
+            "largest_class_share": max(counts) / used,  # the accuracy of always guessing that class
+            "warnings": len(warnings),
         }
     )
+    run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
     run.log_artifact(DIR_PROCESSED / "dataset.json")
+    run.log_artifact(REPORT / "report.json")
+    run.log_artifact(REPORT / "report.png")
 
 
 if __name__ == "__main__":

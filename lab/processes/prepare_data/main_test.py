@@ -21,10 +21,13 @@ pytestmark = pytest.mark.integration
 KEY, SECRET = "keyfortests", "secretfortests"  # pragma: allowlist secret
 
 
-def run_main(folder: Path, source: str, query: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_main(
+    folder: Path, source: str | dict[str, Any], query: str | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the process in its own environment, where params.yaml is the example's but for its data."""
     params = example_params(ROOT)
-    params["data"] = {"source": source, "target": "target", "query": query}
+    section = source if isinstance(source, dict) else {"source": source}
+    params["data"] = {"target": "target", "query": query, **section}
     write_yaml(folder / "params.yaml", params)
     return subprocess.run(
         [process_python("prepare_data"), "-m", "lab.processes.prepare_data.main"],
@@ -119,15 +122,17 @@ def test_the_same_data_are_the_same_bytes(tmp_path: Path) -> None:
         folder = tmp_path / hash_seed
         folder.mkdir()
         run_main(folder, "breast_cancer", PYTHONHASHSEED=hash_seed)
-        results.append(prepared_bytes(folder))
+        report = {path.name: path.read_bytes() for path in (folder / "artifacts" / "data").iterdir()}
+        results.append(prepared_bytes(folder) | report)
     assert results[0] == results[1]
 
 
-def test_a_run_that_fails_leaves_the_data_before_it(tmp_path: Path) -> None:
+def test_where_warnings_are_errors_a_run_fails_and_leaves_the_data_before_it(tmp_path: Path) -> None:
     run_main(tmp_path, "wine")
     before = prepared_bytes(tmp_path)
-    done = run_main(tmp_path, "data/raw/none.csv")
+    done = run_main(tmp_path, {"source": "iris", "strict": True})
     assert done.returncode == 1
+    assert done.stderr.startswith("error: iris: data.strict is true, and there is to say:\nvalidation has 30 rows")
     assert prepared_bytes(tmp_path) == before
 
 
@@ -140,4 +145,8 @@ def test_the_run_records_rows_and_class_balance(tmp_path: Path) -> None:
     rows = [metrics[f"{part}_rows"] for part in ("train", "validation", "test")]
     assert (sum(rows), metrics["classes"]) == (150, 3)
     assert metrics["smallest_class_share"] == metrics["largest_class_share"] == pytest.approx(1 / 3)
-    assert [Path(event["path"]).name for event in events if event["event"] == "artifact"] == ["dataset.json"]
+    artifacts = [Path(event["path"]).name for event in events if event["event"] == "artifact"]
+    assert artifacts == ["dataset.json", "report.json", "report.png"]
+    (tags,) = (event["tags"] for event in events if event["event"] == "tags")
+    assert tags["lab.warning.1"].startswith("validation has 30 rows and test has 30 rows")
+    assert metrics["warnings"] == 1

@@ -1,18 +1,73 @@
-"""The sections of params.yaml that prepare_data reads."""
+"""The sections of params.yaml that prepare_data reads. What has a default needs no line there."""
 
-from pydantic import Field, field_validator
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, WrapValidator, field_validator, model_validator
 
 from labkit.process.credentials import holds_credentials
 from labkit.process.errors import SecretError
 from labkit.process.params import Strict
 
+Choice = TypeVar("Choice")
+
+
+def _explained(wanted: str) -> WrapValidator:
+    """Say in one line what is wanted, where pydantic would go through all that a value might have been."""
+
+    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"write {wanted}") from None
+
+    return WrapValidator(check)
+
+
+class Constant(Strict):
+    """A value that takes the place of a missing one."""
+
+    constant: int | float | str
+
+
+Missing = Literal["median", "most_frequent", "drop_rows"] | Constant
+Categories = Literal["one_hot"] | Annotated[list[str], Field(min_length=2)]
+DateParts = Literal["days_since"] | Annotated[list[Literal["year", "month", "weekday"]], Field(min_length=1)]
+Mark = Annotated[str, Field(min_length=1, max_length=1)]
+
 
 class Data(Strict):
-    """Where the table comes from, and which of its columns is predicted."""
+    """Where the table comes from, which of its columns is predicted, how it is read, and how it is prepared."""
 
-    source: str = Field(min_length=1)
+    source: str = Field(min_length=1, pattern=r"^[^\x00-\x1f]*$")  # control characters are in no path or URL
     target: str = Field(min_length=1)
-    query: str | None
+    query: str | None = None
+
+    separator: Mark = ","
+    encoding: str = "utf-8"
+    decimal: Mark = "."
+    thousands: Mark | None = None
+    date_format: str | None = None
+    missing_values: list[str] = Field([])
+
+    drop: list[str] = Field([])
+    drop_duplicates: bool = False
+    drop_unlabelled: bool = False
+    missing: Annotated[
+        Missing | dict[str, Missing] | None,
+        _explained("median, most_frequent, drop_rows or {constant: VALUE}, for all columns or as {COLUMN: ...}"),
+    ] = None
+    missing_indicator: bool = False
+    categories: Annotated[
+        Literal["one_hot"] | dict[str, Categories] | None,
+        _explained("one_hot for all columns, or as {COLUMN: one_hot}, or {COLUMN: [LOWEST, ..., HIGHEST]}"),
+    ] = None
+    max_levels: int = Field(20, ge=2)
+    dates: Annotated[dict[str, DateParts], _explained("{COLUMN: [year, month, weekday]} or {COLUMN: days_since}")] = (
+        Field({})
+    )
+    scale: Literal["standard", "robust", "none"] = "standard"
+    strict: bool = False
 
     @field_validator("source")
     @classmethod
@@ -22,6 +77,27 @@ class Data(Strict):
             raise SecretError(f"{told} in the environment; an @ that belongs to a path is %40")
         return source
 
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except (LookupError, ValueError):
+            raise ValueError("no encoding of Python's; utf-8, latin-1, cp1252 and utf-16 are some") from None
+        return encoding
+
+    def missing_of(self, column: str) -> Missing | None:
+        """What becomes of a missing value in the column; None stands for a refusal."""
+        return self.missing.get(column) if isinstance(self.missing, dict) else self.missing
+
+    def categories_of(self, column: str) -> Literal["one_hot"] | list[str] | None:
+        """How the words of the column are encoded; None stands for a refusal."""
+        return self.categories.get(column) if isinstance(self.categories, dict) else self.categories
+
+    def category_names(self) -> list[str]:
+        """The columns that are categories whatever they hold."""
+        return [*self.categories] if isinstance(self.categories, dict) else []
+
 
 class Split(Strict):
     """The parts of the rows that no model trains on; the limits leave some to train on."""
@@ -29,6 +105,14 @@ class Split(Strict):
     validation: float = Field(gt=0, lt=0.5)
     test: float = Field(gt=0, lt=0.5)
     seed: int = Field(ge=0)
+    group: str | None = None
+    time: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> "Split":
+        if self.group is not None and self.time is not None:
+            raise ValueError("group and time cannot both be given; remove one")
+        return self
 
 
 class Params(Strict):

@@ -70,6 +70,29 @@ def test_a_source_without_a_password_is_allowed(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("missing", "mean", "write median, most_frequent, drop_rows or"),
+        ("missing", {"age": "mean"}, "write median, most_frequent, drop_rows or"),
+        ("categories", {"size": ["small"]}, "write one_hot for all columns, or as"),
+        ("dates", {"day": ["hour"]}, "write {COLUMN:"),
+        ("encoding", "latin-0", "no encoding"),
+        ("separator", "; ", "at most 1 character"),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_one_line_with_what_is_wanted(key: str, value: Any, wanted: str) -> None:
+    content = {"data": {"source": "iris", "target": "target", key: value}, "split": SPLIT}
+    with pytest.raises(InputError, match=rf"params.yaml: data.{key} is .*{wanted}") as refused:
+        validate(Params, content, "params.yaml")
+    assert "\n" not in str(refused.value)
+
+
+def test_rows_are_split_in_one_way() -> None:
+    with pytest.raises(ValidationError, match="group and time cannot both be given"):
+        Split(validation=0.2, test=0.2, seed=0, group="patient", time="day")
+
+
+@pytest.mark.parametrize(
     "wrong", [{"validation": 0.5}, {"test": 0.5}, {"validation": 0.0}, {"test": -0.1}, {"seed": -1}]
 )
 def test_a_split_leaves_rows_for_each_part(wrong: dict[str, Any]) -> None:

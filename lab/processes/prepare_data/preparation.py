@@ -1,7 +1,6 @@
-"""Turn a table into what the models take: checked, split, scaled, and described."""
+"""Turn a table into what the models take: checked, split, prepared by its training rows, and described."""
 
-from collections.abc import Callable, Sequence
-from math import ceil
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,73 +8,63 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
-from sklearn.preprocessing import StandardScaler
+from sklearn.compose import ColumnTransformer
 
+from lab.processes.prepare_data.checks import check_table, columns_of, encode_labels, kept_rows
+from lab.processes.prepare_data.features import preprocessing
 from lab.processes.prepare_data.params import Data, Split
+from lab.processes.prepare_data.problems import some
+from lab.processes.prepare_data.reading import Settings
+from lab.processes.prepare_data.splitting import split_rows
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
+from lib.columns import Column, typed
 from lib.data_splits import ArraySplits, Dataset, save_data_splits
 
 EXAMPLE_ROWS = 5
 
 
 class Prepared(NamedTuple):
-    """The splits, the scaler fitted on the raw training rows, what the columns mean, and some raw training rows."""
+    """The splits, the preprocessing fitted on the training rows, the raw columns, and some raw training rows.
+
+    rows: the columns to learn from, one DataFrame for each part of the split, with the raw table's index.
+    """
 
     splits: ArraySplits
-    preprocessing: StandardScaler
+    preprocessing: ColumnTransformer
     dataset: Dataset
+    columns: list[Column]
     example_rows: pd.DataFrame
+    rows: tuple[pd.DataFrame, ...]
 
 
-def prepare(table: pd.DataFrame, data: Data, split: Split) -> Prepared:
-    """Split a table of numeric features and one column of labels by class, and scale it by its training rows.
+def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | None = None) -> Prepared:
+    """Split a table, and prepare its columns by its training rows.
 
-    Raises InputError, naming the column and the remedy, when a classifier could not be trained on it.
+    Raises InputError, which tells all that stands in the way and the remedies.
     """
-    table = table.rename(columns=str)
-    _check_columns(table, data)
-    _check_values(table, data)
-    features = table.drop(columns=data.target).astype(np.float64)
+    table = table.rename(columns=str).transform(_comparable) if len(table.columns) else table
+    check_table(table, data, split, guessed or {})
+    columns = columns_of(table, data, split)
+    table = kept_rows(table, data, split)
+    features = typed(table, columns)
     y, classes = encode_labels(table[data.target])
-    _check_classes(y, classes, data, split)
-    train, validation, test = split_by_class(y, split)
-    raw_train = features.iloc[train]
-    scaler = StandardScaler().fit(raw_train)
+    parts = split_rows(table, y, classes, data, split)
+    rows = tuple(features.iloc[numbers] for numbers in parts)
+    indicated = [c.name for c in columns if data.missing_indicator and c.optional and rows[0][c.name].isna().any()]
+    prepare_columns = preprocessing(columns, data, indicated).fit(rows[0])
     with np.errstate(over="ignore"):  # it is infinite then, and refused
-        X_train, X_val, X_test = (
-            scaler.transform(features.iloc[rows]).astype(np.float32) for rows in (train, validation, test)
-        )
-    _check_scaled((X_train, X_val, X_test), features.columns, data)
+        X_train, X_val, X_test = (prepare_columns.transform(part).astype(np.float32, order="C") for part in rows)
+    names = _feature_names(prepare_columns, data)
+    _check_prepared((X_train, X_val, X_test), names, data)
     return Prepared(
-        splits=ArraySplits(X_train, X_val, X_test, y[train], y[validation], y[test]),
-        preprocessing=scaler,
-        dataset=Dataset(data.target, list(features.columns), classes),
-        example_rows=table.drop(columns=data.target).iloc[train[:EXAMPLE_ROWS]],
+        splits=ArraySplits(X_train, X_val, X_test, *(y[numbers] for numbers in parts)),
+        preprocessing=prepare_columns,
+        dataset=Dataset(data.target, names, classes),
+        columns=columns,
+        example_rows=table[[column.name for column in columns]].iloc[parts[0][:EXAMPLE_ROWS]],
+        rows=rows,
     )
-
-
-def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
-    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
-    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
-    y, classes = pd.factorize(comparable, sort=True)
-    return y.astype(np.int64), [str(label) for label in classes]
-
-
-def split_by_class(y: NDArray[np.int64], split: Split) -> tuple[NDArray[np.int64], ...]:
-    """Row numbers of training, validation and test, shuffled; each part of the split is taken from each class.
-
-    scikit-learn's train_test_split rounds over all classes at once, and so may leave one out of a part.
-    """
-    shuffled = np.random.default_rng(split.seed).permutation(len(y))
-    part = np.zeros(len(y), dtype=np.int8)
-    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
-    for rows in np.split(by_class, np.cumsum(np.bincount(y))[:-1]):
-        validation, test = int(split.validation * len(rows)), int(split.test * len(rows))
-        part[rows[:validation]] = 1
-        part[rows[validation : validation + test]] = 2
-    return tuple(shuffled[part[shuffled] == number] for number in range(3))
 
 
 def save_prepared(prepared: Prepared, directory: str | Path) -> None:
@@ -83,79 +72,31 @@ def save_prepared(prepared: Prepared, directory: str | Path) -> None:
     with replacing(directory) as beside:
         save_data_splits(prepared.splits, beside)
         write_json(beside / "dataset.json", prepared.dataset._asdict())
+        write_json(beside / "columns.json", [column._asdict() for column in prepared.columns])
         joblib.dump(prepared.preprocessing, beside / "preprocessing.joblib")
         prepared.example_rows.to_csv(beside / "example_rows.csv", index=False, lineterminator="\n")
 
 
-def _check_columns(table: pd.DataFrame, data: Data) -> None:
-    columns = table.columns
-    if data.target not in columns:
-        raise InputError(
-            f"{data.source}: no column {data.target!r}; set data.target in params.yaml to one of {_some(columns)}"
-        )
-    if columns.has_duplicates:
-        twice = columns[columns.duplicated()].unique()
-        raise InputError(f"{data.source}: more than one column is called {_some(twice)}; rename or drop the others")
-    if "" in columns:
-        raise InputError(f"{data.source}: a column has no name; name it, or drop it if it only numbers the rows")
-    if len(columns) == 1:
-        raise InputError(f"{data.source}: no column beside {data.target!r} (data.target); add the features")
+def _comparable(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Lists and the like become text, so that values can be told apart."""
+    if column.dtype == object and not all(isinstance(value, Hashable) for value in column):
+        return column.map(str, na_action="ignore")
+    return column
 
 
-def _check_values(table: pd.DataFrame, data: Data) -> None:
-    if table.empty:
-        raise InputError(f"{data.source}: no rows; a table to learn from is needed")
-    features = table.drop(columns=data.target)
-    checks: tuple[tuple[pd.DataFrame, Callable[[pd.Series[Any]], pd.Series[bool]], str, str], ...] = (
-        (table, pd.Series.isna, "missing values", "fill them in or drop the rows"),
-        (features, _no_numbers, "values that are no numbers", "encode or drop the columns"),
-        (features, _beyond_float32, "infinite or far too large values", "correct them or drop the rows"),
-    )
-    for columns, find, problem, remedy in checks:
-        wrong = {name: found for name in columns if (found := find(columns[name])).any()}
-        if wrong:
-            name, found = next(iter(wrong.items()))
-            row = int(found.to_numpy().argmax())
-            value = columns[name].iloc[row]
-            example = f"{name} is {repr(value) if isinstance(value, str) else value!s:.60} in data row {row + 1}"
-            raise InputError(f"{data.source}: {problem} in {_some([*wrong])} ({example}); {remedy}")
+def _feature_names(fitted: ColumnTransformer, data: Data) -> list[str]:
+    try:
+        return [str(name) for name in fitted.get_feature_names_out()]
+    except ValueError as error:  # a column is called as a level or a part of another
+        raise InputError(f"{data.source}: two features would have one name: {error}; rename a column") from None
 
 
-def _no_numbers(column: "pd.Series[Any]") -> "pd.Series[bool]":
-    """Where the values can't be read as numbers; everywhere if they all can, but are of another type, such as dates."""
-    if is_numeric_dtype(column):
-        return pd.Series(False, column.index)
-    words = pd.to_numeric(column, errors="coerce").isna()
-    return words if words.any() else ~words
-
-
-def _beyond_float32(column: "pd.Series[Any]") -> "pd.Series[bool]":
-    """Where the values are more than what the models compute with can hold."""
-    return column.abs() > np.finfo(np.float32).max
-
-
-def _check_scaled(parts: Sequence[NDArray[np.float32]], features: pd.Index, data: Data) -> None:
+def _check_prepared(parts: Sequence[NDArray[np.float32]], features: Sequence[str], data: Data) -> None:
     """A value of a held-out row may be far beyond all that the scaler has seen."""
     finite = np.all([np.isfinite(part).all(axis=0) for part in parts], axis=0)
     if not finite.all():
+        wrong = [name for name, good in zip(features, finite, strict=True) if not good]
         raise InputError(
-            f"{data.source}: values in {_some(features[~finite])} that differ too much to be scaled to numbers of "
+            f"{data.source}: values in {some(wrong)} that differ too much to be scaled to numbers of "
             "32 bits; correct them, drop the rows or the columns"
         )
-
-
-def _check_classes(y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> None:
-    if len(classes) == 1:
-        raise InputError(f"{data.source}: {data.target!r} is {classes[0]!r} in all rows; add rows of another class")
-    counts = np.bincount(y)
-    needed = ceil(1 / min(split.validation, split.test))
-    if small := [f"{name!r} has {count}" for name, count in zip(classes, counts, strict=True) if count < needed]:
-        raise InputError(
-            f"{data.source}: classes of {data.target!r} with less than {needed} rows, one for each part of the split: "
-            f"{_some(small)}; add rows, merge or drop these classes, or enlarge split.validation and split.test"
-        )
-
-
-def _some(names: Sequence[Any] | pd.Index, most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more

@@ -4,15 +4,15 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from glob import has_magic
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
-from pandas.api.types import is_integer_dtype
 
 from lab.processes.prepare_data.params import Data
+from lab.processes.prepare_data.reading import Settings, reader_of
 from labkit.process.credentials import VARIABLE
 from labkit.process.errors import InputError
 
@@ -23,26 +23,27 @@ DIR_RAW = Path("data/raw")
 BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
 LOCAL_SCHEMES = ("file", "local", "git", "reference")  # the last two read files of this machine, or name such
-OTHER_SEPARATORS = ";\t|"
 QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
 SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 
 
-def load_table(data: Data) -> pd.DataFrame:
-    """Load the table that `data` names, with its column names untouched (they may repeat).
+def load_table(data: Data) -> tuple[pd.DataFrame, Settings]:
+    """Load the table that `data` names, with its column names untouched (they may repeat), and how it was read.
+
+    The latter are the settings that fit where those of `data` don't. Of several files, the index is (file, row).
 
     Raises InputError when the source is missing, cannot be reached or read, or does not go with `data.query`.
     """
     if (kind := _kind(data.source)) == "database":
         if data.query is None:
             raise InputError(f"params.yaml: data.query is null; for the database {data.source} give the SELECT to run")
-        return _query(data.source, data.query)
+        return _query(data.source, data.query), {}
     if data.query is not None:
         raise InputError(f"params.yaml: data.query is set, but {data.source} is no database; make data.query null")
     if kind == "built-in":
-        return _built_in(data.source)
-    return _read(data.source, kind)
+        return _built_in(data.source), {}
+    return _read(data.source, kind, data)
 
 
 def _kind(source: str) -> str:
@@ -63,26 +64,62 @@ def _built_in(name: str) -> pd.DataFrame:
     return bunch.frame.assign(target=bunch.target_names[bunch.target])  # type: ignore[no-any-return]
 
 
-def _read(source: str, kind: str) -> pd.DataFrame:
-    readers: dict[str, Callable[[Any], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
-    for place in [source] if kind == "file" else _local_parts(source):
+def _read(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settings]:
+    for place in _files(source) if kind == "file" else _local_parts(source):
         _check_below_raw(place, source)
-    if (suffix := Path(source).suffix) not in readers:
-        raise InputError(f"params.yaml: data.source {source} is neither .csv nor .parquet; convert it")
+    files = _files(source) if kind == "file" else [source]
+    read = [_read_file(file, kind, data) for file in files]
+    guessed = {key: value for _, settings in read for key, value in settings.items()}
+    tables = [table for table, _ in read]
+    for file, table in zip(files[1:], tables[1:], strict=True):
+        if sorted(table.columns) != sorted(tables[0].columns):
+            other = sorted({*table.columns} ^ {*tables[0].columns}) or ["one of them twice"]
+            raise InputError(
+                f"{file} has other columns than {files[0]} ({', '.join(other)}); name files of one kind in data.source"
+            )
+    if len(files) == 1:
+        return tables[0], guessed
+    in_order = [table if table.columns.has_duplicates else table[tables[0].columns] for table in tables]
+    return pd.concat(in_order, keys=files, names=["file", "row"]), guessed
+
+
+def _files(source: str) -> list[str]:
+    """The files that `source` stands for: itself, or all that fit where it has a *, ? or [."""
+    if not has_magic(source) or Path(source).is_file():
+        return [source]
+    path = Path(source)
+    found = sorted(str(file) for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file())
+    if not found:
+        raise InputError(f"params.yaml: data.source {source} fits no file; fetch them with `dvc pull`, or correct it")
+    return found
+
+
+def _read_file(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settings]:
+    if (reader := reader_of(source if kind == "file" else _name(source))) is None:
+        raise InputError(
+            f"params.yaml: data.source {source} is neither .csv (or .csv.gz, .csv.zip) nor .parquet; convert it"
+        )
     address = source if kind == "file" else expanded(source)
     try:
         with _open(address, kind) as file:
-            return readers[suffix](file)
+            return reader(file, data)
     except pd.errors.EmptyDataError:
         raise InputError(f"{source} is empty; put a table with a header and rows there") from None
     except ImportError as error:
         raise InputError(f"{source} cannot be read: {error}; {MISSING_PACKAGE}") from None
     except ValueError as error:
         why = _first_line(error, source)
-        raise InputError(f"{source} is no table in {suffix[1:]} format: {why}; mend the file") from None
+        form = "parquet" if source.lower().endswith(".parquet") else "csv"
+        raise InputError(f"{source} is no table in {form} format: {why}; mend the file") from None
     except Exception as error:  # each file system has errors of its own
         remedy = "check the address and the credentials (for S3: AWS_ENDPOINT_URL and the other AWS_ variables)"
         raise InputError(f"{source} cannot be read: {_first_line(error, source)}; {remedy}") from None
+
+
+def _name(url: str) -> str:
+    """The name of the file that a URL, or a chain such as zip://wine.csv::https://host/wine.zip, leads to."""
+    first = url.split("::")[0]
+    return (first if "://" in first else url).split("?")[0]
 
 
 def _local_parts(url: str) -> list[str]:
@@ -105,7 +142,11 @@ def _check_below_raw(path: str, source: str) -> None:
             f"params.yaml: data.source {source} is no built-in set ({known}) and no file below {DIR_RAW}; "
             f"move the file there and `dvc add` it"
         )
-    if not Path(path).is_file():
+    try:
+        is_there = Path(path).is_file()
+    except OSError:  # a name that is too long
+        is_there = False
+    if not is_there:
         raise InputError(f"{path} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
 
 
@@ -115,37 +156,6 @@ def _open(address: str, kind: str) -> IO[bytes]:
     import fsspec
 
     return fsspec.open(address, "rb").open()  # type: ignore[no-any-return]
-
-
-def _read_csv(file: IO[bytes]) -> pd.DataFrame:
-    # pandas would rename repeated columns, and hide them so.
-    header = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
-    if len(header) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in header[0]), None)):
-        raise ValueError(
-            f"its fields are separated by {other!r}; write it with ',' between them and points in decimals"
-        )
-    file.seek(0)
-    # The whole file, since a column guessed at by parts may be numbers here and words there.
-    table = pd.read_csv(file, low_memory=False)
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError("its rows have more fields than its header")
-    table.columns = pd.Index(header)
-    return table
-
-
-def _read_parquet(file: IO[bytes]) -> pd.DataFrame:
-    from pyarrow.parquet import ParquetFile
-
-    # pandas would refuse repeated columns with a message that explains nothing.
-    table: pd.DataFrame = ParquetFile(file).read().to_pandas()
-    index = table.index
-    # Numbers without a name only count the rows, as where pandas has left some out. Anything else may be a feature.
-    if any(name is not None for name in index.names) or not is_integer_dtype(index.dtype):
-        raise ValueError(
-            f"its index ({', '.join(map(str, index.names))}) would be lost; write it with `reset_index()` to keep it "
-            "as columns, or with `index=False`"
-        )
-    return table.reset_index(drop=True)
 
 
 def _query(source: str, query: str) -> pd.DataFrame:

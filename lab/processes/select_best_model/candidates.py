@@ -6,35 +6,42 @@ from typing import NamedTuple
 
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
+from labkit.process.trainers import results_of
 
 
 class Candidate(NamedTuple):
-    """A trained model: its file, and its metrics on the validation rows."""
+    """A trained model: the process that trained it, its file or folder, and its metrics on the validation rows."""
 
+    process: str
     file: Path
     metrics: dict[str, float]
 
 
-def read_candidates(folders: Iterable[Path]) -> dict[str, Candidate]:
-    """The models of `folders` by name.
+def read_candidates(processes: Iterable[str]) -> dict[str, Candidate]:
+    """The models that `processes` trained, by name.
 
-    Raises InputError when a folder holds no metrics, metrics without their model, or a name that another has.
+    Raises InputError when one left no metrics, metrics without their model, or a name that another has.
     """
     candidates: dict[str, Candidate] = {}
-    for folder in folders:
-        found = sorted((folder / "metrics").glob("*.json"))
+    for process in processes:
+        metrics, models = map(Path, results_of(process))
+        found = sorted(metrics.glob("*.json"))
         if not found:
-            raise InputError(f"{folder / 'metrics'} holds no model's metrics; run `dvc repro` (or `dvc pull`) first")
-        for metrics in found:
-            file = _model_file(folder, metrics.stem)
-            if metrics.stem in candidates:
-                raise InputError(f"{metrics}: {candidates[metrics.stem].file} has this name too; rename one")
-            candidates[metrics.stem] = Candidate(file, read_json(metrics))
+            raise InputError(f"{metrics} holds no model's metrics; run `dvc repro` (or `dvc pull`) first")
+        for file in found:
+            name = file.stem
+            if name in candidates:
+                raise InputError(f"{file}: {candidates[name].file} has this name too; rename one")
+            candidates[name] = Candidate(process, _model_file(models, name), read_json(file))
+    if not candidates:
+        raise InputError("no process trains models: `python -m lab new-process --model NAME` adds one")
     return candidates
 
 
 def _model_file(folder: Path, name: str) -> Path:
-    for file in (folder / "models" / f"{name}.joblib", folder / f"{name}.pt"):
-        if file.exists():
-            return file
-    raise InputError(f"{folder}: {name} has metrics but no model; run `dvc repro` (or `dvc pull`) first")
+    found = [path for path in folder.glob(f"{name}*") if path.name == name or path.stem == name]
+    if len(found) > 1:
+        raise InputError(f"{folder}: {name} is more than one file; leave one file or folder for each model")
+    if not found:
+        raise InputError(f"{folder}: {name} has metrics but no model; run `dvc repro` (or `dvc pull`) first")
+    return found[0]

@@ -2,24 +2,29 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.scoring_server import invocations
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.packaging import save_served_model
-from labkit.process.files import write_json
+from lab.processes.select_best_model.predictions import Answers, ask
+from labkit.process.files import read_json, write_json
+from labkit.process.trainers import code_of
+from lib.columns import Column, date_features
 from lib.pytorch import build_network, network_bytes, predict_probabilities
 
 pytestmark = pytest.mark.integration
@@ -27,8 +32,19 @@ pytestmark = pytest.mark.integration
 CLASSES = ["no", "perhaps", "yes"]
 
 
+class Trained(NamedTuple):
+    """A trained model, and what it took to load it."""
+
+    candidate: Candidate
+    answers: Answers
+
+
 @pytest.fixture
 def rows() -> pd.DataFrame:
+    return raw_rows()
+
+
+def raw_rows() -> pd.DataFrame:
     """(60, 3) raw rows: far from scaled, one column of whole numbers."""
     rng = np.random.default_rng(0)
     return pd.DataFrame(
@@ -36,10 +52,12 @@ def rows() -> pd.DataFrame:
     )
 
 
-@pytest.fixture
-def processed(tmp_path: Path, rows: pd.DataFrame) -> Path:
+@pytest.fixture(scope="module")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as prepare_data leaves it, as far as packaging reads it."""
-    folder = tmp_path / "processed"
+    folder, rows = tmp_path_factory.mktemp("processed"), raw_rows()
+    columns = [Column(str(name), "number") for name in rows]
+    write_json(folder / "columns.json", [column._asdict() for column in columns])
     write_json(folder / "dataset.json", {"target": "t", "features": list(rows), "classes": CLASSES})
     joblib.dump(StandardScaler().fit(rows), folder / "preprocessing.joblib")
     rows.head().to_csv(folder / "example_rows.csv", index=False)
@@ -51,15 +69,18 @@ def prepared(processed: Path, rows: pd.DataFrame) -> NDArray[np.float32]:
     return np.asarray(joblib.load(processed / "preprocessing.joblib").transform(rows), dtype=np.float32)
 
 
-@pytest.fixture(params=["joblib", "pt"])
-def classifier(request: pytest.FixtureRequest, tmp_path: Path, processed: Path, rows: pd.DataFrame) -> Path:
-    """A trained model of either kind."""
-    if request.param == "pt":
-        (tmp_path / "net.pt").write_bytes(network_bytes(build_network(3, [4], 3, dropout=0.0)))
-        return tmp_path / "net.pt"
-    labels = np.arange(60) % 3
-    joblib.dump(LogisticRegression().fit(prepared(processed, rows), labels), tmp_path / "lr.joblib")
-    return tmp_path / "lr.joblib"
+@pytest.fixture(scope="module", params=["train_standard_classifiers", "train_dnn_pytorch"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, processed: Path) -> Trained:
+    """A model of either process, loaded with that process's own packages."""
+    folder, X = tmp_path_factory.mktemp("trained"), prepared(processed, raw_rows())
+    if request.param == "train_dnn_pytorch":
+        file = folder / "net.pt"
+        file.write_bytes(network_bytes(build_network(3, [4], 3, dropout=0.0)))
+    else:
+        file = folder / "lr.joblib"
+        joblib.dump(LogisticRegression().fit(X, np.arange(60) % 3), file)
+    np.save(folder / "rows.npy", X)
+    return Trained(Candidate(request.param, file, {}), ask(request.param, {"m": file}, folder / "rows.npy"))
 
 
 def probabilities(classifier: Path, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -72,11 +93,11 @@ def probabilities(classifier: Path, X: NDArray[np.float32]) -> NDArray[np.float6
 
 
 def test_raw_rows_give_the_answers_of_the_trained_model(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     answer = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows)
-    expected = probabilities(classifier, prepared(processed, rows))
+    expected = probabilities(trained.candidate.file, prepared(processed, rows))
     assert list(answer) == ["label", "probability_no", "probability_perhaps", "probability_yes"]
     np.testing.assert_array_equal(answer.drop(columns="label").to_numpy(), expected)
     assert list(answer["label"]) == [CLASSES[i] for i in expected.argmax(axis=1)]
@@ -84,9 +105,9 @@ def test_raw_rows_give_the_answers_of_the_trained_model(
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "float32", "Int64", "object", "str"])
 def test_whole_numbers_may_come_as_any_type(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, kind: Any
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame, kind: Any
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     whole = rows.round()
     pd.testing.assert_frame_equal(model.predict(whole.astype("int64").astype(kind)), model.predict(whole))
@@ -99,37 +120,37 @@ def test_whole_numbers_may_come_as_any_type(
         ([1], "no numbers in size"),
         (pd.Timestamp("2026-01-01"), "no numbers in size"),
         (10**400, "no numbers in size: int too large"),
-        (None, "missing, infinite or far too large values in size"),
-        (pd.NA, "missing, infinite or far too large values in size"),
+        (None, "missing values in size"),
+        (pd.NA, "missing values in size"),
     ],
 )
 def test_what_is_no_number_is_refused_with_its_column(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, value: object, told: str
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame, value: object, told: str
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     spoilt = rows.assign(size=pd.Series([value, *rows["size"][1:]], dtype=object))
     with pytest.raises(ValueError, match=told):
         mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(spoilt)
 
 
 def test_dates_an_absent_column_and_no_rows_are_refused(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     with pytest.raises(ValueError, match="no numbers in age"):
         model.predict(rows.assign(age=pd.Timestamp("2026-01-01")))
     with pytest.raises(ValueError, match="no rows; give at least one"):
         model.predict(rows.iloc[:0])
-    with pytest.raises(MlflowException, match=r"missing inputs \['age'\]"):
+    with pytest.raises(ValueError, match=r"missing inputs \['age'\]"):
         model.predict(rows.drop(columns="age"))
 
 
 @pytest.mark.parametrize("column", [{"age": [30, 40]}, {"age": [30.5, 40]}, {"age": [True, "40"]}])
 def test_a_server_takes_numbers_of_any_type(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, column: dict[str, Any]
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame, column: dict[str, Any]
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     asked = json.dumps({"dataframe_split": rows.head(2).assign(**column).to_dict(orient="split")})
     answer = invocations(asked, "application/json", model, model.metadata.get_input_schema())
@@ -140,17 +161,17 @@ def test_a_server_takes_numbers_of_any_type(
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
 def test_a_value_that_no_model_can_read_is_refused_with_its_column(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame, value: float
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame, value: float
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
     rows.loc[3, "size"] = value
     with pytest.raises(ValueError, match="values in size"):
         mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows)
 
 
-def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, processed: Path, classifier: Path) -> None:
+def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, processed: Path, trained: Trained) -> None:
     def contents(folder: Path) -> dict[str, bytes]:
-        save_served_model(folder / "model", classifier, processed)
+        save_served_model(folder / "model", *trained, processed)
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
     (tmp_path / "here").mkdir()
@@ -160,16 +181,68 @@ def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, proc
     assert not [name for name, data in first.items() if str(Path.cwd()).encode() in data]
 
 
-def test_a_packaged_model_needs_nothing_of_this_repository(
-    tmp_path: Path, processed: Path, classifier: Path, rows: pd.DataFrame
+def test_the_requirements_are_what_the_model_was_loaded_with_and_what_prepares_rows(
+    tmp_path: Path, processed: Path, trained: Trained
 ) -> None:
-    save_served_model(tmp_path / "model", classifier, processed)
+    save_served_model(tmp_path / "model", *trained, processed)
+    required = [line.split("==")[0] for line in (tmp_path / "model/requirements.txt").read_text().split()]
+    torch = ["torch"] if trained.candidate.process == "train_dnn_pytorch" else []
+    assert required == ["mlflow", "joblib", "numpy", "pandas", "scikit-learn", *torch]
+    lock = read_json(code_of(trained.candidate.process).with_name("Pipfile.lock"))["default"]
+    for package, version in trained.answers.packages.items():
+        assert lock[package]["version"] == f"=={version}"
+
+
+def test_a_packaged_model_needs_nothing_of_this_repository(
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame
+) -> None:
+    # With a step of the preprocessing that is a function of lib.
+    processed = Path(shutil.copytree(processed, tmp_path / "processed"))
+    months = FunctionTransformer(date_features, kw_args={"parts": ["month"]})
+    steps = ColumnTransformer([("number", StandardScaler(), ["size", "age"]), ("date", months, ["day"])])
+    dated = rows[["size", "age"]].assign(day=pd.Timestamp(2026, 12, 24))
+    joblib.dump(steps.fit(dated), processed / "preprocessing.joblib")
+    columns = [Column("size", "number"), Column("age", "number"), Column("day", "date", date_format="%d.%m.%Y")]
+    write_json(processed / "columns.json", [column._asdict() for column in columns])
+    dated.head().assign(day="24.12.2026").to_csv(processed / "example_rows.csv", index=False)
+    save_served_model(tmp_path / "model", *trained, processed)
     code = (
-        "import mlflow.pyfunc, pandas, sys; model = mlflow.pyfunc.load_model('model');"
-        "print(len(model.predict(pandas.read_csv('processed/example_rows.csv'))))"
+        "import mlflow.pyfunc, pandas; model = mlflow.pyfunc.load_model('model');"
+        f"print(len(model.predict(pandas.read_csv({str(processed / 'example_rows.csv')!r}))))"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["5"]
+
+
+def test_the_packaged_model_tells_its_columns_and_checks_them_by_itself(
+    tmp_path: Path, processed: Path, trained: Trained
+) -> None:
+    save_served_model(tmp_path / "model", *trained, processed)
+    saved = mlflow.models.Model.load(str(tmp_path / "model"))
+    assert saved.get_input_schema() is None  # MLflow's own check goes cell by cell
+    columns = (saved.metadata or {})["columns"]
+    assert [(column["name"], column["kind"]) for column in columns] == [(n, "number") for n in ("size", "age", "dose")]
+
+
+@pytest.mark.parametrize("form", ["dataframe_split", "dataframe_records", "inputs", "text/csv"])
+def test_a_server_takes_every_form_of_rows(
+    form: str, tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame
+) -> None:
+    save_served_model(tmp_path / "model", *trained, processed)
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    few = rows.head(3)
+    bodies: dict[str, Any] = {
+        "dataframe_split": few.to_dict(orient="split"),
+        "dataframe_records": few.to_dict(orient="records"),
+        "inputs": few.to_dict(orient="list"),
+    }
+    if form == "text/csv":
+        asked, content_type = few.to_csv(index=False), form
+    else:
+        asked, content_type = json.dumps({form: bodies[form]}), "application/json"
+    answer = invocations(asked, content_type, model, model.metadata.get_input_schema())
+    labels = [row["label"] for row in json.loads(answer.response)["predictions"]]
+    assert labels == model.predict(few)["label"].tolist()

@@ -31,7 +31,7 @@ from lib.metrics import classification_metrics
 from lib.pytorch import make_deterministic, network_bytes, predict_probabilities
 from lib.viz import plot_confusion_matrix, plot_training_history
 
-OUTPUT = Path("artifacts/dnn_pytorch")
+OUTPUT = Path("artifacts/train_dnn_pytorch")
 CHECKPOINT_SECONDS = 30.0  # a kill costs this much work at most, and the epoch that it falls into
 
 
@@ -97,16 +97,18 @@ def write_results(run: Run, state: State, splits: TensorSplits, classes: list[st
     metrics = classification_metrics(y_val, probabilities)
     counts = confusion_matrix(y_val, probabilities.argmax(axis=1), labels=range(len(classes)))
 
-    with replacing(OUTPUT / "densenet.pt") as beside:
+    with replacing(OUTPUT / "models" / "densenet.pt") as beside:
         beside.write_bytes(network_bytes(network))
     write_history(history, OUTPUT / "training_history.csv")
-    write_json(OUTPUT / "metrics" / "densenet.json", {**metrics, "training_rows": len(splits.y_train)})
+    write_json(
+        OUTPUT / "metrics" / "densenet.json", {**metrics, "rows": len(y_val), "training_rows": len(splits.y_train)}
+    )
     plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))
     plot_confusion_matrix(counts, classes, OUTPUT / "confusion_matrix.png", "Dense network, validation rows")
 
     # One step after the last epoch, where the best epoch's weights are back: a run shows its latest values.
     run.log_metrics({f"validation_{name}": value for name, value in metrics.items()}, len(history["epoch"]) + 1)
-    for name in ("densenet.pt", "training_history.csv", "training_history.png", "confusion_matrix.png"):
+    for name in ("models/densenet.pt", "training_history.csv", "training_history.png", "confusion_matrix.png"):
         run.log_artifact(OUTPUT / name)
     print(f"best epoch {best_epoch(history)}: validation accuracy {metrics['accuracy']:.3f}")
 

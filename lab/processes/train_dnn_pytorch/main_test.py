@@ -112,9 +112,10 @@ def test_the_metrics_are_those_of_the_written_network(workspace: Path) -> None:
     splits = load_data_splits(workspace / DIR_PROCESSED)
     metrics = read_json(workspace / OUTPUT / "metrics" / "densenet.json")
 
-    probabilities = predict_probabilities(load_network(workspace / OUTPUT / "densenet.pt"), splits.X_val)
+    probabilities = predict_probabilities(load_network(workspace / OUTPUT / "models" / "densenet.pt"), splits.X_val)
 
     assert metrics.pop("training_rows") == 200
+    assert metrics.pop("rows") == len(splits.y_val)
     assert metrics == pytest.approx(classification_metrics(splits.y_val, probabilities))
     assert metrics["log_loss"] == pytest.approx(min(history(workspace)["validation_loss"]))
 
@@ -129,7 +130,7 @@ def test_the_run_has_every_epoch_and_then_the_written_network(workspace: Path) -
     }
     for name, column in columns.items():
         assert name == "epoch" or {(step, name, value) for step, value in enumerate(column, 1)} <= values
-    assert {(13, f"validation_{name}", metrics[name]) for name in metrics.keys() - {"training_rows"}} <= values
+    assert {(13, f"validation_{name}", metrics[name]) for name in metrics.keys() - {"rows", "training_rows"}} <= values
     assert {step for step, name, _ in values if name == "samples_per_second"} == set(range(1, 13))
 
 

@@ -1,7 +1,8 @@
 """Seven families of classifiers that need no GPU, each made from its section of params.yaml."""
 
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import parallel_config
@@ -32,43 +33,43 @@ class Rows(NamedTuple):
 
 
 def create_classifiers(params: Classifiers, y: NDArray[np.int64]) -> dict[str, ClassifierMixin]:
-    """The families by name, not yet fitted; all give probabilities for two or more classes.
+    """The families that have a section, by name, not yet fitted; all give probabilities for two or more classes.
 
     y: (rows,) class indices of the rows that the families of QUADRATIC will be fitted on.
     Raises InputError when these rows are too few for the parameters.
     """
-    neighbours = params.k_nearest_neighbours.n_neighbors
-    if neighbours > len(y):
+    if params.k_nearest_neighbours and (neighbours := params.k_nearest_neighbours.n_neighbors) > len(y):
         raise InputError(
             f"params.yaml: classifiers.k_nearest_neighbours.n_neighbors is {neighbours}, "
             f"and there are {len(y)} training rows; lower it"
         )
     smallest = int(np.bincount(y).min())
-    if smallest < 2:
+    if params.support_vector_machine and smallest < 2:
         raise InputError(
             "data/processed: a class has fewer than 2 training rows, too few to calibrate a support vector machine; "
             "add rows, or lower split.validation and split.test in params.yaml"
         )
     # The limits of iterations are far beyond what a solution takes where there is one.
-    machine = SVC(C=params.support_vector_machine.C, max_iter=1_000_000)
-    return {
-        "logistic_regression": LogisticRegression(C=params.logistic_regression.C, max_iter=10_000),
-        "naive_bayes": GaussianNB(var_smoothing=params.naive_bayes.var_smoothing),
-        "k_nearest_neighbours": KNeighborsClassifier(n_neighbors=neighbours),
+    families: dict[str, Callable[[Any], ClassifierMixin]] = {
+        "logistic_regression": lambda own: LogisticRegression(C=own.C, max_iter=10_000),
+        "naive_bayes": lambda own: GaussianNB(var_smoothing=own.var_smoothing),
+        "k_nearest_neighbours": lambda own: KNeighborsClassifier(n_neighbors=own.n_neighbors),
         # Of itself it gives no probabilities; this is how scikit-learn 1.9 wants them made.
-        "support_vector_machine": CalibratedClassifierCV(machine, ensemble=False, cv=min(FOLDS, smallest)),
-        "decision_tree": DecisionTreeClassifier(max_depth=params.decision_tree.max_depth, random_state=params.seed),
-        "random_forest": RandomForestClassifier(
-            n_estimators=params.random_forest.n_estimators, random_state=params.seed
+        "support_vector_machine": lambda own: CalibratedClassifierCV(
+            SVC(C=own.C, max_iter=1_000_000), ensemble=False, cv=min(FOLDS, smallest)
         ),
+        "decision_tree": lambda own: DecisionTreeClassifier(max_depth=own.max_depth, random_state=params.seed),
+        "random_forest": lambda own: RandomForestClassifier(n_estimators=own.n_estimators, random_state=params.seed),
         # By histograms: half the time of GradientBoostingClassifier at 341 rows, a sixtieth at 120,000.
-        "gradient_boosting": HistGradientBoostingClassifier(
-            max_iter=params.gradient_boosting.n_estimators,
-            learning_rate=params.gradient_boosting.learning_rate,
+        "gradient_boosting": lambda own: HistGradientBoostingClassifier(
+            max_iter=own.n_estimators,
+            learning_rate=own.learning_rate,
             early_stopping=False,  # all the rounds that were asked for, and all rows to learn from
             random_state=params.seed,
         ),
     }
+    sections = {name: getattr(params, name) for name in families}
+    return {name: families[name](own) for name, own in sections.items() if own is not None}
 
 
 def fit(name: str, classifier: ClassifierMixin, training: Rows) -> None:

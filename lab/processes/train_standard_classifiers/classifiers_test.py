@@ -11,15 +11,13 @@ from lab.processes.train_standard_classifiers.classifiers import (
     fit,
     stratified_subsample,
 )
-from lab.processes.train_standard_classifiers.params import Classifiers
+from lab.processes.train_standard_classifiers.params import FAMILIES, Classifiers
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 
-FAMILIES = [name for name, field in Classifiers.model_fields.items() if field.annotation is not int]
 
-
-def small_params(**changed: dict[str, float]) -> Classifiers:
+def small_params(**changed: dict[str, float] | None) -> Classifiers:
     sections: dict[str, dict[str, float | None]] = {
         "logistic_regression": {"C": 1.0},
         "naive_bayes": {"var_smoothing": 1e-9},
@@ -51,6 +49,18 @@ def dumped(name: str, params: Classifiers, rows: Rows) -> bytes:
 
 def test_every_section_makes_a_family() -> None:
     assert list(create_classifiers(small_params(), np.array([0, 1, 0, 1]))) == FAMILIES
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_that_is_null_is_left_out(name: str) -> None:
+    assert list(create_classifiers(small_params(**{name: None}), np.array([0, 1, 0, 1]))) == [
+        family for family in FAMILIES if family != name
+    ]
+
+
+def test_a_family_that_is_left_out_asks_nothing_of_the_rows() -> None:
+    alone = small_params(**(dict.fromkeys(FAMILIES) | {"naive_bayes": {"var_smoothing": 1e-9}}))
+    assert list(create_classifiers(alone, np.array([0, 1]))) == ["naive_bayes"]
 
 
 @pytest.mark.parametrize("classes", [2, 3])

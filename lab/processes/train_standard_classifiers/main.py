@@ -24,6 +24,7 @@ from lab.processes.train_standard_classifiers.classifiers import (
     stratified_subsample,
 )
 from lab.processes.train_standard_classifiers.params import Params
+from lab.processes.train_standard_classifiers.progress import telling_it_lives
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
@@ -31,7 +32,7 @@ from lib.data_splits import load_data_splits, load_dataset
 from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
 from lib.viz import plot_comparison, plot_confusion_matrix
 
-OUTPUT = Path("artifacts/standard_classifiers")
+OUTPUT = Path("artifacts/train_standard_classifiers")
 
 
 def main(run: Run) -> None:
@@ -61,13 +62,16 @@ def train(
 ) -> dict[str, float]:
     """Fit one family, write and log what comes of it, and return its validation metrics."""
     started = perf_counter()
-    fit(name, classifier, training)
+    with telling_it_lives(f"{name}: fitting {len(training.y)} rows"):
+        fit(name, classifier, training)
     fitted = perf_counter()
     probabilities = classifier.predict_proba(validation.X)
     predicted = perf_counter()
 
     metrics = classification_metrics(validation.y, probabilities)
-    write_json(OUTPUT / "metrics" / f"{name}.json", {**metrics, "training_rows": len(training.y)})
+    write_json(
+        OUTPUT / "metrics" / f"{name}.json", {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
+    )
     with replacing(OUTPUT / "models" / f"{name}.joblib") as beside:
         joblib.dump(classifier, beside)
     counts = confusion_matrix(validation.y, probabilities.argmax(axis=1), labels=range(len(classes)))

@@ -70,6 +70,7 @@ def test_the_metrics_are_those_of_the_written_model(workspace: Path) -> None:
         metrics = read_json(workspace / OUTPUT / "metrics" / f"{name}.json")
 
         assert metrics.pop("training_rows") == len(splits.y_train)
+        assert metrics.pop("rows") == len(splits.y_val)
         assert metrics == pytest.approx(classification_metrics(splits.y_val, classifier.predict_proba(splits.X_val)))
 
 

@@ -1,6 +1,6 @@
 """What train_standard_classifiers reads of params.yaml."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from labkit.process.params import Strict
 
@@ -51,17 +51,26 @@ class GradientBoostingParams(Strict):
 
 
 class Classifiers(Strict):
-    """The families, and what they have in common."""
+    """The families, of which `null` leaves one out, and what they have in common."""
 
     seed: int = Field(ge=0, lt=2**32)
     max_rows_quadratic: int = Field(ge=100, le=MOST)
-    logistic_regression: LogisticRegressionParams
-    naive_bayes: NaiveBayesParams
-    k_nearest_neighbours: KNearestNeighboursParams
-    support_vector_machine: SupportVectorMachineParams
-    decision_tree: DecisionTreeParams
-    random_forest: RandomForestParams
-    gradient_boosting: GradientBoostingParams
+    logistic_regression: LogisticRegressionParams | None
+    naive_bayes: NaiveBayesParams | None
+    k_nearest_neighbours: KNearestNeighboursParams | None
+    support_vector_machine: SupportVectorMachineParams | None
+    decision_tree: DecisionTreeParams | None
+    random_forest: RandomForestParams | None
+    gradient_boosting: GradientBoostingParams | None
+
+    @model_validator(mode="after")
+    def _keeps_one(self) -> "Classifiers":
+        if all(getattr(self, family) is None for family in FAMILIES):
+            raise ValueError("every family is null; keep one, or remove the process")
+        return self
+
+
+FAMILIES = [name for name in Classifiers.model_fields if name not in ("seed", "max_rows_quadratic")]
 
 
 class Params(Strict):

@@ -1,10 +1,17 @@
 import pytest
 
-from lab.processes.train_standard_classifiers.params import Params
+from lab.processes.train_standard_classifiers.params import FAMILIES, Params
 from labkit.process.errors import InputError
 from labkit.process.params import PARAMS_FILE, read_yaml, validate
 
 pytestmark = pytest.mark.unittest
+
+
+def test_no_family_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match=r"classifiers is .* every family is null; keep one"):
+        validate(
+            Params, {"classifiers": {"seed": 1, "max_rows_quadratic": 100, **dict.fromkeys(FAMILIES)}}, "params.yaml"
+        )
 
 
 @pytest.mark.parametrize(

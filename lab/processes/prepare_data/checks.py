@@ -1,0 +1,251 @@
+"""All that a table lacks to be prepared, found before anything is made of it."""
+
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from lab.processes.prepare_data.params import Constant, Data, Split
+from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
+from lab.processes.prepare_data.reading import Settings
+from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
+from labkit.process.errors import InputError
+from lib.columns import LARGEST, Column, as_dates, as_text
+
+ID_ROWS = 20  # from here on, words that never repeat name their rows
+
+
+def check_table(table: pd.DataFrame, data: Data, split: Split, guessed: Settings) -> None:
+    """Raise InputError, which tells all that stands in the way, unless the table can be prepared.
+
+    `guessed` is what the table was read with in place of `data`.
+    """
+    problems = [
+        Problem(f"the file's {key} is not {getattr(data, key)!r}; it looks like {value!r}", {key: value})
+        for key, value in guessed.items()
+    ]
+    unclear = unclear_names(table, data)
+    problems += [
+        Problem(f"more than one column is called {name!r}" if name else "a column has no name", {"drop": [name]})
+        for name in unclear
+        if name != data.target
+    ]
+    as_read = data.model_copy(update={**guessed, "drop": [*data.drop, *unclear]})
+    if unusable := [*structure_problems(table, as_read, split)]:
+        refuse(data, [*problems, *unusable])
+    for name in feature_names(table, as_read, split):
+        problems += value_problems(name, table[name], as_read)
+    for name in filter(None, (split.group, split.time)):
+        problems += order_problems(name, table[name], as_read, split)
+    problems += target_problems(table, as_read, split)
+    refuse(data, problems)
+
+
+def feature_names(table: pd.DataFrame, data: Data, split: Split) -> list[str]:
+    """The columns to learn from: all but the target, those dropped, and the one that the rows are split by."""
+    left_out = {*data.drop, data.target, split.group, split.time}
+    return [name for name in table.columns if name not in left_out]
+
+
+def unclear_names(table: pd.DataFrame, data: Data) -> list[str]:
+    """Names that stand for no column or for several, unless these are dropped."""
+    columns = table.columns
+    return [name for name in columns.unique() if name not in data.drop and (not name or (columns == name).sum() > 1)]
+
+
+def columns_of(table: pd.DataFrame, data: Data, split: Split) -> list[Column]:
+    """The columns to learn from, as far as the table passes check_table."""
+    return [_column(name, table[name], data) for name in feature_names(table, data, split)]
+
+
+def kept_rows(table: pd.DataFrame, data: Data, split: Split) -> pd.DataFrame:
+    """The table without the rows that data.missing, drop_unlabelled and drop_duplicates leave out."""
+    features, labels = feature_names(table, data, split), [data.target, *filter(None, (split.group, split.time))]
+    complete = [name for name in features if data.missing_of(name) == "drop_rows"]
+    kept = table.dropna(subset=[*complete, *(labels if data.drop_unlabelled else [])])
+    return kept.drop_duplicates(subset=[*features, *labels]) if data.drop_duplicates else kept
+
+
+def structure_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
+    """What is wrong with the columns as such; values can't be told by column then."""
+    columns = table.columns
+    if data.target not in columns:
+        yield Problem(f"no column {data.target!r}; set data.target to one of {some(columns)}")
+    for name in filter(None, (data.target, split.group, split.time)):
+        if (columns == name).sum() > 1:
+            yield Problem(f"more than one column is called {name!r}, which params.yaml names; rename the others")
+    if not feature_names(table, data, split):
+        yield Problem(f"no column beside {data.target!r} (data.target) to learn from; add the features")
+    if table.empty:
+        yield Problem("no rows; a table to learn from is needed")
+    yield from naming_problems(list(columns), data, split)
+
+
+def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Problem]:
+    """Settings that name a column which the table lacks, or which they are not for."""
+    named = {
+        "drop": data.drop,
+        "categories": data.category_names(),
+        "dates": [*data.dates],
+        "missing": [*data.missing] if isinstance(data.missing, dict) else [],
+    }
+    keys = [(f"data.{key}", name) for key, names in named.items() for name in names]
+    keys += [(f"split.{key}", name) for key, name in (("group", split.group), ("time", split.time)) if name is not None]
+    for key, name in keys:
+        if name not in columns:
+            yield Problem(f"no column {name!r}, which {key} names; correct it to one of {some(columns)}")
+    for key, name in keys:
+        if key in ("data.categories", "data.dates", "data.missing") and name in {data.target, split.group, split.time}:
+            yield Problem(f"{name!r} is no feature; take it out of {key}")
+    if data.target in data.drop:
+        yield Problem(f"{data.target!r} is the target; take it out of data.drop")
+
+
+def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[Problem]:
+    """What is wrong with the values of a feature, and what there is no setting for yet."""
+    if column.isna().all():
+        yield Problem(f"{name} has no values", {"drop": [name]})
+        return
+    found = recognise(column, data)
+    if name in data.dates:
+        kind = "date"
+        yield from _date_problems(name, column, data, found)
+    elif name in data.category_names():
+        kind = "category"
+        yield from _level_problems(name, column, data)
+    else:
+        kind = found.kind
+        yield from _kind_problems(name, column, data, found)
+    if kind == "number" and not found.settings:
+        yield from _size_problems(name, column)
+    yield from _method_problems(name, data, kind)
+    missing = column.isna() | column.isin([] if kind == "category" else found.marks)
+    if missing.any() and data.missing_of(name) is None:
+        usual: Any = "most_frequent" if kind == "category" else "median"
+        first = place(missing.index[int(missing.to_numpy().argmax())])
+        told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {first}"
+        yield Problem(told, {"missing": {name: usual}})
+
+
+def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
+    """What a column holds that is no number, and nothing says what to do with."""
+    first = column.first_valid_index()
+    example = f"{name} is {shown(column[first])} in {place(first)}"
+    if found.marks:
+        marked = int(column.isin(found.marks).to_numpy().argmax())
+        mark = f"{name} is {shown(column.iloc[marked])} in {place(column.index[marked])}"
+        yield Problem(f"words between the values: {mark}", {"missing_values": found.marks})
+    match found.kind:
+        case "number" if found.settings:
+            yield Problem(f"numbers with other marks: {example}", found.settings)
+        case "date":
+            parts: Any = {"dates": {name: ["year", "month", "weekday"]}}
+            yield Problem(f"dates: {example}", parts | found.settings)
+        case "category" if data.categories != "one_hot":
+            levels = len(distinct(column))
+            if levels == column.notna().sum() >= ID_ROWS:
+                yield Problem(f"words, other ones in every row: {example}", {"drop": [name]})
+            else:
+                yield Problem(f"words, {levels} different ones: {example}", {"categories": {name: "one_hot"}})
+
+
+def _date_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
+    wrong = column.notna() & as_dates(column, data.date_format).isna()
+    if wrong.any():
+        settings = found.settings if found.kind == "date" else {}
+        remedy = "" if settings else "; correct it, or set data.date_format"
+        yield Problem(f"no date: {_first(name, column, wrong)}{remedy}", settings)
+
+
+def _level_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[Problem]:
+    levels = data.categories_of(name)
+    if isinstance(levels, list):
+        unknown = column.notna() & ~as_text(column).isin(levels)
+        if unknown.any():
+            yield Problem(f"no level of data.categories.{name}: {_first(name, column, unknown)}; put it in its place")
+
+
+def _size_problems(name: str, column: "pd.Series[Any]") -> Iterator[Problem]:
+    large = to_numbers(column).abs() > LARGEST
+    if large.any():
+        told = f"infinite or far too large values: {_first(name, column, large)}"
+        yield Problem(f"{told}; correct them in the source, or drop the column", {"drop": [name]})
+
+
+def _method_problems(name: str, data: Data, kind: str) -> Iterator[Problem]:
+    """Where what data.missing fills in is no value of the column."""
+    method, levels = data.missing_of(name), data.categories_of(name)
+    if method == "median" and kind == "category" and isinstance(data.missing, dict):
+        yield Problem(f"data.missing: words have no median: {name}", {"missing": {name: "most_frequent"}})
+    if not isinstance(method, Constant):
+        return
+    if kind == "date" or (kind == "number" and isinstance(method.constant, str)):
+        yield Problem(f"data.missing: {method.constant!r} is no {kind}, as {name} has them; give {name} another method")
+    if kind == "category" and isinstance(levels, list) and str(method.constant) not in levels:
+        yield Problem(f"data.missing: {method.constant!r} is no level of data.categories.{name}; use one of them")
+
+
+def order_problems(name: str, column: "pd.Series[Any]", data: Data, split: Split) -> Iterator[Problem]:
+    """What keeps the rows from being split by a column."""
+    if column.isna().any() and not data.drop_unlabelled:
+        told = f"rows cannot be split by what is missing: {_first(name, column, column.isna())}"
+        yield Problem(told, {"drop_unlabelled": True})
+    if name == split.time:
+        found = recognise(column, data)
+        if found.kind == "category" or found.marks or found.settings:
+            told = f"split.time: {name} holds no dates or numbers as they are read"
+            yield Problem(f"{told} ({_first(name, column, column.notna())})", found.settings)
+
+
+def target_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
+    """What keeps the target from being learned."""
+    labels = table[data.target]
+    if labels.isna().any() and not data.drop_unlabelled:
+        told = f"rows without a label: {_first(data.target, labels, labels.isna())}"
+        yield Problem(told, {"drop_unlabelled": True})
+    y, classes = encode_labels(kept_rows(table, data, split)[data.target].dropna())
+    if not classes:
+        yield Problem("no rows are left; data.missing and data.drop_unlabelled drop them all")
+    elif len(classes) == 1:
+        told = f"{data.target!r} is {shown(classes[0])} in all rows"
+        yield Problem(f"{told}; add rows of another class, or correct data.target")
+    needed = ceil(1 / min(split.validation, split.test)) if split.group is None and split.time is None else 1
+    counts = zip(classes, np.bincount(y, minlength=1), strict=False)
+    if small := [f"{shown(name)} has {count}" for name, count in counts if count < needed]:
+        yield Problem(
+            f"classes of {data.target!r} with less than {needed} rows, one for each part of the split: {some(small)}; "
+            "add rows, merge or drop these classes, or enlarge split.validation and split.test"
+        )
+
+
+def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
+    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters.
+
+    Raises InputError for bytes that are no text.
+    """
+    try:
+        comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
+    except UnicodeDecodeError:
+        raise InputError(f"data.target {labels.name!r:.60}: labels that are bytes and no UTF-8; write words") from None
+    y, classes = pd.factorize(comparable, sort=True)
+    return y.astype(np.int64), [str(label) for label in classes]
+
+
+def _column(name: str, column: "pd.Series[Any]", data: Data) -> Column:
+    optional = data.missing_of(name) not in (None, "drop_rows")
+    if name in data.dates:
+        return Column(name, "date", optional, date_format=data.date_format)
+    if name in data.category_names() or recognise(column, data).kind == "category":
+        levels = data.categories_of(name)
+        return Column(name, "category", optional, levels if isinstance(levels, list) else None)
+    return Column(name, "number", optional)
+
+
+def _first(name: str, column: "pd.Series[Any]", wrong: "pd.Series[bool]") -> str:
+    """The first of the wrong values and its row."""
+    number = int(wrong.to_numpy().argmax())
+    return f"{name} is {shown(column.iloc[number])} in {place(column.index[number])}"

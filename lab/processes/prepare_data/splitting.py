@@ -1,0 +1,95 @@
+"""Which rows are for training, validation and test: by class, by group, or by time."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lab.processes.prepare_data.params import Data, Split
+from labkit.process.errors import InputError
+from lib.columns import as_dates
+
+Parts = tuple[NDArray[np.int64], ...]  # the row numbers of training, validation and test
+PARTS = ("training", "validation", "test")
+DRAWS = 50  # of groups, of which the one that is nearest to the shares asked for is taken
+
+
+def split_rows(table: pd.DataFrame, y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> Parts:
+    """The row numbers of training, validation and test, as `split` says.
+
+    Raises InputError where a split by group or time leaves a part without rows or classes that it needs.
+    """
+    if split.group is not None:
+        parts = split_by_group(y, table[split.group], split)
+    elif split.time is not None:
+        parts = split_by_time(table[split.time], data.date_format, split)
+    else:
+        return split_by_class(y, split)
+    for name, rows, needed in zip(PARTS, parts, (len(classes), 2, 2), strict=True):
+        found = [classes[number] for number in np.unique(y[rows])]
+        if len(found) < needed:
+            key = "group" if split.group is not None else "time"
+            raise InputError(
+                f"{data.source}: split.{key} leaves {name} with {len(rows)} rows, of {', '.join(found) or 'no class'}, "
+                f"where {needed} classes are needed; enlarge the parts, add rows, or split by another column"
+            )
+    return parts
+
+
+def split_by_class(y: NDArray[np.int64], split: Split) -> Parts:
+    """Shuffled rows; each part of the split is taken from each class.
+
+    scikit-learn's train_test_split rounds over all classes at once, and so may leave one out of a part.
+    """
+    shuffled = np.random.default_rng(split.seed).permutation(len(y))
+    part = np.zeros(len(y), dtype=np.int8)
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    for rows in np.split(by_class, np.cumsum(np.bincount(y))[:-1]):
+        validation, test = int(split.validation * len(rows)), int(split.test * len(rows))
+        part[rows[:validation]] = 1
+        part[rows[validation : validation + test]] = 2
+    return _parts(shuffled, part)
+
+
+def split_by_group(y: NDArray[np.int64], groups: "pd.Series[Any]", split: Split) -> Parts:
+    """Shuffled rows, all of a group in one part; of many draws of groups, the nearest to the shares of each class."""
+    random = np.random.default_rng(split.seed)
+    group, names = pd.factorize(groups.astype(str) if groups.dtype == object else groups)
+    counts = np.zeros((len(names), int(y.max()) + 1))
+    np.add.at(counts, (group, y), 1)
+    shares = np.array([1 - split.validation - split.test, split.validation, split.test])
+    wanted = shares[:, None] * counts.sum(axis=0)
+    drawn = [_draw(counts.sum(axis=1), split, random) for _ in range(DRAWS)]
+    distances = [(np.abs(_sums(part, counts) - wanted) / counts.sum(axis=0)).sum() for part in drawn]
+    part = drawn[int(np.argmin(distances))]
+    return _parts(random.permutation(len(y)), part[group])
+
+
+def _draw(sizes: NDArray[np.floating], split: Split, random: np.random.Generator) -> NDArray[np.int8]:
+    """A part for each group: shuffled groups, taken until validation and then test have their share of the rows."""
+    order = random.permutation(len(sizes))
+    middle = (np.cumsum(sizes[order]) - sizes[order] / 2) / sizes.sum()
+    part = np.zeros(len(sizes), dtype=np.int8)
+    part[order] = np.select([middle < split.validation, middle < split.validation + split.test], [1, 2], 0)
+    return part
+
+
+def _sums(part: NDArray[np.int8], counts: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(parts, classes) the rows of each class in each part."""
+    return np.array([counts[part == number].sum(axis=0) for number in range(len(PARTS))])
+
+
+def split_by_time(times: "pd.Series[Any]", date_format: str | None, split: Split) -> Parts:
+    """Rows in the order of time: the last are for test, those before them for validation. Equal times stay together."""
+    numeric = pd.api.types.is_numeric_dtype(times)
+    moments = (times if numeric else as_dates(times, date_format)).to_numpy()
+    order = np.argsort(moments, kind="stable")
+    in_order = moments[order]
+    starts = [round(len(order) * (1 - share)) for share in (split.validation + split.test, split.test)]
+    cuts = [int(np.searchsorted(in_order, in_order[start])) for start in starts]
+    return tuple(np.split(order, cuts))
+
+
+def _parts(order: NDArray[np.int64], part: NDArray[np.int8]) -> Parts:
+    return tuple(order[part[order] == number] for number in range(len(PARTS)))

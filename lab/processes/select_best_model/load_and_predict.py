@@ -1,0 +1,64 @@
+"""Load models and let them predict, with the packages of the process that trained them: predictions.py starts it.
+
+    python -m lab.processes.select_best_model.load_and_predict FOLDER
+
+FOLDER holds request.json, and gets each model's predictions as <model>.npy and in loaded.json what that took. Beyond
+the standard library and NumPy it imports only what the models need, so that this is what loaded.json tells.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from importlib import import_module
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+import numpy as np
+
+
+def main(folder: Path) -> None:
+    """Answer the request; a model that can't be loaded, or code that it may not use, is one line and exit code 1."""
+    before = {*sys.modules}
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    rows = np.load(request["rows"], allow_pickle=False)
+    code = import_module(f"lab.processes.{request['process']}.model")
+    for name, file in request["models"].items():
+        try:
+            predict = code.load_model(Path(file))
+        except (FileNotFoundError, ValueError) as error:
+            sys.exit(f"error: {' '.join(str(error).split())}")
+        np.save(folder / f"{name}.npy", np.asarray(predict(rows)), allow_pickle=False)
+    own = [name for name in sys.modules if name.split(".")[0] in {"lab", "labkit"} and name not in before]
+    if foreign := sorted(name for name in own if not code.__name__.startswith(name)):
+        sys.exit(
+            f"error: {code.__name__} needs {', '.join(foreign)}, which a packaged model does not have; "
+            "move what it needs to a module of lib that imports nothing of the lab's own"
+        )
+    pipfile = Path(str(code.__file__)).with_name("Pipfile")
+    loaded = {"packages": loaded_packages(pipfile), "modules": loaded_modules()}
+    (folder / "loaded.json").write_text(json.dumps(loaded), encoding="utf-8")
+
+
+def loaded_packages(pipfile: Path) -> dict[str, str]:
+    """Those packages of a Pipfile that were imported, with their versions; without a build's mark (torch's "+cpu")."""
+    named = tomllib.loads(pipfile.read_text(encoding="utf-8"))["packages"]
+    brought_by = packages_distributions()
+    imported = {package for name in sys.modules for package in brought_by.get(name, ())}
+    loaded = {plain(name) for name in named} & {plain(name) for name in imported}
+    return {name: version(name).partition("+")[0] for name in sorted(loaded)}
+
+
+def plain(name: str) -> str:
+    """A package's name in the one spelling that packaging tools agree on."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def loaded_modules() -> list[str]:
+    """The files of lib that were imported."""
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "lib"]
+    return sorted(str(module.__file__) for module in modules)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

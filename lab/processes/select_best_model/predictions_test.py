@@ -1,0 +1,44 @@
+"""A candidate that can't be loaded with its process's packages, or is not what its metrics say, is told so."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.processes.select_best_model.predictions import ask, check
+from labkit.process.errors import InputError
+from lib.metrics import classification_metrics
+
+Y = np.arange(30) % 3
+GOOD = np.eye(3)[Y] * 0.7 + 0.1
+TOLD = classification_metrics(Y, GOOD)
+
+
+@pytest.mark.unittest
+def test_predictions_as_good_as_told_pass() -> None:
+    check("tree", TOLD, GOOD, Y, "log_loss")
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("predictions", "told"),
+    [
+        (Y, r"tree: its model gives predictions of shape \(30,\), not \(30, 3\)"),
+        (GOOD[:, :2], r"shape \(30, 2\), not \(30, 3\)"),
+        (GOOD * np.nan, "values that are no probabilities"),
+        (GOOD - 0.2, "values that are no probabilities"),
+        (np.roll(GOOD, 1, axis=1), r"a log_loss of 2.* and its metrics say 0\.2"),
+    ],
+)
+def test_others_are_refused(predictions: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        check("tree", TOLD, predictions, Y, "log_loss")
+
+
+@pytest.mark.integration
+def test_a_damaged_network_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"none")
+    np.save(tmp_path / "rows.npy", np.zeros((2, 3), np.float32))
+    with pytest.raises(InputError, match=r"net\.pt is no network of this lab"):
+        ask("train_dnn_pytorch", {"net": tmp_path / "net.pt"}, tmp_path / "rows.npy")

@@ -1,0 +1,88 @@
+"""Metrics and tables of plots in Git: what goes there, and what of it a clone without data believes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.results import metrics_of
+from labkit.dvc_adapter.tables import MOST_BYTES
+from labkit.git_cli import GitError, git
+from labkit.pipeline.tables import take_branchs_tables, write_tables
+from labkit.testing.fixtures import Shell
+
+pytestmark = pytest.mark.integration
+
+DVC_YAML = r"""
+stages:
+  train:
+    cmd: >-
+      mkdir -p models pictures && echo '{"loss": 0.5}' > models/a.json && echo '{"loss": 0.25}' > models/b.json
+      && printf 'n,loss\r\n1,0.5\r\n' > curve.csv && echo 1 | tee curve.png secret.csv > pictures/a.jpg
+      && head -c 300000 /dev/zero > large.csv && echo weights > weights
+    outs: [weights]
+    metrics: [models]
+    plots: [curve.csv, curve.png, pictures, large.csv, secret.csv: {push: false}]
+"""
+KEPT = ["lab/results/curve.csv", "lab/results/models/a.json", "lab/results/models/b.json"]
+
+
+@pytest.fixture
+def clone(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone without data of a project with results; the working folder."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "dvc.yaml").write_text(DVC_YAML)
+    (project / ".gitattributes").write_text("* text=auto eol=lf\nlab/results/** -text merge=union\n")
+    shell("git init --quiet --initial-branch main && dvc init --quiet && dvc repro --quiet", project)
+    monkeypatch.chdir(project)
+    assert sorted(write_tables()) == KEPT
+    shell("git add --all && git commit --quiet --no-verify -m results", project)
+    shell(f"git clone --quiet {project} clone", tmp_path)
+    monkeypatch.chdir(tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def metrics(rev: str) -> dict[str, object]:
+    with open_project() as project:
+        return metrics_of(project, rev)
+
+
+def test_a_clone_has_the_small_results_byte_for_byte_and_no_others(clone: Path) -> None:
+    assert MOST_BYTES < 300_000
+    assert sorted(git("ls-files", "lab/results").splitlines()) == KEPT
+    take_branchs_tables("HEAD")
+    assert metrics("HEAD") == {"models/a.json": {"loss": 0.5}, "models/b.json": {"loss": 0.25}}
+    assert Path("curve.csv").read_bytes() == b"n,loss\r\n1,0.5\r\n"
+    assert not Path("weights").exists()
+    assert git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("change", ['{"loss": 0.1}\n', '{"loss": 0.5}\n{"loss": 0.1}\n', ""])
+def test_what_is_not_as_dvc_lock_recorded_it_is_not_believed(clone: Path, shell: Shell, change: str) -> None:
+    Path(KEPT[1]).write_text(change)
+    shell("git commit --quiet --all --no-verify -m better", clone)
+    take_branchs_tables("HEAD")
+    assert not Path("models").exists()
+    assert Path("curve.csv").exists()
+
+
+def test_files_that_are_here_already_stay(clone: Path) -> None:
+    Path("models").mkdir()
+    Path("models/a.json").write_text("mine")
+    take_branchs_tables("HEAD")
+    assert Path("models/a.json").read_text() == "mine"
+
+
+def test_tables_are_written_anew_whole(clone: Path) -> None:
+    shutil.rmtree(".dvc/cache", ignore_errors=True)  # nothing was pulled: HEAD has them
+    Path("lab/results/gone.json").write_text("of a stage that is no more")
+    shutil.rmtree("lab/results/models")
+    assert sorted(write_tables()) == KEPT
+    assert not Path("lab/results/gone.json").exists()
+
+
+def test_a_base_that_is_not_there_is_an_error(clone: Path) -> None:
+    with pytest.raises(GitError, match="nowhere"):
+        take_branchs_tables("nowhere")

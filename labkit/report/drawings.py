@@ -1,0 +1,30 @@
+"""The plots of dvc.yaml as one page, a branch's beside its base's: drawn by Vega, without a browser or the web."""
+
+from pathlib import Path
+
+from labkit.dvc_adapter.repository import Project
+from labkit.dvc_adapter.results import drawn_plots
+from labkit.paths import lies_in
+from labkit.process.files import replacing
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Plots against {base}</title>
+<style>body {{ font: 16px sans-serif; margin: 2em; background: #fff; color: #222 }} svg {{ max-width: 100% }}</style>
+<h1>Plots against {base}</h1>
+{figures}
+</html>
+"""
+
+
+def write_drawings(project: Project, base: str, missing: list[str], file: Path) -> bool:
+    """Write the plots that are here and not `missing`, and those of the commit `base`; whether there are any."""
+    import vl_convert  # 30 MB, and only for this
+
+    plots = [one for one in drawn_plots(project, base) if Path(one.file).exists() and not lies_in(one.file, missing)]
+    figures = [f"<figure>{vl_convert.vegalite_to_svg(plot.specification)}</figure>" for plot in plots]
+    if figures:
+        with replacing(file) as beside:
+            beside.write_text(PAGE.format(base=base[:7], figures="\n".join(figures)), encoding="utf-8")
+    return bool(figures)
