@@ -111,6 +111,21 @@ def mend(
 
 
 @app.command()
+def verify(
+    revision: Annotated[str, typer.Argument()] = "",
+    receipt: Annotated[Path | None, typer.Option(help="Check this receipt of somebody else; run nothing.")] = None,
+    to: Annotated[Path, typer.Option(help="The folder to write the receipt to.")] = Path(".lab/receipts"),
+) -> None:
+    """Run REVISION, HEAD by default, again from its raw data, and compare every output with what was recorded.
+
+    Exit code 0: all is reproduced; 1: something differs; 2: it could not be checked.
+    """
+    from labkit.proof import verify
+
+    sys.exit(verify.verify(revision, receipt, to))
+
+
+@app.command()
 def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
     """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
     from labkit.report.page import page_of

@@ -44,6 +44,12 @@ def ask_origin(*arguments: str) -> str:
     raise GitError(f"git {arguments[0]} failed: the server of `origin` takes the connection and says nothing")
 
 
+def file_in(commit: str, path: str) -> bytes | None:
+    """The bytes of a file in a commit, by its path from this folder; None where it has none."""
+    done = subprocess.run(["git", "cat-file", "blob", f"{commit}:./{path}"], capture_output=True)
+    return None if done.returncode else done.stdout
+
+
 def answer(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from labkit import git_cli
-from labkit.git_cli import GitError, ask_origin, git
+from labkit.git_cli import GitError, ask_origin, file_in, git
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -36,6 +36,15 @@ def silent_port() -> Iterator[int]:
         server.bind(("127.0.0.1", 0))
         server.listen()
         yield server.getsockname()[1]
+
+
+def test_a_file_of_a_commit_has_its_very_bytes(clone: Path) -> None:
+    (clone / "file").write_bytes(b"a\r\n\xff\n\n")
+    git("add", "file")
+    git("commit", "--quiet", "--message", "file")
+    (clone / "file").unlink()
+    assert file_in("HEAD", "file") == b"a\r\n\xff\n\n"
+    assert file_in("HEAD", "other") is None
 
 
 @pytest.mark.parametrize("protocol", ["http", "https", "ssh", "git"])

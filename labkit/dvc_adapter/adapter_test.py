@@ -15,11 +15,14 @@ from labkit.dvc_adapter.lock_text import lock_text, parse_lock
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import declared_plots, metrics_of
 from labkit.dvc_adapter.settings import all_settings, settings_file, settings_of, write_settings
-from labkit.dvc_adapter.states import Stage, ran_before, stages_here
+from labkit.dvc_adapter.states import Stage, declared_here, ran_before, stages_here
 from labkit.dvc_adapter.storage import (
+    cache_folder,
+    cached_file,
     default_remote,
     push,
     raw_data,
+    raw_data_hashes,
     raw_data_not_cached,
     raw_data_nowhere,
     remotes,
@@ -250,6 +253,37 @@ def test_the_remote_is_used_with_dvcs_settings() -> None:
     with open_project() as project:
         use_remote(project)
     assert [*bucket.rglob("*")] == []
+
+
+def test_raw_data_have_their_hashes_here_and_in_a_commit_and_the_cache_has_their_files(shell: Shell) -> None:
+    committed = {"raw/a": recorded_in("raw/a.dvc"), "raw/many": recorded_in("raw/many.dvc")}
+    Path("raw/a").unlink()
+    Path("raw/a").write_text("other")
+    shell("dvc add --quiet raw/a", Path())
+    with open_project() as project:
+        assert raw_data_hashes(project) == {**committed, "raw/a": recorded_in("raw/a.dvc")}
+        assert recorded_in("raw/a.dvc") != committed["raw/a"]
+        assert str(cache_folder(project)) == shell("dvc cache dir", Path()).stdout.strip()
+    with open_project("HEAD") as project:
+        assert raw_data_hashes(project) == committed
+        found = cached_file(project, committed["raw/a"])
+        assert found is not None
+        assert found.read_text() == "a"
+        assert cached_file(project, "0" * 32) is None
+
+
+def test_what_is_declared_is_told_without_what_was_recorded() -> None:
+    Path("dvc.lock").unlink()
+    content = Path("dvc.yaml").read_text().replace("    outs: [model]", "    outs: [model]\n    meta: {tolerance: 0.1}")
+    each = "  each: {foreach: [a, b], do: {cmd: echo, outs: ['out/${item}']}}\n"
+    Path("dvc.yaml").write_text(content + each)
+    with open_project() as project:
+        assert declared_here(project) == {
+            "judge": (["score.json", "curve.csv"], None),
+            "train": (["model"], {"tolerance": 0.1}),
+            "each@a": (["out/a"], None),
+            "each@b": (["out/b"], None),
+        }
 
 
 def test_raw_data_are_sought_in_the_cache_and_the_remote(shell: Shell) -> None:

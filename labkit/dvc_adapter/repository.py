@@ -19,11 +19,14 @@ Project = NewType("Project", object)
 
 
 @contextmanager
-def open_project() -> Iterator[Project]:
-    """Open the DVC project of the working folder. Raises InputError in DVC's words where DVC raises, also within."""
+def open_project(commit: str | None = None) -> Iterator[Project]:
+    """Open the DVC project of the working folder, as it is here or in a commit.
+
+    Raises InputError in DVC's words where DVC raises, also within.
+    """
     logging.getLogger("dvc").setLevel(logging.ERROR)  # its advice is for those who typed `dvc`
     try:
-        with Repo() as repo:
+        with Repo(rev=commit) as repo:
             yield Project(repo)
     except (DvcException, RecursionError) as error:  # the latter for an alias that stands for itself
         reason = getattr(error, "exc", None)  # what in the file is wrong, and where

@@ -65,6 +65,25 @@ class Stage(NamedTuple):
         return not (self.command_changed or any(states) or gone)
 
 
+class Declared(NamedTuple):
+    """A stage of dvc.yaml: the paths from the root of what it writes, and its `meta`."""
+
+    outs: list[str]
+    meta: Any
+
+
+def declared_here(project: Project) -> dict[str, Declared]:
+    """The stages of dvc.yaml by their names, `foreach` and variables resolved. Nothing is hashed for it."""
+    repo: Any = project
+    return {
+        stage.addressing: Declared(
+            ["/".join(repo.fs.relparts(out.fs_path, repo.root_dir)) for out in stage.outs], stage.meta
+        )
+        for stage in repo.index.stages
+        if isinstance(stage, PipelineStage)
+    }
+
+
 def stages_here(project: Project) -> list[Stage]:
     """The stages, each after those that it depends on, and else as in dvc.yaml.
 

@@ -1,6 +1,7 @@
 """DVC's cache and its remote: what is where, and what is pushed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -107,6 +108,29 @@ def raw_data_nowhere(project: Project) -> list[str]:
     repo: Any = project
     remote = repo.cloud.get_remote_odb()
     return sorted(str(out) for out in _raw_data(project) if _absent(out, out.cache) and _absent(out, remote))
+
+
+def raw_data_hashes(project: Project) -> dict[str, str]:
+    """DVC's hash of each of the raw data, by its path from the root; that of a folder ends with `.dir`."""
+    repo: Any = project
+    return {_from_root(repo, out): str(out.hash_info.value) for out in _raw_data(project)}
+
+
+def cache_folder(project: Project) -> Path:
+    """The folder of DVC's cache. It is laid out as a remote in a folder is."""
+    repo: Any = project
+    return Path(repo.cache.local_cache_dir)
+
+
+def cached_file(project: Project, md5: str) -> Path | None:
+    """Where DVC's cache has the file with this md5; None where it has none."""
+    repo: Any = project
+    place = Path(repo.cache.local.oid_to_path(md5))
+    return place if place.is_file() else None
+
+
+def _from_root(repo: Any, out: Any) -> str:
+    return "/".join(repo.fs.relparts(out.fs_path, repo.root_dir))
 
 
 def _raw_data(project: Project) -> Iterator[Any]:

@@ -4,6 +4,7 @@ A process runs on the CPU with the portable kernels unless a section of params.y
 """
 
 import platform
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,8 +47,13 @@ def chosen(process: str) -> Choice:
 
     Other values than these are the process's own affair. Raises InputError where two sections differ.
     """
+    return choice_in(process, _sections(process))
+
+
+def choice_in(process: str, sections: Iterable[Mapping[str, Any]]) -> Choice:
+    """The kernels and the device that sections of params.yaml choose. Raises InputError where two differ."""
     found: dict[str, str] = {}
-    for section in _sections(process):
+    for section in sections:
         for key, allowed in ALLOWED.items():
             value = section.get(key)
             if isinstance(value, str) and value in allowed and found.setdefault(key, value) != value:

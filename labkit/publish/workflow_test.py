@@ -13,6 +13,7 @@ from labkit.testing.fixtures import Shell
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 TESTS = WORKFLOWS / "tests.yml"
+VERIFY = WORKFLOWS / "verify.yml"
 LABKIT = WORKFLOWS / "labkit.yml"
 PULL_REQUEST = WORKFLOWS / "pull_request.yml"
 # PyYAML reads the key `on` as true.
@@ -137,6 +138,42 @@ def test_a_pull_request_runs_with_its_own_rights_and_gives_the_token_to_the_comm
     job = workflow["jobs"]["changes"]
     assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert [step["name"] for step in job["steps"] if "github.token" in str(step)] == ["Show what it changes"]
+
+
+@pytest.mark.unittest
+def test_a_verification_is_started_by_hand_and_has_no_secret_for_the_code_that_it_runs() -> None:
+    text = VERIFY.read_text(encoding="utf-8")
+    verify: dict[Any, Any] = yaml.safe_load(text)
+    assert verify[True].keys() == {"workflow_dispatch"}
+    assert verify[True]["workflow_dispatch"]["inputs"]["machine"]["options"] == ["ubuntu-24.04", "self-hosted"]
+    assert "secrets" not in text
+    assert "environment:" not in text
+    assert "github.token" not in text
+    assert verify["permissions"] == {}
+    assert verify["jobs"]["verify"]["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("exit_code", [0, 1, 2])
+def test_a_verification_shows_its_page_and_passes_on_its_exit_code(
+    exit_code: int, tmp_path: Path, shell: Shell
+) -> None:
+    """The step runs as GitHub runs it, by `bash -e`, with another program in the verifier's place."""
+    script = yaml.safe_load(VERIFY.read_text(encoding="utf-8"))["jobs"]["verify"]["steps"][-1]["run"]
+    (tmp_path / "step.sh").write_text(script, encoding="utf-8")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    # Bad input leaves no receipt.
+    write = "mkdir receipt && echo '{}' > receipt/a.json; " if exit_code < 2 else ""
+    python.write_text(f'#!/bin/sh\necho "$@" > called; echo the page; {write}exit {exit_code}\n', encoding="utf-8")
+    python.chmod(0o755)
+    done = shell("bash -e step.sh", tmp_path, check=False, REVISION="$(touch x)", GITHUB_STEP_SUMMARY="summary")
+    assert done.returncode == exit_code
+    assert (tmp_path / "called").read_text().strip() == "-m lab verify --to receipt -- $(touch x)"
+    assert not (tmp_path / "x").exists()
+    summary = (tmp_path / "summary").read_text()
+    assert summary.startswith("the page\n")
+    assert ("{}" in summary) == (exit_code < 2)
 
 
 @pytest.mark.integration

@@ -26,6 +26,7 @@ NAMES = (
     "testing",
     "tracking",
     "upgrading",
+    "verifying",
     "your-data",
 )
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
