@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from labkit.process.errors import InputError
 
-SECRET = "S3CRET"
+SECRET = "S3CRET"  # pragma: allowlist secret
 SECRETS: list[Any] = [
-    f"postgresql://me:{SECRET}@host/db",
+    f"postgresql://me:{SECRET}@host/db",  # pragma: allowlist secret
     f"https://host/x.csv?X-Amz-Signature={SECRET}",
-    f"{'x' * 90} https://me:{SECRET}@host/x.csv",
+    f"{'x' * 90} https://me:{SECRET}@host/x.csv",  # pragma: allowlist secret
     {"password": SECRET},
     [{"aws_secret_access_key": SECRET}],
 ]
