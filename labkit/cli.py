@@ -147,7 +147,8 @@ def pull_request(
 @app.command()
 def tables() -> None:
     """Copy the metrics and the tables of plots to lab/results, to be committed: who has no key reads them there."""
-    from labkit.pipeline.tables import TABLES, write_tables
+    from labkit.paths import TABLES
+    from labkit.pipeline.tables import write_tables
 
     print(f"{len(write_tables())} files in {TABLES}: commit them with dvc.lock")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+TABLES = "lab/results"  # copies in Git of results that are small
 PROCESSES = ROOT / "lab" / "processes"
 
 

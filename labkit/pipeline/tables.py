@@ -13,10 +13,8 @@ from pathlib import Path
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.tables import check_out_absent, give_to_cache, recorded_tables, table_outputs
 from labkit.git_cli import GitError, git, read_blob
-from labkit.paths import lies_in
+from labkit.paths import TABLES, lies_in
 from labkit.pipeline.records import read_records, records_of
-
-TABLES = "lab/results"
 
 
 def tables_of_lock() -> dict[str, bytes]:

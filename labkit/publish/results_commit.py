@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labkit.git_cli import git, write_blob
+from labkit.paths import TABLES
 from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, records_of, write_records
-from labkit.pipeline.tables import TABLES, tables_in
+from labkit.pipeline.tables import tables_in
 from labkit.process.errors import InputError
 
 

@@ -15,7 +15,7 @@ import yaml
 from labkit.declared import declared_sections
 from labkit.git_cli import answer
 from labkit.goals import GOALS_FILE, Goal, read_goals
-from labkit.paths import PROCESSES, ROOT, overlaps
+from labkit.paths import PROCESSES, ROOT, TABLES, overlaps
 from labkit.pipeline.dependencies import (
     code_of,
     comparing_stages,
@@ -53,7 +53,7 @@ def remove_process(name: str) -> None:
     for file, text in texts.items():
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
-    for place in [PROCESSES / name, *(ROOT / out for out in written)]:
+    for place in [PROCESSES / name, *(ROOT / kept / out for kept in ("", TABLES) for out in written)]:
         remove(place)
     print(f"{name} is removed; what was committed of it stays with its commits")
     if goals:

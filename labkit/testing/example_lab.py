@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from labkit.declared import declared_sections
-from labkit.paths import overlaps
+from labkit.paths import TABLES, overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
@@ -97,7 +97,7 @@ def needed_stages(stages: dict[str, Any]) -> list[str]:
 def belongs_to_code(name: str) -> bool:
     """Whether a file is neither data of the project nor a record of them or of results."""
     is_data = name.startswith("data/raw/") and name != "data/raw/README.md"
-    return not (is_data or name.endswith(".dvc") or name == "dvc.lock")
+    return not (is_data or name.endswith(".dvc") or name == "dvc.lock" or name.startswith(f"{TABLES}/"))
 
 
 def is_in_other_process(name: str, kept: set[str]) -> bool:
