@@ -15,7 +15,11 @@ class GitError(RuntimeError):
 def git(*arguments: str, given: str | None = None, **variables: str) -> str:
     """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, env={**os.environ, **variables})
+    environment = {**os.environ, **variables}
+    # A message may hold bytes of another encoding: they come through, and go back as they were.
+    done = subprocess.run(
+        command, input=given, capture_output=True, text=True, errors="surrogateescape", env=environment
+    )
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
 
 

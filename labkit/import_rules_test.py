@@ -12,6 +12,7 @@ LAYERS: list[set[str]] = [
     {"cli"},
     {"doctor", "run", "scaffold", "setup", "upgrade"},
     {"publish"},
+    {"registry"},
     {"report"},
     {"pipeline"},
     {"launch"},
