@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from dvc_data.hashfile.tree import Tree
+
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.storage import absent, default_remote
 from labkit.paths import overlaps
+from labkit.process.files import replacing
 
 
 def copy_from(project: Project, rev: str, path: str, target: Path) -> None:
@@ -21,8 +24,8 @@ def copy_from(project: Project, rev: str, path: str, target: Path) -> None:
         files = repo.dvcfs
         if not files.exists(path):
             raise FileNotFoundError(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.get(path, str(target), recursive=files.isdir(path))
+        with replacing(target) as beside:
+            files.get(path, str(beside), recursive=files.isdir(path))
 
 
 def not_kept(project: Project, rev: str, stage: str) -> list[str]:
@@ -47,4 +50,6 @@ def _fetch(project: Project, rev: str, path: str) -> None:
         outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and overlaps(path, [out.def_path])]
         lacking = [out.hash_info for out in outs if absent(out, repo.cache.local)]
     if lacking and default_remote(project):
-        repo.cloud.pull(lacking)
+        repo.cloud.pull(lacking)  # of a folder, that is the list of its files
+        trees = [Tree.load(repo.cache.local, one) for one in lacking if one.isdir]
+        repo.cloud.pull({hash_info for tree in trees for _, _, hash_info in tree})

@@ -4,8 +4,6 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from scipy.stats import binomtest
-
 from labkit.process.errors import InputError
 
 NOISE = 0.05  # a difference that chance alone makes at least so often is noise
@@ -56,6 +54,8 @@ def compare(candidate: Rows, champion: Rows) -> Comparison:
         raise InputError(f"the test rows differ: {differ} of {len(candidate)} have another actual class")
     right = [(actual == mine, actual == other) for (actual, mine), (_, other) in zip(candidate, champion, strict=True)]
     only_candidate, only_champion = right.count((True, False)), right.count((False, True))
+    from scipy.stats import binomtest  # it takes a second to import, which those who only register need not wait for
+
     discordant = only_candidate + only_champion
     p = float(binomtest(only_champion, discordant).pvalue) if discordant else 1.0
     return Comparison(len(right), only_candidate, only_champion, p)

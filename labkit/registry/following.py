@@ -2,6 +2,7 @@
 
 import sys
 
+from labkit.process.errors import InputError
 from labkit.registry.state import Registry
 from labkit.tracking.tracker import configure
 
@@ -15,8 +16,5 @@ def show_in_mlflow(registry: Registry) -> None:
     try:
         print("\n".join(mlflow_view.follow(registry)) or "MLflow shows it already")
     except Exception as error:
-        why = explain(error)
-        print(
-            f"not in MLflow yet: {why}; Git has it, and the same command sends the rest when it is run again",
-            file=sys.stderr,
-        )
+        why = str(error) if isinstance(error, InputError) else explain(error)
+        print(f"not in MLflow yet: {why}; Git has it, and the same command, run again, sends it", file=sys.stderr)

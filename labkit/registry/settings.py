@@ -5,11 +5,13 @@
         name: breast-cancer                                      what its versions are called: breast-cancer@v3.0.0
         model: artifacts/best_model/model                        the file or folder that is registered
         predictions: artifacts/best_model/test_predictions.csv   optional: `actual` and `predicted` of each test row
+        each_run: true                                           optional: the runner registers each complete run
 
 It is read from the commit that is asked for, so that an old version is found where it lay then. A lab needs none.
 """
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 from labkit.git_cli import git
@@ -29,6 +31,7 @@ class Registered(Strict):
     name: str
     model: str
     predictions: str = ""
+    each_run: bool = False
 
 
 class Source(NamedTuple):
@@ -57,6 +60,7 @@ def registered_in(commit: str) -> tuple[str, Registered]:
     return stage, _checked(stage, content, stage_outputs(stages[stage]))
 
 
+@cache  # a commit stays what it is
 def source_of(commit: str) -> Source:
     """A commit's model. Raises InputError as `registered_in`, and where dvc.lock has no result of its stage."""
     stage, told = registered_in(commit)

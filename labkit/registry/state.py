@@ -146,7 +146,7 @@ def _state(name: str, tags: list[Tag], faults: list[Fault], taken: set[str]) -> 
     withdrawn, deprecated, others = set[int](), "", []
     for tag in tags:
         rest = tag.ref.removeprefix(TAGS).removeprefix(name)
-        if found := re.fullmatch(r"@v([1-9]\d{0,17})\.0\.0(!#\d+)?", rest):
+        if found := re.fullmatch(r"@v([1-9]\d{0,17})\.0\.0(!(?:#\d+)?)?", rest):
             number = int(found[1])
             if found[2]:
                 withdrawn.add(number)

@@ -21,8 +21,10 @@ STAGE = "champion"
 REFUSED = "refs/lab/refused/"
 TAGS = "refs/tags/"
 KEYS = ("Reason", "Person", "Action", "Version", "Before", "Goals", "Goals-Commit", "Compared", "Forced", "Refused")
-FIELDS = ("refname", "objecttype", "objectname", "*objectname", "*objecttype", "taggername", "taggerdate:iso")
-FIELDS += ("contents:subject", "contents:trailers:only,unfold")  # with keys, Git 2.39 gives the first all of them
+FIELDS = (
+    *("refname", "objecttype", "objectname", "*objectname", "*objecttype", "taggername", "taggerdate:iso"),
+    *("contents:subject", "contents:trailers:only,unfold"),  # by key=, Git 2.39 gives each key those of all before it
+)
 
 
 class Tag(NamedTuple):

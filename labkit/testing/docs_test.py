@@ -20,6 +20,7 @@ NAMES = (
     "experiments",
     "pipeline",
     "processes",
+    "promoting",
     "sandbox",
     "setting-up",
     "testing",
