@@ -14,7 +14,7 @@ from labkit.registry.settings import Registered, registered_in
 pytestmark = pytest.mark.integration
 
 PLACE = r"^dvc\.yaml: stages\.select\.meta\.registry"
-META = {"name": "net-2", "model": "out/model", "predictions": "out/p.csv"}
+META: dict[str, Any] = {"name": "net-2", "model": "out/model", "predictions": "out/p.csv"}
 
 
 @pytest.fixture(autouse=True)
