@@ -1,15 +1,16 @@
 """A commit's results, read from Git, DVC's cache or its remote: the working folder may hold others."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.revisions import copy_from, not_kept
 from labkit.dvc_adapter.storage import default_remote
-from labkit.git_cli import git
+from labkit.git_cli import GitError, git
 from labkit.goals import GOALS_FILE, Verdict, read_goals, verdicts
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.registry.comparison import Comparison, Rows, compare, read_predictions
 from labkit.registry.settings import Source, registered_in
@@ -20,7 +21,7 @@ def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
 
     Raises InputError when DVC's remote can't be asked for what the cache lacks.
     """
-    with open_project() as project:
+    with _dvc() as project:
         for file in sorted(set(files)):
             with suppress(FileNotFoundError):
                 copy_from(project, commit, file, folder / file)
@@ -28,11 +29,24 @@ def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
 
 def refuse_lost(commit: str, source: Source) -> None:
     """Raise InputError where others could not get the files of the stage that writes the model."""
-    with open_project() as project:
+    with _dvc() as project:
         lacking = not_kept(project, commit, source.stage)
         where = "the DVC remote" if default_remote(project) else "DVC's cache"
     if lacking:
         raise InputError(f"{where} lacks {', '.join(lacking)} of {commit[:10]}; `dvc push` where they are, then again")
+
+
+@contextmanager
+def _dvc() -> Iterator[Project]:
+    """The DVC project; where its remote fails, that is told."""
+    try:
+        with open_project() as project:
+            yield project
+    except (InputError, GitError):
+        raise
+    except Exception as error:  # each kind of remote raises its own
+        words = without_credentials(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        raise InputError(f"DVC's remote can't be asked: {words}; `python -m lab doctor` tells more") from None
 
 
 def committed_goals() -> str:

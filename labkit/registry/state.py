@@ -47,14 +47,15 @@ class Step(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A tag that is not counted, and why."""
+    """A tag with which something is wrong; nearly always it is not counted then."""
 
     ref: str
     reason: str
+    counted: bool = False
 
     def __str__(self) -> str:
         """As it is told."""
-        return f"{self.ref} is not counted: {self.reason}"
+        return f"{self.ref} {'counts, but' if self.counted else 'is not counted:'} {self.reason}"
 
 
 class Registry(NamedTuple):
@@ -167,7 +168,21 @@ def _state(name: str, tags: list[Tag], faults: list[Fault], taken: set[str]) -> 
             faults.append(Fault(tag.ref, step))
     # Of an assignment and an end with the same counter, the end counts: it is the safe one.
     steps.sort(key=lambda step: (step.counter, not step.refused, step.attempt, step.version is None))
-    return Registry(name, versions, steps, faults, taken, deprecated)
+    return Registry(name, versions, steps, faults + _gaps(steps), taken, deprecated)
+
+
+def _gaps(steps: list[Step]) -> list[Fault]:
+    """The assignments that followed on another champion than the one before them: a tag between is gone."""
+    moves = [step for step in steps if not step.refused]
+    found = []
+    for last, step in zip([None, *moves], moves, strict=False):
+        before = last.version if last else None
+        told = step.tag.trailers.get("Before")
+        known = {str(before or "none"), *(["none"] if before and before.withdrawn else [])}
+        if step.version and told not in known:
+            reason = f"it names {told} as the champion before, not {before or 'none'}: a tag between them is gone"
+            found.append(Fault(step.tag.ref, reason, counted=True))
+    return found
 
 
 def _no_version(tag: Tag) -> str:

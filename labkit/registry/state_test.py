@@ -114,6 +114,34 @@ def test_a_hostile_message_is_read_as_text(lab: Lab, text: str) -> None:
     assert version.tag.trailers == {"Reason": "r", "Person": "p", "Before": "none", "Goals": "g"}
 
 
+def test_a_promotion_is_not_played_again_under_a_later_counter(lab: Lab) -> None:
+    register("first")
+    register("better")
+    promote("v1", "a")
+    promote("v2", "b")
+    git("push", "--quiet", "origin", f"refs/tags/{NAME}#champion#1:refs/tags/{NAME}#champion#3")
+    assert champion() == "v2"
+    told = faults(read_registry(NAME))[f"{NAME}#champion#3"]
+    assert told.startswith(f"a copy of the tag {NAME}#champion#1; tags are made by")
+
+
+def test_a_tag_that_is_gone_is_missed_by_the_next_and_by_who_had_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for commit, version in (("first", "v1"), ("better", "v2"), ("split", "v3")):
+        register(commit)
+        promote(version, "Try", force=True)
+    git("push", "--quiet", "origin", f":refs/tags/{NAME}#champion#2")
+    registry = read_registry(NAME)
+    assert [str(fault) for fault in registry.faults] == [
+        f"refs/tags/{NAME}#champion#2 is not counted: `origin` does not have it; tags are made by "
+        "`python -m lab register`, `promote` and `rollback`",
+        f"refs/tags/{NAME}#champion#3 counts, but it names v2 as the champion before, not v1: "
+        "a tag between them is gone",
+    ]
+    assert str(registry.champion) == "v3"
+    monkeypatch.chdir(lab.other)
+    assert [fault.counted for fault in read_registry(NAME).faults] == [True]
+
+
 def test_what_only_this_clone_has_does_not_count(lab: Lab) -> None:
     register("first")
     git("tag", "--annotate", "--message", f"x\n\n{VERSION}", f"{NAME}@v2.0.0", "better")

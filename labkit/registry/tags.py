@@ -22,7 +22,7 @@ REFUSED = "refs/lab/refused/"
 TAGS = "refs/tags/"
 KEYS = ("Reason", "Person", "Action", "Version", "Before", "Goals", "Goals-Commit", "Compared", "Forced", "Refused")
 FIELDS = (
-    *("refname", "objecttype", "objectname", "*objectname", "*objecttype", "taggername", "taggerdate:iso"),
+    *("refname", "tag", "objecttype", "objectname", "*objectname", "*objecttype", "taggername", "taggerdate:iso"),
     *("contents:subject", "contents:trailers:only,unfold"),  # by key=, Git 2.39 gives each key those of all before it
 )
 
@@ -71,8 +71,8 @@ def fetch_tags(name: str) -> dict[str, str]:
             raise InputError(
                 f"{ref} here is another than that of `origin`, which counts; `git update-ref -d '{ref}'` takes it away"
             )
-    if there.keys() - here.keys():
-        ask_origin("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in there))
+    if lacking := there.keys() - here.keys():
+        ask_origin("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))
     return there
 
 
@@ -89,16 +89,18 @@ def read_tags(name: str) -> list[Tag]:
     return [_tag(*values[at : at + len(FIELDS)]) for at in range(0, len(values), len(FIELDS))]
 
 
-def _tag(
-    ref: str, kind: str, object_id: str, commit: str, pointed_at: str, person: str, date: str, subject: str, told: str
-) -> Tag:
+def _tag(ref: str, tag: str, kind: str, object_id: str, commit: str, pointed_at: str, *said: str) -> Tag:
+    ref = ref.strip("\n")
+    person, date, subject, told = said
+    if kind == "tag" and tag != ref.removeprefix(TAGS).removeprefix(REFUSED):
+        kind = f"copy of the tag {_readable(tag)}"  # else one promotion could be played again under a later counter
     if kind == "tag" and pointed_at != "commit":
         kind = f"tag of a {pointed_at}"
     trailers = [(key, _readable(value)) for key, _, value in (line.partition(": ") for line in told.splitlines())]
     count = Counter(key for key, _ in trailers)
     # What is said twice, in whatever words, is said by nobody: the commands do not.
     kept = {key: value for key, value in trailers if key in KEYS and value and count[key] == 1}
-    return Tag(ref.strip("\n"), kind, object_id, commit, _readable(person), date[:16], _readable(subject), kept)
+    return Tag(ref, kind, object_id, commit, _readable(person), date[:16], _readable(subject), kept)
 
 
 def _readable(text: str) -> str:

@@ -77,6 +77,14 @@ def test_results_that_others_could_not_get_are_not_registered(lab: Lab) -> None:
     assert lab.tags(lab.origin) == []
 
 
+def test_a_remote_of_dvc_that_fails_is_told(lab: Lab) -> None:
+    lab.git("dvc remote modify -q --local share url s3://nowhere/x", lab.laptop)
+    lab.git("dvc remote modify -q --local share endpointurl http://127.0.0.1:9", lab.laptop)
+    with pytest.raises(InputError, match=r"^DVC's remote can't be asked: \w+: .*`python -m lab doctor` tells more$"):
+        register("first")
+    assert lab.tags(lab.origin) == []
+
+
 def test_a_lab_that_names_no_model_is_told_what_is_missing(lab: Lab) -> None:
     lab.git("sed -i /registry/d dvc.yaml && sed -i /meta/d dvc.yaml && git commit -qam unnamed", lab.laptop)
     with pytest.raises(InputError, match=r"names no model to register; add `meta: registry:` with the keys name, mod"):
