@@ -37,7 +37,7 @@ def versions_table(registry: Registry) -> Table:
     for version in registry.versions.values():
         trailers = version.tag.trailers
         mark = "★" if version == registry.champion else ("withdrawn" if version.withdrawn else "")
-        row = [mark, str(version), version.tag.date, trailers["Person"], version.tag.commit[:7]]
+        row = [mark, str(version), version.tag.date, _name(trailers["Person"]), version.tag.commit[:7]]
         table.add_row(*map(escape, [*row, trailers["Goals"], trailers["Reason"]]))
     return table
 
@@ -51,7 +51,7 @@ def steps_table(registry: Registry) -> Table:
         trailers = step.tag.trailers
         version = str(step.version or trailers.get("Version", "none"))
         row = [str(step.counter) if not step.refused else "", _word(step), version, trailers.get("Before", "")]
-        row += [step.tag.date, trailers.get("Person", step.tag.person), trailers.get("Goals", "")]
+        row += [step.tag.date, _name(trailers.get("Person", step.tag.person)), trailers.get("Goals", "")]
         row += [trailers.get("Compared", ""), trailers.get("Reason", step.tag.subject)]
         table.add_row(*map(escape, row))
     return table
@@ -63,6 +63,11 @@ def _word(step: Step) -> str:
     if step.version is None:
         return "ended"
     return f"{step.tag.trailers['Action']}{', forced' if 'Forced' in step.tag.trailers else ''}"
+
+
+def _name(person: str) -> str:
+    """A person without the address."""
+    return person.partition(" <")[0]
 
 
 def _table(title: str, *columns: str) -> Table:
