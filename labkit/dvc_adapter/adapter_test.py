@@ -314,11 +314,17 @@ def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
 def test_files_of_a_commit_are_those_of_then_from_the_remote_too_and_whole_or_not_at_all(
     project: Path, tmp_path: Path, shell: Shell
 ) -> None:
-    shell("echo b > raw/a && dvc repro --quiet && dvc commit --quiet --force raw/a.dvc && git commit -qam new", project)
+    shell(
+        "echo b > raw/a && dvc repro --quiet && dvc commit --quiet --force raw/a.dvc && git rm -q --cached score.json",
+        project,
+    )
+    shell("git commit -qam new", project)
     shutil.rmtree(project / ".dvc" / "cache")
     with open_project() as opened:
         assert not_kept(opened, "HEAD~1", "train") == []
         assert not_kept(opened, "HEAD", "train") == ["model"]
+        assert not_kept(opened, "HEAD~1", "judge") == []
+        assert not_kept(opened, "HEAD", "judge") == ["score.json"]  # curve.csv is as it was
         for path in ("model", "params.yaml", "score.json"):
             copy_from(opened, "HEAD~1", path, tmp_path / path)
         for path in ("model", "nowhere", "../share", "/model"):

@@ -31,13 +31,14 @@ def copy_from(project: Project, rev: str, path: str, target: Path) -> None:
 def not_kept(project: Project, rev: str, stage: str) -> list[str]:
     """The outputs of a commit's stage of which the default remote, or the cache where there is none, lacks a file.
 
-    Raises what each kind of remote raises.
+    Git has to have those without `cache`. Raises what each kind of remote raises.
     """
     repo: Any = project
     store = repo.cloud.get_remote_odb() if default_remote(project) else repo.cache.local
     with repo.switch(rev):
         outs = [out for one in repo.index.stages if getattr(one, "name", "") == stage for out in one.outs]
-        return sorted(out.def_path for out in outs if not out.use_cache or absent(out, store))
+        lacking = [out for out in outs if (absent(out, store) if out.use_cache else not repo.fs.exists(out.fs_path))]
+        return sorted(out.def_path for out in lacking)
 
 
 def _fetch(project: Project, rev: str, path: str) -> None:
