@@ -96,7 +96,7 @@ def test_a_server_that_is_away_holds_up_nothing_and_the_same_command_sends_the_r
     lab: Lab, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as away:
-        away.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
+        away.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")  # pragma: allowlist secret
         show_in_mlflow(register("first"))
         show_in_mlflow(promote("v1", "Good"))
     told = capsys.readouterr().err
