@@ -134,6 +134,48 @@ def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] 
 
 
 @app.command()
+def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
+    """Register the results of REVISION as the next version of the model; MLflow follows."""
+    from labkit.registry import verbs
+    from labkit.registry.following import show_in_mlflow
+
+    show_in_mlflow(verbs.register(revision, reason))
+
+
+@app.command()
+def promote(
+    version: str,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
+    force: Annotated[bool, typer.Option("--force", help="Though it is worse, or can't be compared.")] = False,
+) -> None:
+    """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
+    from labkit.registry import verbs
+    from labkit.registry.following import show_in_mlflow
+
+    show_in_mlflow(verbs.promote(version, reason, force))
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
+    version: Annotated[str, typer.Argument(help="A former champion; the one before, by default.")] = "",
+) -> None:
+    """Make the champion before, or VERSION, the champion again."""
+    from labkit.registry import verbs
+    from labkit.registry.following import show_in_mlflow
+
+    show_in_mlflow(verbs.rollback(reason, version))
+
+
+@app.command()
+def history() -> None:
+    """Show the versions of the model, and who was made champion, by whom, why, and what was refused."""
+    from labkit.registry.history import print_history
+
+    print_history()
+
+
+@app.command()
 def pull_request(
     base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
     plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,

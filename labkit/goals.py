@@ -82,19 +82,20 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)
 
 
-def verdicts(not_made: Callable[[str], bool] = lambda file: False) -> list[Verdict]:
-    """Judge every goal; those whose files are not here, or of another run as `not_made` tells, are not judged.
+def verdicts(not_made: Callable[[str], bool] = lambda file: False, results: Path = Path()) -> list[Verdict]:
+    """Judge every goal by the files below `results`.
 
-    Raises InputError when the goals can't be read.
+    Those whose files are not there, or of another run as `not_made` tells, are not judged. Raises InputError when the
+    goals can't be read.
     """
-    return [_judged(goal, not_made) for goal in read_goals()]
+    return [_judged(goal, not_made, results) for goal in read_goals()]
 
 
-def _judged(goal: Goal, not_made: Callable[[str], bool]) -> Verdict:
+def _judged(goal: Goal, not_made: Callable[[str], bool], results: Path) -> Verdict:
     if not_made(goal.file):
         return Verdict(goal, unknown=f"{goal.file} was not made")
     try:
-        return judge(goal)
+        return judge(goal, results)
     except FileNotFoundError:
         return Verdict(goal, unknown=f"{goal.file} is not here")
     except RecursionError:

@@ -14,6 +14,7 @@ from labkit.dvc_adapter.folders import files_cached, files_here, files_in_commit
 from labkit.dvc_adapter.lock_text import lock_text, parse_lock
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import declared_plots, metrics_of
+from labkit.dvc_adapter.revisions import copy_from, not_kept
 from labkit.dvc_adapter.settings import all_settings, settings_file, settings_of, write_settings
 from labkit.dvc_adapter.states import Stage, declared_here, ran_before, stages_here
 from labkit.dvc_adapter.storage import (
@@ -364,3 +365,27 @@ def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
     os.chdir("/")
     with pytest.raises(InputError, match="DVC: "), open_project():
         pass
+
+
+def test_files_of_a_commit_are_those_of_then_from_the_remote_too_and_whole_or_not_at_all(
+    project: Path, tmp_path: Path, shell: Shell
+) -> None:
+    shell(
+        "echo b > raw/a && dvc repro --quiet && dvc commit --quiet --force raw/a.dvc && git rm -q --cached score.json",
+        project,
+    )
+    shell("git commit -qam new", project)
+    shutil.rmtree(project / ".dvc" / "cache")
+    with open_project() as opened:
+        assert not_kept(opened, "HEAD~1", "train") == []
+        assert not_kept(opened, "HEAD", "train") == ["model"]
+        assert not_kept(opened, "HEAD~1", "judge") == []
+        assert not_kept(opened, "HEAD", "judge") == ["score.json"]  # curve.csv is as it was
+        for path in ("model", "params.yaml", "score.json"):
+            copy_from(opened, "HEAD~1", path, tmp_path / path)
+        for path in ("model", "nowhere", "../share", "/model"):
+            with pytest.raises(FileNotFoundError):
+                copy_from(opened, "HEAD", path, tmp_path / "lost")
+    assert (tmp_path / "model" / "weights").read_text() == "ax = 1"
+    assert (tmp_path / "params.yaml").read_text() == "lr: 0.1"
+    assert not (tmp_path / "lost").exists()

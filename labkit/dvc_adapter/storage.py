@@ -90,7 +90,7 @@ def push(stages: list[str]) -> tuple[int, list[str]]:
         pushed = repo.push()
         outs = [out for stage in repo.index.stages if stage.addressing in stages for out in stage.outs]
         there = repo.cloud.get_remote_odb()
-        return pushed, sorted(str(out) for out in outs if out.use_cache and out.can_push and _absent(out, there))
+        return pushed, sorted(str(out) for out in outs if out.use_cache and out.can_push and absent(out, there))
 
 
 def raw_data(project: Project) -> list[str]:
@@ -100,14 +100,14 @@ def raw_data(project: Project) -> list[str]:
 
 def raw_data_not_cached(project: Project) -> list[str]:
     """Those of the raw data of which the cache lacks a file."""
-    return sorted(str(out) for out in _raw_data(project) if _absent(out, out.cache))
+    return sorted(str(out) for out in _raw_data(project) if absent(out, out.cache))
 
 
 def raw_data_nowhere(project: Project) -> list[str]:
     """Those of the raw data of which cache and default remote lack a file. Raises what each kind of remote raises."""
     repo: Any = project
     remote = repo.cloud.get_remote_odb()
-    return sorted(str(out) for out in _raw_data(project) if _absent(out, out.cache) and _absent(out, remote))
+    return sorted(str(out) for out in _raw_data(project) if absent(out, out.cache) and absent(out, remote))
 
 
 def raw_data_hashes(project: Project) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _raw_data(project: Project) -> Iterator[Any]:
     return (out for stage in repo.index.stages if stage.is_data_source for out in stage.outs if out.use_cache)
 
 
-def _absent(out: Any, store: Any) -> bool:
+def absent(out: Any, store: Any) -> bool:
     """Whether `store` lacks the out's file, or any file of its folder."""
     wanted = {out.hash_info.value}
     if out.hash_info.isdir:

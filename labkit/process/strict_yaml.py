@@ -19,14 +19,19 @@ def load_yaml(path: Path) -> Any:
     """Read a YAML file. Raises InputError when it is missing, too large, no YAML, or has a key twice."""
     try:
         with path.open("rb") as stream:
-            text = stream.read(MOST_BYTES + 1)
-        if len(text) > MOST_BYTES:
-            raise InputError(f"{path} is larger than {MOST_BYTES // 1000} kB, which no settings are; shorten it")
-        return yaml.load(text.decode(), _Loader)
+            return parse_yaml(stream.read(MOST_BYTES + 1), path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; restore it with `git checkout {path}`") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from None
+
+
+def parse_yaml(text: bytes, path: Path | str) -> Any:
+    """Read the text of a YAML file; `path` is the file to name. Raises InputError as `load_yaml`."""
+    if len(text) > MOST_BYTES:
+        raise InputError(f"{path} is larger than {MOST_BYTES // 1000} kB, which no settings are; shorten it")
+    try:
+        return yaml.load(text.decode(), _Loader)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no YAML: byte {error.start + 1} is no UTF-8; save it as such") from None
     except yaml.MarkedYAMLError as error:  # without the line itself, which may hold a password

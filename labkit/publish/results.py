@@ -17,6 +17,7 @@ from labkit.pipeline.tables import tables_of_lock
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
+from labkit.publish.candidate import register_candidate
 from labkit.publish.data import push_data
 from labkit.publish.message import INCOMPLETE, commit_message
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
@@ -53,6 +54,8 @@ def publish_results(tag: str) -> None:
         side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
         landing = push_results(results, side_branch) if results else Landing(nothing_new(stages))
         print(landing)
+        if results:
+            register_candidate(results, tag, stages)
         publication = Publication(told(landing), pending=pending)
     except (InputError, RuntimeError) as error:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)

@@ -121,3 +121,28 @@ def test_why_a_stage_failed_stands_at_the_top_of_the_run_on_github(project: Path
     shell("sed -i 's/cp params.yaml model/false/' dvc.yaml && git commit --quiet --no-verify -am broken", project)
     remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FAILED", 1.0, "ValueError: 5%\nboom"))
     assert "::error title=train::ValueError: 5%25%0Aboom\n" in publish(**GITHUB).stdout
+
+
+NOT_RUN = '  judge: {cmd: "false", deps: [model], outs: [verdict]}\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "registered"), [("", ["refs/tags/net@v1.0.0"]), (NOT_RUN, [])], ids=["complete", "not"]
+)
+def test_a_complete_run_is_registered_once_where_dvc_yaml_asks_for_it(
+    project: Path, publish: Shell, shell: Shell, empty_database: Path, more: str, registered: list[str]
+) -> None:
+    with (project / "dvc.yaml").open("a") as file:
+        file.write(f"    meta: {{registry: {{name: net, model: model, each_run: true}}}}\n{more}")
+    shell("git commit --quiet --no-verify -m registry dvc.yaml && git push --quiet origin HEAD:main", project)
+    remember(project / "journals", TrackedRun("train", "c1", "r", "http://u", "FINISHED", 1.0))
+    database = shutil.copy(empty_database, project.parent / "mlflow.db")
+    for _ in range(1 + len(registered)):  # again, where it was
+        done = publish(MLFLOW_TRACKING_URI=f"sqlite:///{database}", MLFLOW_EXPERIMENT_NAME="test", **GITHUB)
+        assert done.returncode == 0, done.stderr
+        refs = shell("git for-each-ref --format='%(refname)' refs/tags/net*", project.parent / "origin").stdout
+        assert refs.split() == registered
+    if registered:
+        tagged = shell("git log -1 --format=%B net@v1.0.0^{commit}", project).stdout
+        assert tagged.startswith("Results of run-example-1\n")
+        assert "MLflow shows it already" in done.stdout

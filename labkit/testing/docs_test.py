@@ -21,6 +21,7 @@ NAMES = (
     "experiments",
     "pipeline",
     "processes",
+    "promoting",
     "sandbox",
     "setting-up",
     "testing",

@@ -1,0 +1,77 @@
+"""What was registered, promoted and refused, as tables."""
+
+import sys
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labkit.git_cli import GitError, git
+from labkit.registry.settings import registered_in
+from labkit.registry.state import Registry, Step, read_registry
+
+
+def print_history() -> None:
+    """Print the versions and the champion's history; of a server that is away, what this clone knows."""
+    _, told = registered_in(git("rev-parse", "HEAD"))
+    try:
+        registry = read_registry(told.name)
+    except GitError as error:
+        print(f"warning: `origin` can't be asked, so this is what this clone knows: {error}", file=sys.stderr)
+        registry = read_registry(told.name, offline=True)
+    for fault in registry.faults:
+        print(f"warning: {fault}", file=sys.stderr)
+    console = Console() if sys.stdout.isatty() else Console(width=250)  # a pipe has no width to fit in
+    if not registry.versions:
+        console.print(f"{told.name} has no version yet: `python -m lab register` makes one.")
+        return
+    console.print(versions_table(registry), steps_table(registry))
+    if registry.deprecated:
+        console.print(f"{registry.name} is deprecated by {registry.deprecated}.")
+
+
+def versions_table(registry: Registry) -> Table:
+    """Each version, oldest first."""
+    table = _table(f"Versions of {registry.name}", "", "version", "date", "person", "commit", "goals", "reason")
+    for version in registry.versions.values():
+        trailers = version.tag.trailers
+        mark = "★" if version == registry.champion else ("withdrawn" if version.withdrawn else "")
+        row = [mark, str(version), version.tag.date, _name(trailers["Person"]), version.tag.commit[:7]]
+        table.add_row(*map(escape, [*row, trailers["Goals"], trailers["Reason"]]))
+    return table
+
+
+def steps_table(registry: Registry) -> Table:
+    """What became of the champion, in the order of the counter, with what was refused."""
+    table = _table(f"Champions of {registry.name}", "", "step", "version", "before", "date", "person", "goals")
+    table.add_column("compared")
+    table.add_column("reason")
+    for step in registry.steps:
+        trailers = step.tag.trailers
+        version = str(step.version or trailers.get("Version", "none"))
+        row = [str(step.counter) if not step.refused else "", _word(step), version, trailers.get("Before", "")]
+        row += [step.tag.date, _name(trailers.get("Person", step.tag.person)), trailers.get("Goals", "")]
+        row += [trailers.get("Compared", ""), trailers.get("Reason", step.tag.subject)]
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _word(step: Step) -> str:
+    if step.refused:
+        return "refused"
+    if step.version is None:
+        return "ended"
+    return f"{step.tag.trailers['Action']}{', forced' if 'Forced' in step.tag.trailers else ''}"
+
+
+def _name(person: str) -> str:
+    """A person without the address."""
+    return person.partition(" <")[0]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=column in ("", "step", "version", "date", "commit"))
+    return table

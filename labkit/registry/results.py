@@ -1,0 +1,88 @@
+"""A commit's results, read from Git, DVC's cache or its remote: the working folder may hold others."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labkit.dvc_adapter.repository import Project, open_project
+from labkit.dvc_adapter.revisions import copy_from, not_kept
+from labkit.dvc_adapter.storage import default_remote
+from labkit.git_cli import GitError, git
+from labkit.goals import GOALS_FILE, Verdict, read_goals, verdicts
+from labkit.process.credentials import without_credentials
+from labkit.process.errors import InputError
+from labkit.registry.comparison import Comparison, Rows, compare, read_predictions
+from labkit.registry.settings import Source, registered_in
+
+
+def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
+    """Write those of a commit's files and folders that can be had below `folder`.
+
+    Raises InputError when DVC's remote can't be asked for what the cache lacks.
+    """
+    with _dvc() as project:
+        for file in sorted(set(files)):
+            with suppress(FileNotFoundError):
+                copy_from(project, commit, file, folder / file)
+
+
+def refuse_lost(commit: str, source: Source) -> None:
+    """Raise InputError where others could not get the files of the stage that writes the model."""
+    with _dvc() as project:
+        lacking = not_kept(project, commit, source.stage)
+        where = "the DVC remote" if default_remote(project) else "DVC's cache"
+    if lacking:
+        raise InputError(f"{where} lacks {', '.join(lacking)} of {commit[:10]}; `dvc push` where they are, then again")
+
+
+@contextmanager
+def _dvc() -> Iterator[Project]:
+    """The DVC project; where its remote fails, that is told."""
+    try:
+        with open_project() as project:
+            yield project
+    except (InputError, GitError):
+        raise
+    except Exception as error:  # each kind of remote raises its own
+        words = without_credentials(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        raise InputError(f"DVC's remote can't be asked: {words}; `python -m lab doctor` tells more") from None
+
+
+def committed_goals() -> str:
+    """The commit whose goals judge. Raises InputError where the goals here are others than those committed."""
+    if git("status", "--porcelain", "--", str(GOALS_FILE)):
+        raise InputError(f"{GOALS_FILE} has changes that are not committed; commit them: a verdict names its goals")
+    return git("rev-parse", "HEAD")
+
+
+def judge_results(commit: str) -> list[Verdict]:
+    """Today's goals, judged by a commit's results. Raises InputError when the goals can't be read."""
+    if not GOALS_FILE.exists():
+        return []
+    with TemporaryDirectory() as folder:
+        fetch_files(commit, [goal.file for goal in read_goals()], Path(folder))
+        return verdicts(results=Path(folder))
+
+
+def compare_results(candidate: str, champion: str) -> Comparison | None:
+    """Compare the predictions of two commits; None where the candidate's dvc.yaml names none.
+
+    Raises InputError where they can't be compared.
+    """
+    _, told = registered_in(candidate)
+    if not told.predictions:
+        return None
+    return compare(_predictions(candidate, "candidate"), _predictions(champion, "champion"))
+
+
+def _predictions(commit: str, whose: str) -> Rows:
+    _, told = registered_in(commit)
+    if not told.predictions:
+        raise InputError(f"dvc.yaml of the {whose}, {commit[:10]}, names no `predictions`")
+    of = f"{told.predictions} of the {whose}, {commit[:10]},"
+    with TemporaryDirectory() as folder:
+        fetch_files(commit, [told.predictions], Path(folder))
+        if not (Path(folder) / told.predictions).exists():
+            raise InputError(f"{of} is neither in DVC's cache nor in its remote; `dvc push` where it is")
+        return read_predictions(Path(folder) / told.predictions, of)

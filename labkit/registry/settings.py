@@ -1,0 +1,99 @@
+"""Which model a lab registers: a stage of dvc.yaml says so in its `meta`, which DVC leaves to people.
+
+    meta:
+      registry:
+        name: breast-cancer                                      what its versions are called: breast-cancer@v3.0.0
+        model: artifacts/best_model/model                        the file or folder that is registered
+        predictions: artifacts/best_model/test_predictions.csv   optional: `actual` and `predicted` of each test row
+        each_run: true                                           optional: the runner registers each complete run
+
+It is read from the commit that is asked for, so that an old version is found where it lay then. A lab needs none.
+"""
+
+import re
+from functools import cache
+from typing import Any, NamedTuple
+
+from labkit.git_cli import git
+from labkit.paths import lies_in
+from labkit.pipeline.dependencies import DVC_YAML, stage_outputs
+from labkit.pipeline.records import read_records, records_of
+from labkit.process.errors import InputError
+from labkit.process.params import Strict, validate
+from labkit.process.strict_yaml import parse_yaml
+
+NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")  # GTO's, without a path
+
+
+class Registered(Strict):
+    """What stands below `registry`."""
+
+    name: str
+    model: str
+    predictions: str = ""
+    each_run: bool = False
+
+
+class Source(NamedTuple):
+    """A commit's model: what is said of it, the stage that writes it, and DVC's hash of it there."""
+
+    told: Registered
+    stage: str
+    md5: str
+
+
+def registered_in(commit: str) -> tuple[str, Registered]:
+    """The stage that writes a commit's registered model, and what is said of it.
+
+    Raises InputError where dvc.yaml names none, more than one, or a file that the stage does not write.
+    """
+    stages = _stages_of(commit)
+    told = {name: stage["meta"]["registry"] for name, stage in stages.items() if _has_registry(stage)}
+    if not told:
+        raise InputError(
+            f"{DVC_YAML} of {commit[:10]} names no model to register; add `meta: registry:` with the keys name, model "
+            "and predictions to the stage that writes it: lab/docs/promoting.md"
+        )
+    if len(told) > 1:
+        raise InputError(f"{DVC_YAML}: stages {' and '.join(told)} have a meta.registry each; keep one")
+    ((stage, content),) = told.items()
+    return stage, _checked(stage, content, stage_outputs(stages[stage]))
+
+
+@cache  # a commit stays what it is
+def source_of(commit: str) -> Source:
+    """A commit's model. Raises InputError as `registered_in`, and where dvc.lock has no result of its stage."""
+    stage, told = registered_in(commit)
+    record = read_records(records_of(commit)).get(stage) or {}
+    hashes = {str(out.get("path")): str(out.get("md5", "")) for out in record.get("outs", [])}
+    for out, md5 in hashes.items():
+        if md5 and lies_in(told.model, [out]):
+            return Source(told, stage, md5)
+    raise InputError(
+        f"{commit[:10]} has no results of {stage} in dvc.lock: run `dvc repro`, commit dvc.lock, and register that"
+    )
+
+
+def _stages_of(commit: str) -> dict[str, Any]:
+    text = git("show", f"{commit}:./{DVC_YAML}") if git("ls-tree", commit, "--", str(DVC_YAML)) else ""
+    content = parse_yaml(text.encode(), f"{DVC_YAML} of {commit[:10]}")
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return stages if isinstance(stages, dict) else {}
+
+
+def _has_registry(stage: Any) -> bool:
+    return isinstance(stage, dict) and isinstance(stage.get("meta"), dict) and "registry" in stage["meta"]
+
+
+def _checked(stage: str, content: Any, written: list[Any]) -> Registered:
+    place = f"{DVC_YAML}: stages.{stage}.meta.registry"
+    if not isinstance(content, dict):
+        raise InputError(f"{place} is {content!r}; give it the keys {', '.join(Registered.model_fields)}")
+    told = validate(Registered, content, place)
+    if not NAME.fullmatch(told.name):
+        raise InputError(f"{place}.name is {told.name!r}; use letters, digits, - and _, as in breast-cancer")
+    for key, file in (("model", told.model), ("predictions", told.predictions)):
+        if file and not lies_in(file, written):
+            known = ", ".join(map(str, written)) or "nothing"
+            raise InputError(f"{place}.{key} is {file!r}, which {stage} does not write; it writes {known}")
+    return told
