@@ -25,7 +25,7 @@ def test_one({fixture}):
 def outcome(pytester: pytest.Pytester, marks: str, fixture: str = "", *arguments: str) -> tuple[int, str]:
     pytester.makeini("[pytest]\nmarkers =\n    unittest\n    integration\n    nightly\n")
     pytester.makepyfile(TEST.format(marks=marks, fixture=fixture))
-    done = pytester.runpytest_inprocess("-p", "labkit.testing.marks", *arguments)
+    done = pytester.runpytest_inprocess("-p", "no:hypothesispytest", "-p", "labkit.testing.marks", *arguments)
     return int(done.ret), str(done.stderr)
 
 

@@ -13,7 +13,6 @@ from lab.processes.prepare_data.params import Constant, Data, Split
 from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
 from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
-from labkit.process.errors import InputError
 from lib.columns import LARGEST, Column, as_dates, as_text
 
 ID_ROWS = 20  # from here on, words that never repeat name their rows
@@ -223,14 +222,8 @@ def target_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[P
 
 
 def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
-    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters.
-
-    Raises InputError for bytes that are no text.
-    """
-    try:
-        comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
-    except UnicodeDecodeError:
-        raise InputError(f"data.target {labels.name!r:.60}: labels that are bytes and no UTF-8; write words") from None
+    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
+    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
     y, classes = pd.factorize(comparable, sort=True)
     return y.astype(np.int64), [str(label) for label in classes]
 

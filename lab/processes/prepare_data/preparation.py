@@ -78,10 +78,18 @@ def save_prepared(prepared: Prepared, directory: str | Path) -> None:
 
 
 def _comparable(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Lists and the like become text, so that values can be told apart."""
-    if column.dtype == object and not all(isinstance(value, Hashable) for value in column):
+    """Bytes become the text that they are, lists and the like some text, so that values can be told apart."""
+    if column.dtype != object:
+        return column
+    if any(isinstance(value, bytes) for value in column):
+        column = column.map(_text, na_action="ignore")
+    if not all(isinstance(value, Hashable) for value in column):
         return column.map(str, na_action="ignore")
     return column
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
 def _feature_names(fitted: ColumnTransformer, data: Data) -> list[str]:
