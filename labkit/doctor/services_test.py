@@ -161,6 +161,21 @@ def test_a_bucket_that_is_read_only_is_named_as_that(remote: CheckRemote, s3_fol
     assert check.mend.startswith("let this key write there")
 
 
+@pytest.mark.parametrize("kind", ["s3", "folder"])
+def test_a_run_cache_that_repro_would_take_results_from_is_a_problem(
+    remote: CheckRemote, s3: str, s3_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    place = s3_folder / "bucket" / "poisoned" if kind == "s3" else tmp_path / "share"
+    entry = place / "runs" / "ab" / "abcd" / "1234"
+    entry.parent.mkdir(parents=True)
+    entry.touch()
+    check = remote("s3://bucket/poisoned", endpointurl=s3, **KEYS) if kind == "s3" else remote(str(place))
+    assert check.state == "problem"
+    assert "holds a run cache, " in check.found
+    assert check.found.endswith("/runs: DVC takes results from it and checks nothing")
+    shutil.rmtree(place)
+
+
 def test_a_folder_may_be_the_remote(remote: CheckRemote, tmp_path: Path) -> None:
     assert remote(str(tmp_path / "share")).state == "ok"
     assert [*(tmp_path / "share").rglob("*")] == []

@@ -30,10 +30,14 @@ class ReadOnlyError(Exception):
     """A remote gives what it has, and takes nothing."""
 
 
+class RunCacheError(Exception):
+    """A remote holds a run cache: `dvc repro --pull` takes results from it that it holds to no hash."""
+
+
 def use_remote(project: Project) -> None:
     """Write, read and remove an object in the default remote, with DVC's own settings and keys.
 
-    Raises ReadOnlyError, what each kind of remote raises, and OSError when it gives back other bytes.
+    Raises ReadOnlyError, RunCacheError, what each kind of remote raises, and OSError when it gives back other bytes.
     """
     repo: Any = project
     remote = repo.cloud.get_remote()
@@ -54,6 +58,9 @@ def use_remote(project: Project) -> None:
             raise OSError("it gives back other bytes than it took")
     finally:
         fs.rm_file(probe)
+    fs.fs.invalidate_cache()
+    if fs.exists(run_cache := fs.join(remote.path, "runs")):
+        raise RunCacheError(fs.unstrip_protocol(run_cache))
 
 
 def error_code(error: BaseException) -> str:

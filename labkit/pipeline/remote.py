@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from labkit.dvc_adapter.repository import Project, open_project
-from labkit.dvc_adapter.storage import ReadOnlyError, default_remote, error_code, remotes, use_remote
+from labkit.dvc_adapter.storage import ReadOnlyError, RunCacheError, default_remote, error_code, remotes, use_remote
 from labkit.github import on_runner
 
 SECONDS_TO_CONNECT = 3
@@ -64,6 +64,9 @@ def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:
     if isinstance(error, ReadOnlyError):
         found = f"{where} is read-only for this lab: it can be read, and a write is refused: {words}"
         return found, f"let this key write there (policy, server's mode, its disk), or {another}"
+    if isinstance(error, RunCacheError):
+        found = f"{where} holds a run cache, {words}: DVC takes results from it and checks nothing"
+        return found, "remove it there, and never `dvc push --run-cache`"
     if isinstance(error, PermissionError):
         return f"{where}: the key may not write, read or delete there: {words}", f"give it these rights, or {keys}"
     if code == "NoSuchBucket":
