@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def place(tmp_path: Path, shell: Shell, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A project of one file with two records, on main; this process stands in the runner's checkout."""
 
     def git(command: str, cwd: Path, **variables: str) -> str:
@@ -62,7 +62,5 @@ def place(tmp_path: Path, shell: Shell, environment: dict[str, str], monkeypatch
     found.on_laptop("git switch --quiet --create main; echo 0 > code.txt; git add .; git commit --quiet -m code")
     found.on_laptop("git push --quiet origin main")
     git("git clone --quiet origin runner", tmp_path)
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(name, environment[name])
     monkeypatch.chdir(found.runner)
     return found

@@ -88,16 +88,12 @@ def made_labs(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
 
 
 @pytest.fixture
-def lab(
-    made_labs: Path, tmp_path: Path, shell: Shell, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Lab:
+def lab(made_labs: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A copy of that, with this process in the laptop's clone."""
 
     def git(command: str, cwd: Path, **variables: str) -> str:
         return shell(command, cwd, **variables).stdout.strip()
 
     shutil.copytree(made_labs, tmp_path, symlinks=True, dirs_exist_ok=True)
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(name, environment[name])
     monkeypatch.chdir(tmp_path / "laptop")
     return Lab(tmp_path / "origin", tmp_path / "laptop", tmp_path / "other", git)

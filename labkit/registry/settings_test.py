@@ -18,10 +18,8 @@ META: dict[str, Any] = {"name": "net-2", "model": "out/model", "predictions": "o
 
 
 @pytest.fixture(autouse=True)
-def repository(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in environment.keys() & {f"GIT_{a}_{b}" for a in ("AUTHOR", "COMMITTER") for b in ("NAME", "EMAIL")}:
-        monkeypatch.setenv(name, environment[name])
     subprocess.run(["git", "init", "--quiet"], check=True)
 
 

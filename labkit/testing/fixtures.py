@@ -15,6 +15,9 @@ from labkit.testing.example_lab import copy_lab, has_example
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 Once = Callable[[str, Callable[[], Path]], Path]
 
+IDENTITY = {
+    f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+}
 NO_EXAMPLE = "it walks the example, which is not here"
 needs_example = pytest.mark.skipif(not has_example(ROOT), reason=NO_EXAMPLE)
 
@@ -25,10 +28,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     # MAKE's too, so that a make within `make test` is as one that a person starts.
     settings = ("AWS_", "GIT_", "GITHUB_", "LAB_", "MAKE", "MFLAGS", "MLFLOW", "PYTEST", "PYTHON")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
-    identity = {
-        f"GIT_{role}_{part}": f"test@{part}.example" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
-    }
-    return kept | identity | {"DVC_NO_ANALYTICS": "1"}
+    return kept | IDENTITY | {"DVC_NO_ANALYTICS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git knows who commits, also in this process: a machine may have no identity."""
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

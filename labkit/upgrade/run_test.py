@@ -110,10 +110,8 @@ def edited(template: Path, tmp_path_factory: pytest.TempPathFactory, shell: Shel
 
 
 @pytest.fixture
-def lab(edited: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def lab(edited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that lab, in which this process stands."""
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(name, environment[name])
     monkeypatch.setenv("GIT_EDITOR", "true")
     lab = shutil.copytree(edited, tmp_path / "lab", symlinks=True)
     monkeypatch.chdir(lab)
