@@ -126,14 +126,6 @@ def verify(
 
 
 @app.command()
-def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
-    """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
-    from labkit.report.page import page_of
-
-    print(page_of(execution, against))
-
-
-@app.command()
 def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
     """Register the results of REVISION as the next version of the model; MLflow follows."""
     from labkit.registry import verbs

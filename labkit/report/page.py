@@ -1,7 +1,5 @@
 """The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
 
-    python -m lab report [EXECUTION] [--against REVISION]
-
 Outputs of stages that did not finish are not shown: the files there belong to an earlier run.
 """
 
@@ -31,12 +29,11 @@ from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
 from labkit.report.intervals import INTERVAL, sure
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
+from labkit.report.outcomes import StageReport, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
-MOST_EXECUTIONS = 10  # to name
 DONE = ("ran", "from cache")
 
 
@@ -56,20 +53,6 @@ class Row(NamedTuple):
 
 
 Metrics = dict[Row, dict[str, Any]]
-
-
-def page_of(execution: str, rev: str, journals: Path = JOURNALS) -> str:
-    """The summary of an execution that this machine knows, or of the last one, against the results of `rev`.
-
-    Raises InputError for one that it does not know, and GitError when there is no such revision.
-    """
-    git("rev-parse", f"{rev}^{{commit}}", "--")
-    known = known_executions(journals)
-    if execution and execution not in known:
-        raise InputError(
-            f"no run of {execution!r} is known here; known are: {', '.join(known[:MOST_EXECUTIONS]) or 'none'}"
-        )
-    return run_page(execution or next(iter(known), ""), rev, journals)
 
 
 def run_page(
