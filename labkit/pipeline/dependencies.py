@@ -87,6 +87,12 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     return stages
 
 
+def metas(stages: dict[str, Any], key: str) -> dict[str, Any]:
+    """What stands at `key` in the `meta` of each stage that has it, by the stage's name. DVC leaves `meta` to people."""
+    found = {name: stage.get("meta") for name, stage in stages.items() if isinstance(stage, dict)}
+    return {name: meta[key] for name, meta in found.items() if isinstance(meta, dict) and key in meta}
+
+
 def _check_stage(place: str, stage: Any) -> None:
     """Raise InputError where a stage is not a mapping with lists of paths, each alone or as the key of its options."""
     if not isinstance(stage, dict):
