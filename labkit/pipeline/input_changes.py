@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from labkit.dvc_adapter.folders import Files, files_cached, files_here, files_in_commits, hash_of, not_pulled
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.states import File, Params
-from labkit.git_cli import answer
+from labkit.git_cli import answer, file_in
 from labkit.process.credentials import without_credentials
 from labkit.process.flat import flat
 from labkit.process.params import PARAMS_FILE
@@ -96,9 +96,7 @@ def _packages(recorded: Recorded | None, place: str, path: str) -> str:
     if recorded is None or file.name != "Pipfile.lock":
         return ""
     try:
-        old, new = (
-            _versions(text) for text in (answer("show", f"{recorded.rev}:./{file}"), file.read_text(encoding="utf-8"))
-        )
+        old, new = (_versions(text) for text in (file_in(recorded.rev, str(file)) or b"", file.read_bytes()))
     except (ValueError, KeyError, AttributeError):  # a merge conflict, say
         return ""
     changes = [
@@ -109,7 +107,7 @@ def _packages(recorded: Recorded | None, place: str, path: str) -> str:
     return f" ({some(changes)})" if changes else ""
 
 
-def _versions(lock: str) -> dict[str, str]:
+def _versions(lock: bytes) -> dict[str, str]:
     return {
         name: package.get("version", "").removeprefix("==") for name, package in json.loads(lock)["default"].items()
     }

@@ -14,7 +14,7 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
-from labkit.git_cli import git
+from labkit.git_cli import file_in
 from labkit.paths import lies_in
 from labkit.pipeline.dependencies import DVC_YAML, metas, stage_outputs
 from labkit.pipeline.records import read_records, records_of
@@ -75,8 +75,7 @@ def source_of(commit: str) -> Source:
 
 
 def _stages_of(commit: str) -> dict[str, Any]:
-    text = git("show", f"{commit}:./{DVC_YAML}") if git("ls-tree", commit, "--", str(DVC_YAML)) else ""
-    content = parse_yaml(text.encode(), f"{DVC_YAML} of {commit[:10]}")
+    content = parse_yaml(file_in(commit, str(DVC_YAML)) or b"", f"{DVC_YAML} of {commit[:10]}")
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
 
