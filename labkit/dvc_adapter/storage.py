@@ -113,7 +113,7 @@ def raw_data_nowhere(project: Project) -> list[str]:
 def raw_data_hashes(project: Project) -> dict[str, str]:
     """DVC's hash of each of the raw data, by its path from the root; that of a folder ends with `.dir`."""
     repo: Any = project
-    return {_from_root(repo, out): str(out.hash_info.value) for out in _raw_data(project)}
+    return {path_from_root(repo, out): str(out.hash_info.value) for out in _raw_data(project)}
 
 
 def cache_folder(project: Project) -> Path:
@@ -129,7 +129,8 @@ def cached_file(project: Project, md5: str) -> Path | None:
     return place if place.is_file() else None
 
 
-def _from_root(repo: Any, out: Any) -> str:
+def path_from_root(repo: Any, out: Any) -> str:
+    """Where an output is, from the root of the repository."""
     return "/".join(repo.fs.relparts(out.fs_path, repo.root_dir))
 
 

@@ -8,12 +8,12 @@ from labkit.dvc_adapter.folders import hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import cached_file, raw_data_hashes
 from labkit.git_cli import GitError, file_in, git
+from labkit.paths import lies_in
+from labkit.pipeline.input_changes import some
 from labkit.pipeline.records import Records, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.proof.outcomes import Verdict, hashes, is_read, verdict_of
 from labkit.proof.receipt import CODE, VERIFIER, Descriptor, Statement, digests_of, tests_of
-
-MOST_NAMES = 5
 
 
 class Finding(NamedTuple):
@@ -72,8 +72,8 @@ def _of_its_files(statement: Statement) -> Iterator[Finding]:
     for output, one in made.items():
         if _hash_of(statement.subject[1:], output) != one.made:
             yield Finding(f"{one.name}: the files that it names are not those of the hash {one.made}")
-    if stray := [one.name for one in statement.subject[1:] if not any(_lies_in(one.name, output) for output in made)]:
-        yield Finding(f"no output is made of {_some(stray)}")
+    if stray := [one.name for one in statement.subject[1:] if not lies_in(one.name, made)]:
+        yield Finding(f"no output is made of {some(stray)}")
 
 
 def _of_commit(statement: Statement, records: Records) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]
 def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
     """Where a file that DVC's cache has, by its md5, has another sha256 than it says."""
     reproduced = [one.output for one in statement.outcomes if one.verdict is Verdict.REPRODUCED]
-    made = [one for one in statement.subject if any(_lies_in(one.name, output) for output in reproduced)]
+    made = [one for one in statement.subject if lies_in(one.name, reproduced)]
     read = [one for one in statement.predicate.configuration if file_in(statement.commit, one.name) is None]
     not_here = []
     for one in (one for one in (*made, *read) if one.name not in (CODE, VERIFIER)):
@@ -110,20 +110,11 @@ def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
         elif digests_of(place)["sha256"] != one.digest.get("sha256"):
             yield Finding(f"{one.name} here has another sha256")
     if not_here:
-        told = f"DVC's cache does not have {_some(not_here)}; `dvc fetch --all-commits` may bring them"
+        told = f"DVC's cache does not have {some(not_here)}; `dvc fetch --all-commits` may bring them"
         yield Finding(f"the sha256 of {len(not_here)} files could not be checked: {told}", contradicts=False)
 
 
 def _hash_of(files: Iterable[Descriptor], output: str) -> str | None:
     """DVC's hash of an output with these files among others; None where there is none."""
-    below = {one.name[len(output) + 1 :]: one.digest.get("md5", "") for one in files if _lies_in(one.name, output)}
+    below = {one.name[len(output) + 1 :]: one.digest.get("md5", "") for one in files if lies_in(one.name, [output])}
     return hash_of(below) if below else None
-
-
-def _lies_in(name: str, output: str) -> bool:
-    return name == output or name.startswith(f"{output}/")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more

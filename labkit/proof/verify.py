@@ -15,12 +15,12 @@ from labkit.dvc_adapter.folders import files_here
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import declared_here
 from labkit.dvc_adapter.storage import raw_data_hashes
-from labkit.git_cli import GitError, answer, file_in, git
+from labkit.git_cli import answer, file_in, git
 from labkit.github import github_run
 from labkit.launch.kernels import choice_in
 from labkit.launch.machine import other_bytes, this_machine
 from labkit.paths import ROOT
-from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
+from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.flat import is_number
@@ -72,14 +72,6 @@ def verify(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS)
     except Exception:  # a fault of this program says nothing of the results
         traceback.print_exc()
     return EXIT_CODES[Verdict.UNKNOWN]
-
-
-def commit_of(revision: str) -> str:
-    """The commit that a revision names. Raises InputError where there is none."""
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except GitError:
-        raise InputError(f"{revision!r} names no commit here; `git fetch --tags`, or choose from `git log`") from None
 
 
 def refuse_changes(revision: str, commit: str) -> None:

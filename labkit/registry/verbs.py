@@ -5,6 +5,7 @@ import sys
 
 from labkit.git_cli import GitError, git
 from labkit.goals import Verdict, tally
+from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
 from labkit.registry.results import committed_goals, compare_results, judge_results, refuse_lost
 from labkit.registry.settings import registered_in, source_of
@@ -131,7 +132,7 @@ def unmet(judged: list[Verdict]) -> str:
 
 
 def _registry() -> Registry:
-    _, told = registered_in(_commit("HEAD"))
+    _, told = registered_in(commit_of("HEAD"))
     registry = read_registry(told.name)
     for fault in registry.faults:
         print(f"warning: {fault}", file=sys.stderr)
@@ -139,14 +140,7 @@ def _registry() -> Registry:
 
 
 def _commit_of(revision: str, registry: Registry) -> str:
-    return _version(revision, registry).tag.commit if re.fullmatch(r"v\d+", revision) else _commit(revision)
-
-
-def _commit(revision: str) -> str:
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except GitError:
-        raise InputError(f"{revision!r} is no commit here; name a commit, branch, tag or version, as v3") from None
+    return _version(revision, registry).tag.commit if re.fullmatch(r"v\d+", revision) else commit_of(revision)
 
 
 def _version(wanted: str, registry: Registry) -> Version:

@@ -59,9 +59,9 @@ def test_versions_count_up_and_a_commit_is_one_version(lab: Lab) -> None:
     ("revision", "told"),
     [
         ("empty", r"^\w+ has no results of select in dvc.lock: run `dvc repro`, commit dvc.lock, and register that$"),
-        ("nonsense", "^'nonsense' is no commit here; name a commit, branch, tag or version, as v3$"),
+        ("nonsense", "^'nonsense' is not a commit here; try `git fetch --tags`$"),
         ("v7", f"^{NAME} has no version 'v7'; it has: none; `python -m lab register` makes one$"),
-        ("--all", "^'--all' is no commit here"),
+        ("--all", "^'--all' is not a commit here"),
     ],
 )
 def test_what_is_no_result_is_not_registered(lab: Lab, revision: str, told: str) -> None:
