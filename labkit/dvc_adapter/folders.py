@@ -61,7 +61,7 @@ def hash_of(files: Files) -> str:
 
 def tree_of(files: Files) -> Tree:
     """A folder with these files, as DVC's cache keeps it."""
-    tree = Tree.from_list([{"relpath": path, "md5": md5} for path, md5 in files.items()], hash_name="md5")
+    tree: Tree = Tree.from_list([{"relpath": path, "md5": md5} for path, md5 in files.items()], hash_name="md5")
     tree.digest()
     return tree
 

@@ -88,7 +88,7 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
 
 
 def metas(stages: dict[str, Any], key: str) -> dict[str, Any]:
-    """What stands at `key` in the `meta` of each stage that has it, by the stage's name. DVC leaves `meta` to people."""
+    """What stands at `key` in the `meta` of each stage that has it, by the stage's name."""
     found = {name: stage.get("meta") for name, stage in stages.items() if isinstance(stage, dict)}
     return {name: meta[key] for name, meta in found.items() if isinstance(meta, dict) and key in meta}
 

@@ -8,7 +8,6 @@ from labkit.dvc_adapter.folders import hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import cached_file, raw_data_hashes
 from labkit.git_cli import GitError, file_in, git
-from labkit.paths import lies_in
 from labkit.pipeline.input_changes import some
 from labkit.pipeline.records import Records, read_records, records_of
 from labkit.process.errors import InputError
@@ -72,7 +71,7 @@ def _of_its_files(statement: Statement) -> Iterator[Finding]:
     for output, one in made.items():
         if _hash_of(statement.subject[1:], output) != one.made:
             yield Finding(f"{one.name}: the files that it names are not those of the hash {one.made}")
-    if stray := [one.name for one in statement.subject[1:] if not lies_in(one.name, made)]:
+    if stray := [one.name for one in statement.subject[1:] if not any(_lies_in(one.name, output) for output in made)]:
         yield Finding(f"no output is made of {some(stray)}")
 
 
@@ -100,7 +99,7 @@ def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]
 def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
     """Where a file that DVC's cache has, by its md5, has another sha256 than it says."""
     reproduced = [one.output for one in statement.outcomes if one.verdict is Verdict.REPRODUCED]
-    made = [one for one in statement.subject if lies_in(one.name, reproduced)]
+    made = [one for one in statement.subject if any(_lies_in(one.name, output) for output in reproduced)]
     read = [one for one in statement.predicate.configuration if file_in(statement.commit, one.name) is None]
     not_here = []
     for one in (one for one in (*made, *read) if one.name not in (CODE, VERIFIER)):
@@ -116,5 +115,10 @@ def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
 
 def _hash_of(files: Iterable[Descriptor], output: str) -> str | None:
     """DVC's hash of an output with these files among others; None where there is none."""
-    below = {one.name[len(output) + 1 :]: one.digest.get("md5", "") for one in files if lies_in(one.name, [output])}
+    below = {one.name[len(output) + 1 :]: one.digest.get("md5", "") for one in files if _lies_in(one.name, output)}
     return hash_of(below) if below else None
+
+
+def _lies_in(name: str, output: str) -> bool:
+    """As text: as a path, an output that a forged receipt calls "" or "." would hold every file."""
+    return name == output or name.startswith(f"{output}/")

@@ -148,7 +148,7 @@ def template_paths(step: Step) -> list[str]:
     text = file_in(step.wanted, OWNERS)
     if text is None:
         raise InputError(f"{step.wanted_name} of the template has no {OWNERS}, so there is no upgrade to it")
-    return owned("template", text.decode())
+    return owned("template", text.decode(errors="replace"))
 
 
 def owned(owner: str, text: str) -> list[str]:
