@@ -129,7 +129,7 @@ def verify(
 def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
     """Register the results of REVISION as the next version of the model; MLflow follows."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.register(revision, reason))
 
@@ -142,7 +142,7 @@ def promote(
 ) -> None:
     """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.promote(version, reason, force))
 
@@ -154,7 +154,7 @@ def rollback(
 ) -> None:
     """Make the champion before, or VERSION, the champion again."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.rollback(reason, version))
 

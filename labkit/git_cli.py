@@ -50,7 +50,7 @@ def file_in(commit: str, path: str) -> bytes | None:
     return None if done.returncode else done.stdout
 
 
-def answer(*arguments: str) -> str:
+def git_or_empty(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)
     return done.stdout

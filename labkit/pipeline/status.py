@@ -16,7 +16,7 @@ from rich.markup import escape
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import File, Stage, ran_before, stages_here
 from labkit.dvc_adapter.storage import default_remote, remotes
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.paths import ROOT, overlaps
 from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
@@ -166,7 +166,7 @@ def outputs_here(stage: Stage) -> tuple[Verdict, list[str]]:
 def seconds_in_git() -> dict[str, float]:
     """How long each process took when it last ran anywhere, by the trailers of results commits."""
     seconds: dict[str, float] = {}
-    told = answer("log", "--max-count=200", "--grep=^Ran: ", "--format=%(trailers:key=Ran,valueonly)")
+    told = git_or_empty("log", "--max-count=200", "--grep=^Ran: ", "--format=%(trailers:key=Ran,valueonly)")
     for stage, number in re.findall(r"^(\S+) \((\d+(?:\.\d+)?) s\)$", told, re.MULTILINE):
         seconds.setdefault(stage, float(number))
     return seconds

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages
 from labkit.process.errors import InputError
 
@@ -39,7 +39,9 @@ def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:
 
 def fault(stage: str, kind: str, remedy: str, out: Path) -> str:
     """What to change for an output. A file that Git has, DVC refuses to keep."""
-    untrack = f" and run `git rm -r --cached {shlex.quote(str(out))}`" if answer("ls-files", "--", str(out)) else ""
+    untrack = (
+        f" and run `git rm -r --cached {shlex.quote(str(out))}`" if git_or_empty("ls-files", "--", str(out)) else ""
+    )
     return f"{DVC_YAML}: stages.{stage}.{kind}: {remedy}{untrack}"
 
 

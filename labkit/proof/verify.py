@@ -15,7 +15,7 @@ from labkit.dvc_adapter.folders import files_here
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import declared_here
 from labkit.dvc_adapter.storage import raw_data_hashes
-from labkit.git_cli import answer, file_in, git
+from labkit.git_cli import file_in, git, git_or_empty
 from labkit.github import github_run
 from labkit.launch.kernels import choice_in
 from labkit.launch.machine import other_bytes, this_machine
@@ -76,7 +76,7 @@ def verify(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS)
 
 def refuse_changes(revision: str, commit: str) -> None:
     """Raise InputError for a revision, not given as a commit's whole hash, that is checked out with changes."""
-    if commit == revision or commit != answer("rev-parse", "HEAD").strip():
+    if commit == revision or commit != git_or_empty("rev-parse", "HEAD").strip():
         return
     if changed := git("status", "--porcelain", "--untracked-files=no"):
         files = ", ".join(line[2:].strip() for line in changed.splitlines()[:3])

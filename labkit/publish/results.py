@@ -15,8 +15,8 @@ from labkit.pipeline.changes import changed_params, changes_since
 from labkit.pipeline.tables import tables_of_lock
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
+from labkit.publish.auto_register import register_candidate
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
-from labkit.publish.candidate import register_candidate
 from labkit.publish.data import push_data
 from labkit.publish.message import INCOMPLETE, commit_message
 from labkit.publish.results_commit import commit_results, refuse_uncommitted

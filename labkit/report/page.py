@@ -27,7 +27,7 @@ from labkit.pipeline.stages import duration
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
-from labkit.report.intervals import INTERVAL, sure
+from labkit.report.intervals import INTERVAL, interval_text
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
@@ -208,10 +208,10 @@ def metrics_section(
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing, away)
-        changes = (change(numbers, against, name) + sure(numbers, name) for name in names)
+        changes = (change(numbers, against, name) + interval_text(numbers, name) for name in names)
         lines.append([_named(row, best, selected) + note, *changes])
     said = compared_with(now, old, _short(rev), inputs, away)
-    if any(sure(numbers, name) for numbers in now.values() for name in names):
+    if any(interval_text(numbers, name) for numbers in now.values() for name in names):
         said += f" {INTERVAL}"
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 

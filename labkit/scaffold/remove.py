@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from labkit.declared import declared_sections
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT, TABLES, overlaps
 from labkit.pipeline.dependencies import (
@@ -86,8 +86,8 @@ def refuse_if_unknown(name: str) -> None:
 def refuse_if_uncommitted(name: str) -> None:
     """Raise InputError when Git has the process, but not all that is in its folder: that would be lost."""
     folder = f"lab/processes/{name}"
-    if answer("-C", str(ROOT), "ls-files", "--", folder) and (
-        changed := answer("-C", str(ROOT), "status", "--porcelain", "--untracked-files=all", "--", folder)
+    if git_or_empty("-C", str(ROOT), "ls-files", "--", folder) and (
+        changed := git_or_empty("-C", str(ROOT), "status", "--porcelain", "--untracked-files=all", "--", folder)
     ):
         files = ", ".join(line[3:] for line in changed.splitlines())
         raise InputError(f"{files}: not committed, and would be lost; commit or remove that first")
