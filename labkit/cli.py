@@ -95,7 +95,7 @@ def status() -> None:
 def mend(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
 ) -> None:
-    """Replace records of dvc.lock that no run made, but a merge by lines, by whole ones, and commit that."""
+    """Repair records of dvc.lock that a merge by lines made, and commit."""
     from labkit.pipeline import forged
 
     found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
@@ -138,7 +138,7 @@ def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = 
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
-    force: Annotated[bool, typer.Option("--force", help="Though it is worse, or can't be compared.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote even if it is worse or can't be compared.")] = False,
 ) -> None:
     """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
     from labkit.registry import verbs

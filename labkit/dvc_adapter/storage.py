@@ -63,7 +63,7 @@ def error_code(error: BaseException) -> str:
 
 
 def _ask_no_leave(s3: Any) -> None:
-    """Write without asking the server for leave: aiohttp waits without an end for one that is silent, or refuses."""
+    """Write without 'Expect: 100-continue': aiohttp waits forever if a server does not answer it."""
     from botocore.handlers import add_expect_header
 
     s3.connect()

@@ -3,7 +3,7 @@
     python -m labkit.launch prepare_data
 
 It makes the environment where it is missing, opens the run's journal, starts the tracker beside it,
-and then becomes the process: from there on nothing of the lab stands between the process and DVC.
+and then execs the process: no wrapper is left between it and DVC.
 """
 
 import fcntl

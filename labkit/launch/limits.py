@@ -3,8 +3,8 @@
     meta:
       limit: 6h
 
-DVC ignores `meta`, so that a changed limit re-runs nothing. What waits for the limit stands beside the process, not in
-it, since a process that hangs in C runs no handler of Python's, and not around it, so that Ctrl-C works as ever.
+DVC ignores `meta`, so that a changed limit re-runs nothing. A separate process waits for the limit: one that
+hangs in C runs no Python handler, and a wrapper would break Ctrl-C.
 """
 
 import os

@@ -134,7 +134,7 @@ def other_version(file: File, out: File) -> list[str]:
         return [f"new dependency {file.path}"]
     whole = file.place == out.place  # else a part of an output, or a folder that holds one: known where it is here
     differs = file.recorded != out.recorded if whole else file.state == "modified"
-    return [f"its input {file.path} is another than it has seen"] if differs else []
+    return [f"its input {file.path} changed since it ran"] if differs else []
 
 
 def doubtful_inputs(stage: Stage, upstream: Upstream) -> list[str]:

@@ -263,7 +263,7 @@ def test_a_record_of_other_data_than_the_stage_before_it_made_is_no_current_one(
     reproduced()
     mixed = committed.split("  train:")[1]
     Path("dvc.lock").write_text(Path("dvc.lock").read_text().split("  train:")[0] + "  train:" + mixed)
-    assert reasons("train").startswith("its input data is another than it has seen")
+    assert reasons("train").startswith("its input data changed since it ran")
 
 
 @pytest.mark.usefixtures("project")

@@ -39,9 +39,8 @@ def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:
 
 def fault(stage: str, kind: str, remedy: str, out: Path) -> str:
     """What to change for an output. A file that Git has, DVC refuses to keep."""
-    untrack = (
-        f" and run `git rm -r --cached {shlex.quote(str(out))}`" if git_or_empty("ls-files", "--", str(out)) else ""
-    )
+    in_git = git_or_empty("ls-files", "--", str(out))
+    untrack = f" and run `git rm -r --cached {shlex.quote(str(out))}`" if in_git else ""
     return f"{DVC_YAML}: stages.{stage}.{kind}: {remedy}{untrack}"
 
 

@@ -88,7 +88,7 @@ def rollback(reason: str, wanted: str = "") -> Registry:
     usable = [one for one in former if not registry.versions[one.number].withdrawn]
     version = _version(wanted, registry) if wanted else (usable[-1] if usable else None)
     if version is None:
-        raise InputError(f"{registry.name} has had no champion before {before or 'this'}; `python -m lab promote` one")
+        raise InputError(f"{registry.name} has no earlier champion to return to; `python -m lab promote` one")
     if version.number not in {step.version.number for step in moves if step.version}:
         raise InputError(f"{registry.name} {version} has never been the champion; `python -m lab promote {version}`")
     if before and version.number == before.number:
@@ -188,7 +188,7 @@ def _compared(version: Version, champion: Version | None) -> tuple[str, str]:
 
 def _refusal(registry: Registry, version: Version, trailers: dict[str, str], why: str) -> RefusedError:
     """Record a refusal."""
-    told = f"{registry.name} {version} stays out: {why}"
+    told = f"{registry.name} {version} was not promoted: {why}"
     subject = f"Refuse {registry.name} {version} as {STAGE}"
     try:
         ref = registry.next_refusal(registry.next_counter())
