@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
+MEND = "make the lab's environment again: `rm -rf .venv && make setup`"
 
 try:
     import typer

@@ -13,7 +13,7 @@ from labkit.dvc_adapter.folders import hash_of, tree_of
 from labkit.dvc_adapter.repository import Project
 from labkit.process.files import replacing
 
-MOST_BYTES = 200_000  # of an output: what is larger is no table that people look at
+MOST_BYTES = 200_000  # of an output: what is larger is not a table that people look at
 
 Contents = dict[str, bytes]  # by path below an output; a file by itself is at the empty path
 
@@ -53,7 +53,7 @@ def give_to_cache(project: Project, recorded: str, contents: Contents) -> bool:
         if not (place := Path(repo.cache.local.oid_to_path(oid))).exists():
             with replacing(place) as beside:
                 beside.write_bytes(content)
-                beside.chmod(0o444)  # as DVC leaves them: what may be written to is hashed anew each time
+                beside.chmod(0o444)  # as DVC leaves them: what may be written to is hashed again each time
     return True
 
 

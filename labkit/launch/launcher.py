@@ -54,7 +54,7 @@ def processes_of(execution: str) -> list[str]:
 def git_state() -> dict[str, str]:
     """Commit, branch and dirtiness of the code as MLflow's tags; none outside of a Git repository.
 
-    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
+    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are not a change to the code.
     Nor is dvc.lock, which the pipeline itself writes.
     """
     command = [

@@ -81,7 +81,7 @@ def models(board: Leaderboard) -> list[Model]:
     except FileNotFoundError:
         raise InputError(f"{board.models} is not here; `make run` (or `dvc pull`) brings it") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{board.place}.models: {board.models} is no CSV: {error}") from None
+        raise InputError(f"{board.place}.models: {board.models} is not CSV: {error}") from None
     if not rows or "model" not in rows[0]:
         lacking = "column `model`" if rows else "row"
         raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
@@ -97,7 +97,7 @@ def selected(board: Leaderboard) -> Selected:
     except FileNotFoundError:
         raise InputError(f"{board.selected} is not here; `make run` (or `dvc pull`) brings it") from None
     except ValueError as error:
-        raise InputError(f"{board.place}.selected: {board.selected} is no JSON: {error}") from None
+        raise InputError(f"{board.place}.selected: {board.selected} is not JSON: {error}") from None
     if not isinstance(content, dict) or "selected" not in content or not isinstance(content.get("test"), dict):
         raise InputError(
             f"{board.place}.selected: {board.selected} lacks `selected`, a model's name, or `test`, its metrics"

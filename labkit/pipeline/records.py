@@ -15,7 +15,7 @@ Records = dict[str, Any]
 
 
 def read_records(text: str | bytes) -> Records:
-    """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it is no dvc.lock."""
+    """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it can't be read."""
     try:
         return parse_lock(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What `dvc repro` would run, and why: dvc.lock held against the code, the parameters and the data that are here.
+"""What `dvc repro` would run, and why: dvc.lock compared with the code, the parameters and the data that are here.
 
     python -m lab status
 
@@ -138,7 +138,7 @@ def other_version(file: File, out: File) -> list[str]:
 
 
 def doubtful_inputs(stage: Stage, upstream: Upstream) -> list[str]:
-    """The inputs that a stage before it may make anew, a clause for each of these stages."""
+    """The inputs that a stage before it may make again, a clause for each of these stages."""
     clauses = []
     made = {file.path: makers(file, upstream)[-1:] for file in stage.inputs}
     for _, before in upstream:

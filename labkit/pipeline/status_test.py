@@ -1,4 +1,4 @@
-"""What `dvc repro` would run, told of small DVC projects in real repositories, and held against what it then runs."""
+"""What `dvc repro` would run, told of small DVC projects in real repositories, and compared with what it then runs."""
 
 import json
 import os

@@ -18,7 +18,7 @@ WHY = "with `cache: false` DVC keeps no copy, and no other machine gets it"
 def refuse_uncached(root: Path = Path()) -> None:
     """Raise InputError where an output of dvc.yaml says `cache: false`, with what to change for each.
 
-    What else is wrong there, DVC tells. Raises InputError, too, when it is no YAML.
+    What else is wrong there, DVC tells. Raises InputError, too, when it is not YAML.
     """
     found = [fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached(stage)]
     if found:

@@ -21,7 +21,7 @@ DATA = "data/"  # files there are DVC's to keep
 def untracked(root: Path = Path()) -> list[str]:
     """The files that dvc.yaml names, or that belong to these, and that Git neither tracks nor ignores.
 
-    A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is no YAML.
+    A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is not YAML.
     """
     own = sorted(path for path in named(declared_stages(root)) if not path.startswith(("/", "..")))
     data = [path for path in own if path.startswith(DATA)]

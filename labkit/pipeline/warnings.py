@@ -35,7 +35,7 @@ def _texts(file: str, place: str) -> list[str]:
     try:
         content = read_json(file)
     except ValueError as error:
-        raise InputError(f"{place}: {file} is no JSON: {error}") from None
+        raise InputError(f"{place}: {file} is not JSON: {error}") from None
     texts = content.get("warnings") if isinstance(content, dict) else None
     if not isinstance(texts, list):
         raise InputError(f"{place}: {file} has no list `warnings`; write one, of texts")

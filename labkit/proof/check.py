@@ -1,4 +1,4 @@
-"""Hold a receipt that somebody else made against this repository. Nothing is run, and nothing is pulled."""
+"""Compare a receipt that somebody else made with this repository. Nothing is run, and nothing is pulled."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from labkit.proof.receipt import CODE, VERIFIER, Descriptor, Statement, digests_
 
 
 class Finding(NamedTuple):
-    """What is wrong with a receipt: it contradicts itself or the repository, or could not be held against that."""
+    """What is wrong with a receipt: it contradicts itself or the repository, or could not be compared with that."""
 
     words: str
     contradicts: bool = True

@@ -48,8 +48,8 @@ CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
     "processes are those of the verifier."
 )
-MADE_ANEW = (
-    " The environments of the processes were made anew in an empty folder from the locks of the commit; their packages "
+MADE_AGAIN = (
+    " The environments of the processes were made again in an empty folder from the commit's locks; their packages "
     "came from uv's cache or an index, each checked against its hash."
 )
 OF_THE_VERIFIER = " No process has an environment of its own: the commands ran with the verifier's packages."
@@ -122,7 +122,7 @@ def measured(outcome: Outcome, clone: Path, commit: str, relative: float) -> Out
 def tolerance_of(stage: str, meta: Any) -> float:
     """The relative tolerance of a stage's numbers: `tolerance` in its `meta`, else NumPy's.
 
-    Raises InputError when it is no positive number.
+    Raises InputError when it is not a positive number.
     """
     value = meta.get("tolerance", RELATIVE) if isinstance(meta, dict) else RELATIVE
     if not is_number(value) or not 0 < value < inf:
@@ -179,7 +179,7 @@ def _verifier(rerun: Rerun, recorded: Records, changed: bool) -> Verifier:
         dvc=version("dvc"),
         choices={stage: choice._asdict() for stage, choice in choices.items()},
         environments=rerun.environments,
-        clean=CLEAN + (MADE_ANEW if rerun.environments else OF_THE_VERIFIER),
+        clean=CLEAN + (MADE_AGAIN if rerun.environments else OF_THE_VERIFIER),
         notes=other_bytes(machine, choices),
         changed=changed,
     )

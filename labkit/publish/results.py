@@ -72,7 +72,7 @@ def again(tag: str) -> str:
 
 
 def nothing_new(stages: list[StageReport]) -> str:
-    """Why there is nothing to commit: that is no success where a stage was to run and did not."""
+    """Why there is nothing to commit: that is not a success where a stage was to run and did not."""
     undone = [f"{stage.stage} {stage.outcome}" for stage in stages if stage.outcome in INCOMPLETE]
     if undone:
         return f"Nothing was committed: no stage finished with new results ({', '.join(undone)})"

@@ -57,7 +57,7 @@ def merge_results(tip: str, results: str) -> str:
 
 
 def merged_tables(code: str, tip: str, results: str, prefer_tip: bool) -> dict[str, str]:
-    """The run's tables that go into a branch that has moved: those that are other ones than before it.
+    """The run's tables that go into a branch that has moved: those that differ from what was there before.
 
     One that is not of the record that was taken does not have its hash, and counts for nothing.
     """

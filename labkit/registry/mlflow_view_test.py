@@ -1,4 +1,4 @@
-"""MLflow's registry shows what Git says, in a real SQLite store: made anew, repeated, followed, and away."""
+"""MLflow's registry shows what Git says, in a real SQLite store: made again, repeated, followed, and away."""
 
 import json
 import shutil

@@ -86,7 +86,7 @@ def _checked(stage: str, content: Any, written: list[Any]) -> Registered:
         raise InputError(f"{place} is {content!r}; give it the keys {', '.join(Registered.model_fields)}")
     told = validate(Registered, content, place)
     if not NAME.fullmatch(told.name):
-        raise InputError(f"{place}.name is {told.name!r}; use letters, digits, - and _, as in breast-cancer")
+        raise InputError(f"{place}.name is {told.name!r}; use letters, digits, - and _, such as breast-cancer")
     for key, file in (("model", told.model), ("predictions", told.predictions)):
         if file and not lies_in(file, written):
             known = ", ".join(map(str, written)) or "nothing"

@@ -95,7 +95,7 @@ def unpublished(publication: Publication | None) -> str:
 
 
 def tried_params(states: list[Stage], stages: list[StageReport]) -> dict[str, str]:
-    """The parameters of each stage that did not succeed that are others than at its last record."""
+    """The parameters of each stage that did not succeed that differ from its last record."""
     undone = {stage.stage for stage in stages if stage.outcome not in DONE}
     return {
         state.name: some([code(change) for params in state.params for change in param_changes(params)])
@@ -219,7 +219,7 @@ def metrics_section(
 def compared(
     row: Row, now: Metrics, old: Metrics, missing: list[str], away: list[str]
 ) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """What a row of only one side is called, the numbers to show of it, and those to hold them against."""
+    """What a row of only one side is called, the numbers to show of it, and those to compare them with."""
     if row in now:
         word = " (those before can't be had)" if lies_in(row.file, away) else " (new)"
         return word if old and row not in old else "", now[row], old.get(row, {})
@@ -227,7 +227,7 @@ def compared(
 
 
 def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
-    """The selected model first, then the others, the best first; what is no model keeps its place after them."""
+    """The selected model first, then the others, the best first; what is not a model keeps its place after them."""
     rank = {model: place for place, model in enumerate(_ranking(board))}
     selected = board.selected.as_posix() if board else ""
     return sorted(rows, key=lambda row: -1 if row.file == selected else rank.get(Path(row.file).stem, len(rank)))
@@ -323,7 +323,7 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
 
 
 def changed_in(rev: str) -> dict[str, str]:
-    """The parameters and inputs of each stage that are others than those that `rev` recorded."""
+    """The parameters and inputs of each stage that differ from those that `rev` recorded."""
     try:
         return {one.stage: some([*map(code, one.params), *map(plain, one.others)]) for one in changes_since(rev)}
     except (GitError, InputError):

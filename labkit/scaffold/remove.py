@@ -2,7 +2,7 @@
 
     python -m lab remove-process NAME
 
-What was committed stays with its commits. `dvc remove` does part of this, and writes the whole of dvc.yaml anew.
+What was committed stays with its commits. `dvc remove` does part of this, and writes the whole of dvc.yaml again.
 """
 
 import shutil
