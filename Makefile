@@ -43,7 +43,7 @@ repository:
 		"downloading it, or \`git init && git add --all && git commit --message Begin\` here" >&2; exit 1; }
 
 # A copy of the lock that .venv was made from. On a runner .venv is a link, and what it leads to outlives the checkout;
-# scripts in it name the place they are in, so it is made by that name. Made again, too, when its interpreter is gone.
+# scripts in it name the place they are in, so it is made by that name. Made anew, too, when its interpreter is gone.
 .venv/made: Pipfile.lock $(shell test -x .venv/bin/python || echo FORCE)
 	@test -x .venv/bin/python || $(or $(PYTHON),false) $(IS_IT) || { echo "error: the lab needs Python $(VERSION), which is not" \
 		"here: install it, by \`uv python install $(VERSION)\` for one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1; }

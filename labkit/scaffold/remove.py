@@ -94,13 +94,13 @@ def refuse_if_uncommitted(name: str) -> None:
 
 
 def refuse_if_broken(texts: dict[Path, str]) -> None:
-    """Raise InputError when a text would be no YAML any more."""
+    """Raise InputError when a text would not be YAML any more."""
     for file, text in texts.items():
         try:
             yaml.safe_load(text)
         except yaml.YAMLError as error:
             what = " ".join(str(error).split())
-            raise InputError(f"{file.name} would be no YAML any more ({what}); take out by hand what uses it") from None
+            raise InputError(f"{file.name} would not be YAML any more ({what}); take out by hand what uses it") from None
 
 
 def refuse_if_read(name: str, others: dict[str, set[str]], written: list[Path]) -> None:
