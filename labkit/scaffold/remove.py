@@ -100,7 +100,9 @@ def refuse_if_broken(texts: dict[Path, str]) -> None:
             yaml.safe_load(text)
         except yaml.YAMLError as error:
             what = " ".join(str(error).split())
-            raise InputError(f"{file.name} would not be YAML any more ({what}); take out by hand what uses it") from None
+            raise InputError(
+                f"{file.name} would not be YAML any more ({what}); take out by hand what uses it"
+            ) from None
 
 
 def refuse_if_read(name: str, others: dict[str, set[str]], written: list[Path]) -> None:
