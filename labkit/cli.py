@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-MEND = "make the lab's environment anew: `rm -rf .venv && make setup`"
+MEND = "make the lab's environment again: `rm -rf .venv && make setup`"
 
 try:
     import typer
@@ -95,7 +95,7 @@ def status() -> None:
 def mend(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
 ) -> None:
-    """Replace records of dvc.lock that no run made, but a merge by lines, by whole ones, and commit that."""
+    """Repair records of dvc.lock that a merge by lines made, and commit."""
     from labkit.pipeline import forged
 
     found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
@@ -126,18 +126,10 @@ def verify(
 
 
 @app.command()
-def report(execution: Annotated[str, typer.Argument(envvar="LAB_EXECUTION_ID")] = "", against: str = "HEAD") -> None:
-    """Print what EXECUTION, or the last one, has done, AGAINST a revision's results, as Markdown."""
-    from labkit.report.page import page_of
-
-    print(page_of(execution, against))
-
-
-@app.command()
 def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
     """Register the results of REVISION as the next version of the model; MLflow follows."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.register(revision, reason))
 
@@ -146,11 +138,11 @@ def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = 
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
-    force: Annotated[bool, typer.Option("--force", help="Though it is worse, or can't be compared.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote even if it is worse or can't be compared.")] = False,
 ) -> None:
     """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.promote(version, reason, force))
 
@@ -162,7 +154,7 @@ def rollback(
 ) -> None:
     """Make the champion before, or VERSION, the champion again."""
     from labkit.registry import verbs
-    from labkit.registry.following import show_in_mlflow
+    from labkit.registry.sync import show_in_mlflow
 
     show_in_mlflow(verbs.rollback(reason, version))
 

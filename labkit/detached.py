@@ -7,7 +7,7 @@ from typing import IO
 
 
 def start_detached(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], log: IO[str]) -> None:
-    """Start a process that is no child of this one, and is out of reach of the terminal's Ctrl-C."""
+    """Start a process that is not a child of this one, and is out of reach of the terminal's Ctrl-C."""
     subprocess.run(
         ["/bin/sh", "-c", '"$@" &', "sh", *command],
         cwd=folder,

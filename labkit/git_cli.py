@@ -28,8 +28,8 @@ def git(*arguments: str, given: str | None = None, **variables: str) -> str:
 def ask_origin(*arguments: str) -> str:
     """Run a Git command that asks the server of `origin`, for as long as that answers. No password is asked for.
 
-    Of a server that takes a connection and says nothing, Git waits without an end, whatever the protocol; of one that
-    is at work on a push, a second connection gets an answer. Raises GitError as `git` does, and for a silent server.
+    Git waits forever for a server that accepts a connection and never answers. A server busy with a push still answers
+    a second connection. Raises GitError as `git` does, and for a silent server.
     """
     failed_looks = 0
     with _start(*arguments) as asking:
@@ -50,7 +50,7 @@ def file_in(commit: str, path: str) -> bytes | None:
     return None if done.returncode else done.stdout
 
 
-def answer(*arguments: str) -> str:
+def git_or_empty(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)
     return done.stdout

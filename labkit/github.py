@@ -58,6 +58,15 @@ def pull_request_told(told: dict[str, Any]) -> PullRequest:
     return PullRequest(told["number"], told["base"]["sha"], head != base)
 
 
+def append_summary(text: str) -> bool:
+    """Put Markdown on this run's page; False on a laptop, which has no such page."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(text)
+    return bool(page)
+
+
 def error_line(title: str, text: str) -> str:
     """A problem as the line that GitHub shows at the top of the run."""
     for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):

@@ -105,7 +105,7 @@ def _judged(goal: Goal, not_made: Callable[[str], bool], results: Path) -> Verdi
 
 
 def tally(judged: list[Verdict]) -> str:
-    """How many goals are met: `3 of 3 met, 1 ambition open`. An ambition is no goal to be missed."""
+    """How many goals are met: `3 of 3 met, 1 ambition open`. An ambition is not a goal to be missed."""
     if all(one.met is None for one in judged):
         return "not judged"
     asked = [one for one in judged if not one.goal.ambition]

@@ -29,7 +29,7 @@ USERS = ("lab", "lib", "goals", "runtimes")
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """The imports of everything that is no test."""
+    """The imports of everything that is not a test."""
     found = grimp.build_graph("labkit", *USERS, cache_dir=None)
     for module in set(found.modules):
         if module.endswith(("_test", ".conftest")) or module.startswith("labkit.testing"):

@@ -44,7 +44,7 @@ def run_pipeline() -> int:
     os.chdir(ROOT)  # from wherever it was called
     if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True).returncode:
         raise InputError(
-            f"{ROOT} is no Git repository, which DVC needs: clone the lab instead of downloading it, or "
+            f"{ROOT} is not a Git repository, which DVC needs: clone the lab instead of downloading it, or "
             "`git init && git add --all && git commit --message Begin` there"
         )
     read_params(CommonParams)

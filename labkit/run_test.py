@@ -60,7 +60,7 @@ def test_an_output_that_dvc_would_keep_no_copy_of_is_refused(lab: Path, shell: S
 def test_a_damaged_environment_is_one_line_with_the_remedy(lab: Path, shell: Shell, lost: str) -> None:
     shell(f"echo 'import {lost}_is_lost' > {lost}.py", lab)
     refused = shell(f"{HERE} run", lab, check=False)
-    remedy = "make the lab's environment anew: `rm -rf .venv && make setup`"
+    remedy = "make the lab's environment again: `rm -rf .venv && make setup`"
     assert refused.stderr == f"error: {sys.executable} has no {lost}_is_lost; {remedy}\n"
 
 

@@ -48,7 +48,7 @@ def check_hooks() -> Check:
     try:
         places = [Path(git("rev-parse", "--git-path", place)) for place in ("hooks", "info/attributes")]
     except GitError:
-        return problem(subject, "this folder is no Git repository", f"`git init`, then {SET_UP}")
+        return problem(subject, "this folder is not a Git repository", f"`git init`, then {SET_UP}")
     hooks, attributes = places
     missing = [name for name, called in HOOKS.items() if called not in _text(hooks / name)]
     try:
@@ -160,7 +160,7 @@ def check_disk() -> Check:
         where = "; ".join(str(places[name].absolute()) for name in refused)
         return problem("disk", f"{_by_figure(refused)} ({found})", f"make room or allow writing: {where}")
     mend = (
-        "`dvc gc --all-commits` removes from the cache what no commit here needs; ~/.cache/lab is made anew if removed"
+        "`dvc gc --all-commits` removes from the cache what no commit here needs; ~/.cache/lab is made again if removed"
     )
     if min(free.values()) < LEAST_FREE_BYTES:
         return problem("disk", f"full: {found}", mend)

@@ -58,7 +58,7 @@ def test_who_commits_is_told_from_settings_or_variables(
 
 @pytest.mark.integration
 def test_missing_hooks_and_a_missing_driver_are_named(folder: Path, shell: Shell) -> None:
-    assert "no Git repository" in clone.check_hooks().found
+    assert "not a Git repository" in clone.check_hooks().found
     shell("git init --quiet", folder)
     missing = "not installed: pre-commit, pre-push, post-checkout, the merge driver of dvc.lock"
     assert clone.check_hooks() == ("git hooks", "problem", missing, "`make -B setup`")
@@ -106,7 +106,7 @@ def test_what_is_wrong_in_any_of_the_files_is_told(folder: Path, monkeypatch: py
     assert check.state == "problem"
     assert "projekt" in check.found
     assert "goals/goals.yaml is missing" in check.found
-    assert "dvc.yaml: stages.train.meta.limit: '6' is no time" in check.found
+    assert "dvc.yaml: stages.train.meta.limit: '6' is not a time" in check.found
 
 
 @pytest.mark.integration

@@ -98,7 +98,7 @@ def _ask(
     try:
         return cast(dict[str, Any], answer.json()) if answer.text else {}
     except ValueError:
-        raise NotTakenError("", "what answers is no MLflow: no JSON") from None
+        raise NotTakenError("", "what answers is not MLflow: no JSON") from None
 
 
 def _use_client(seconds: float) -> None:

@@ -29,13 +29,13 @@ def check_lock_file() -> Check:
 
 def check_tracked() -> Check:
     """Whether Git tracks what the pipeline reads."""
-    from labkit.git_cli import answer
+    from labkit.git_cli import git_or_empty
     from labkit.pipeline.untracked import PIPELINE, remedy, untracked
 
     subject = "git files"
     if not (files := untracked()):
         return ok(subject, "Git tracks all that the pipeline reads")
-    committed = not answer("status", "--porcelain", "--", *PIPELINE)
+    committed = not git_or_empty("status", "--porcelain", "--", *PIPELINE)
     found = f"the pipeline reads what Git does not track: {', '.join(files)}"
     return (problem if committed else warning)(subject, found, f"{remedy(files)}, and commit")
 

@@ -1,4 +1,4 @@
-"""All that the adapter tells of DVC, held against a project that DVC made: a DVC of another kind fails here first.
+"""All that the adapter tells of DVC, compared with a project that DVC made: a DVC of another kind fails here first.
 
 `dvc` itself is the oracle where it tells the same.
 """

@@ -56,11 +56,14 @@ def files_in_commits(project: Project, path: str, commits: Sequence[str]) -> Ite
 
 def hash_of(files: Files) -> str:
     """DVC's hash of a folder with these files, or of the file alone."""
-    if "" in files:
-        return files[""]
-    tree = Tree.from_list([{"relpath": path, "md5": md5} for path, md5 in files.items()], hash_name="md5")
+    return files[""] if "" in files else str(tree_of(files).hash_info.value)
+
+
+def tree_of(files: Files) -> Tree:
+    """A folder with these files, as DVC's cache keeps it."""
+    tree: Tree = Tree.from_list([{"relpath": path, "md5": md5} for path, md5 in files.items()], hash_name="md5")
     tree.digest()
-    return str(tree.hash_info.value)
+    return tree
 
 
 def _files_of(tree: Any) -> Files:

@@ -8,7 +8,7 @@ MOST_VALUES = 1_000_000  # each alias counts as all that it stands for
 
 
 def parse_lock(text: str | bytes) -> dict[str, Any]:
-    """The stages of a dvc.lock's text; none in an empty text. Raises ValueError when it is no dvc.lock."""
+    """The stages of a dvc.lock's text; none in an empty text. Raises ValueError when it is not a dvc.lock."""
     try:
         text = text.decode() if isinstance(text, bytes) else text
         stages = dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))

@@ -11,6 +11,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc_data.hashfile.hash_info import HashInfo
 
 from labkit.dvc_adapter.repository import Project
+from labkit.dvc_adapter.storage import path_from_root
 
 
 class Params(NamedTuple):
@@ -76,9 +77,7 @@ def declared_here(project: Project) -> dict[str, Declared]:
     """The stages of dvc.yaml by their names, `foreach` and variables resolved. Nothing is hashed for it."""
     repo: Any = project
     return {
-        stage.addressing: Declared(
-            ["/".join(repo.fs.relparts(out.fs_path, repo.root_dir)) for out in stage.outs], stage.meta
-        )
+        stage.addressing: Declared([path_from_root(repo, out) for out in stage.outs], stage.meta)
         for stage in repo.index.stages
         if isinstance(stage, PipelineStage)
     }

@@ -70,7 +70,7 @@ def error_code(error: BaseException) -> str:
 
 
 def _ask_no_leave(s3: Any) -> None:
-    """Write without asking the server for leave: aiohttp waits without an end for one that is silent, or refuses."""
+    """Write without 'Expect: 100-continue': aiohttp waits forever if a server does not answer it."""
     from botocore.handlers import add_expect_header
 
     s3.connect()
@@ -120,7 +120,7 @@ def raw_data_nowhere(project: Project) -> list[str]:
 def raw_data_hashes(project: Project) -> dict[str, str]:
     """DVC's hash of each of the raw data, by its path from the root; that of a folder ends with `.dir`."""
     repo: Any = project
-    return {_from_root(repo, out): str(out.hash_info.value) for out in _raw_data(project)}
+    return {path_from_root(repo, out): str(out.hash_info.value) for out in _raw_data(project)}
 
 
 def cache_folder(project: Project) -> Path:
@@ -136,7 +136,8 @@ def cached_file(project: Project, md5: str) -> Path | None:
     return place if place.is_file() else None
 
 
-def _from_root(repo: Any, out: Any) -> str:
+def path_from_root(repo: Any, out: Any) -> str:
+    """Where an output is, from the root of the repository."""
     return "/".join(repo.fs.relparts(out.fs_path, repo.root_dir))
 
 

@@ -9,10 +9,11 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 from dvc_render import ImageRenderer
 
+from labkit.dvc_adapter.folders import hash_of, tree_of
 from labkit.dvc_adapter.repository import Project
 from labkit.process.files import replacing
 
-MOST_BYTES = 200_000  # of an output: what is larger is no table that people look at
+MOST_BYTES = 200_000  # of an output: what is larger is not a table that people look at
 
 Contents = dict[str, bytes]  # by path below an output; a file by itself is at the empty path
 
@@ -42,21 +43,17 @@ def recorded_tables(project: Project) -> Iterator[tuple[str, Contents]]:
 def give_to_cache(project: Project, recorded: str, contents: Contents) -> bool:
     """Put an output into the cache if it is the one with the hash `recorded`; whether it is."""
     repo: Any = project
-    objects = {md5(content).hexdigest(): content for content in contents.values()}
-    found = next(iter(objects), "")
-    if "" not in contents:
-        files = [{"relpath": path, "md5": md5(content).hexdigest()} for path, content in contents.items()]
-        tree = Tree.from_list(files, hash_name="md5")
-        tree.digest()
-        found = str(tree.hash_info.value)
-        objects[found] = tree.as_bytes()
-    if found != recorded:
+    files = {path: md5(content).hexdigest() for path, content in contents.items()}
+    if hash_of(files) != recorded:
         return False
+    objects = {files[path]: content for path, content in contents.items()}
+    if "" not in files:
+        objects[recorded] = tree_of(files).as_bytes()
     for oid, content in objects.items():
         if not (place := Path(repo.cache.local.oid_to_path(oid))).exists():
             with replacing(place) as beside:
                 beside.write_bytes(content)
-                beside.chmod(0o444)  # as DVC leaves them: what may be written to is hashed anew each time
+                beside.chmod(0o444)  # as DVC leaves them: what may be written to is hashed again each time
     return True
 
 

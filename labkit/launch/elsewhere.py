@@ -33,7 +33,7 @@ def lacking(process: str, module: str) -> str:
     """What to do about a package that a process's environment lacks."""
     top = module.partition(".")[0]
     if (ROOT / top).is_dir():
-        return f"{module} is no module of this lab, and what loads the models of {process} imports it"
+        return f"{module} is not a module of this lab, and what loads the models of {process} imports it"
     line = pipfile_line(ROOT, top)
     places = [str((PROCESSES / process / "Pipfile").relative_to(ROOT))]
     if line.split(" ")[0] not in packages_of(ROOT):

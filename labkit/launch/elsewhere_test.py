@@ -28,7 +28,7 @@ def test_a_package_that_the_root_lacks_too_is_added_to_both() -> None:
 
 @pytest.mark.unittest
 def test_a_missing_module_of_the_lab_is_no_package() -> None:
-    assert lacking("a", "lib.nothing").startswith("lib.nothing is no module of this lab")
+    assert lacking("a", "lib.nothing").startswith("lib.nothing is not a module of this lab")
 
 
 @pytest.mark.integration

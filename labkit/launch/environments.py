@@ -140,12 +140,12 @@ def torch_lines(version: str) -> tuple[str, ...]:
 def requirements(lock: Path, groups: tuple[str, ...]) -> str:
     """A Pipfile.lock's packages in pip's requirements format, hashes included.
 
-    Raises RuntimeError when the lock is no JSON or a package in it has no hashes.
+    Raises RuntimeError when the lock is not JSON or a package in it has no hashes.
     """
     try:
         content = json.loads(lock.read_text(encoding="utf-8"))
     except ValueError:
-        raise RuntimeError(f"{lock} is no JSON (a merge conflict?); write it again with `make lock`") from None
+        raise RuntimeError(f"{lock} is not JSON (a merge conflict?); write it again with `make lock`") from None
     packages = {name: package for group in groups for name, package in content[group].items()}
     if unhashed := sorted(name for name, package in packages.items() if "hashes" not in package):
         raise RuntimeError(f"{lock}: {', '.join(unhashed)} has no hashes to check; take it from a package index")

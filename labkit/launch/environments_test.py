@@ -1,4 +1,4 @@
-"""An environment is exactly its lock: made once, made anew when the lock changes, never half."""
+"""An environment is exactly its lock: made once, made again when the lock changes, never half."""
 
 import fcntl
 import hashlib
@@ -195,7 +195,7 @@ def test_a_package_without_hashes_is_refused(tmp_path: Path) -> None:
 @pytest.mark.unittest
 def test_a_lock_with_a_merge_conflict_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pipfile.lock").write_text("<<<<<<< HEAD\n{}", encoding="utf-8")
-    with pytest.raises(RuntimeError, match=r"Pipfile\.lock is no JSON .* `make lock`"):
+    with pytest.raises(RuntimeError, match=r"Pipfile\.lock is not JSON .* `make lock`"):
         requirements(tmp_path / "Pipfile.lock", ("default",))
 
 

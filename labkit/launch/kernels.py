@@ -57,7 +57,8 @@ def choice_in(process: str, sections: Iterable[Mapping[str, Any]]) -> Choice:
         for key, allowed in ALLOWED.items():
             value = section.get(key)
             if isinstance(value, str) and value in allowed and found.setdefault(key, value) != value:
-                raise InputError(f"params.yaml: two sections of {process} differ in `{key}`; a process has but one")
+                told = f"params.yaml: two sections of {process} differ in `{key}`"
+                raise InputError(f"{told}; a process can have only one value")
     return Choice(**found)
 
 

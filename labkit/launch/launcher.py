@@ -3,7 +3,7 @@
     python -m labkit.launch prepare_data
 
 It makes the environment where it is missing, opens the run's journal, starts the tracker beside it,
-and then becomes the process: from there on nothing of the lab stands between the process and DVC.
+and then execs the process: no wrapper is left between it and DVC.
 """
 
 import fcntl
@@ -54,7 +54,7 @@ def processes_of(execution: str) -> list[str]:
 def git_state() -> dict[str, str]:
     """Commit, branch and dirtiness of the code as MLflow's tags; none outside of a Git repository.
 
-    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are no change to the code.
+    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are not a change to the code.
     Nor is dvc.lock, which the pipeline itself writes.
     """
     command = [

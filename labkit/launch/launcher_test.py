@@ -234,7 +234,7 @@ def test_what_hangs_is_ended_at_the_limit_of_its_stage_and_the_others_are_done(
     (lab / "dvc.yaml").write_text(limited.replace("9m", "6 h"))
     assert "up to date" in shell("dvc status first", lab).stdout
     done = shell("dvc repro --force", lab, check=False, **settings)
-    assert "error: first: dvc.yaml: stages.first.meta.limit: '6 h' is no time" in done.stderr
+    assert "error: first: dvc.yaml: stages.first.meta.limit: '6 h' is not a time" in done.stderr
     (lab / "dvc.yaml").write_text(DVC_YAML)
 
 

@@ -3,8 +3,8 @@
     meta:
       limit: 6h
 
-DVC ignores `meta`, so that a changed limit re-runs nothing. What waits for the limit stands beside the process, not in
-it, since a process that hangs in C runs no handler of Python's, and not around it, so that Ctrl-C works as ever.
+DVC ignores `meta`, so that a changed limit re-runs nothing. A separate process waits for the limit: one that
+hangs in C runs no Python handler, and a wrapper would break Ctrl-C.
 """
 
 import os
@@ -38,7 +38,7 @@ class Limit(NamedTuple):
 
 
 def limits() -> dict[str, Limit]:
-    """The limits in dvc.yaml by their stages. Raises InputError when one is no time, or dvc.yaml no YAML."""
+    """The limits in dvc.yaml by their stages. Raises InputError when one is not a time, or dvc.yaml is not YAML."""
     from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
 
     path = ROOT / "dvc.yaml"
@@ -49,11 +49,11 @@ def limits() -> dict[str, Limit]:
 
 
 def parse_limit(stage: str, text: str) -> Limit:
-    """A limit as it stands in dvc.yaml. Raises InputError when it is no time."""
+    """A limit as it stands in dvc.yaml. Raises InputError when it is not a time."""
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhd])", text)
     limit = Limit(stage, text, float(found[1]) * SECONDS[found[2]] if found else 0.0)
     if not limit.seconds:
-        raise InputError(f"{limit.place}: {text!r} is no time; write a number with s, m, h or d, as 6h")
+        raise InputError(f"{limit.place}: {text!r} is not a time; write a number with s, m, h or d, such as 6h")
     return limit
 
 

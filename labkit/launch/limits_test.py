@@ -27,7 +27,7 @@ def test_a_limit_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_refused_by_its_place(text: str) -> None:
     with pytest.raises(InputError) as refused:
         limits.parse_limit("train", text)
-    assert str(refused.value).startswith(f"dvc.yaml: stages.train.meta.limit: {text!r} is no time; write a number with")
+    assert str(refused.value).startswith(f"dvc.yaml: stages.train.meta.limit: {text!r} is not a time; write a number")
 
 
 def test_each_stage_has_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

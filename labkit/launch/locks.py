@@ -120,11 +120,11 @@ def resolve(
 
 
 def read_pipfile(folder: Path) -> dict[str, Any]:
-    """The Pipfile of `folder`. Raises InputError when it is no TOML."""
+    """The Pipfile of `folder`. Raises InputError when it is not TOML."""
     try:
         return tomllib.loads((folder / "Pipfile").read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{folder / 'Pipfile'} is no TOML: {error}") from None
+        raise InputError(f"{folder / 'Pipfile'} is not TOML: {error}") from None
 
 
 def versions(package: str | dict[str, Any]) -> SpecifierSet:

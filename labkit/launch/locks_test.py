@@ -117,7 +117,7 @@ def test_there_is_a_lock_for_cuda_where_there_is_torch_and_nowhere_else() -> Non
     [
         ('numpyy = "*"', r"Pipfile: the root lock has no numpyy; put that in \./Pipfile, then `make lock`"),
         ('numpy = "==0.0.1"', r"Pipfile: the root lock has no numpy==0\.0\.1; put that"),
-        ("numpy = ", "Pipfile is no TOML"),
+        ("numpy = ", "Pipfile is not TOML"),
     ],
 )
 def test_a_pipfile_that_the_root_lock_cannot_serve_is_refused(tmp_path: Path, package: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run did otherwise than the one before it: the records of two dvc.locks, held against each other."""
+"""What a run did differently from the one before it: the records of two dvc.locks, compared."""
 
 from pathlib import Path
 from typing import NamedTuple

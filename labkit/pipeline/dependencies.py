@@ -1,4 +1,4 @@
-"""What the code of each process depends on, read from its imports and held against dvc.yaml and its Pipfile.
+"""What the code of each process depends on, read from its imports and compared with dvc.yaml and its Pipfile.
 
 A dependency that dvc.yaml does not name is a stage that DVC takes for up to date when it is not. Nothing is
 imported here: the code is parsed. Tests are left out, as .dvcignore leaves them out of the stages.
@@ -76,7 +76,7 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
 def declared_stages(root: Path = Path()) -> dict[str, Any]:
     """The stages of dvc.yaml by their names, as they are written; what else is wrong there, DVC tells.
 
-    Raises InputError when it is no YAML, or has something else where stages, inputs or outputs are listed.
+    Raises InputError when it is not YAML, or has something else where stages, inputs or outputs are listed.
     """
     path = root / DVC_YAML
     content = (load_yaml(path) if path.exists() else None) or {}
@@ -85,6 +85,12 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     for name, stage in stages.items():
         _check_stage(f"{path}: stages.{name!s:.60}", stage.get("do", stage) if isinstance(stage, dict) else stage)
     return stages
+
+
+def metas(stages: dict[str, Any], key: str) -> dict[str, Any]:
+    """What stands at `key` in the `meta` of each stage that has it, by the stage's name."""
+    found = {name: stage.get("meta") for name, stage in stages.items() if isinstance(stage, dict)}
+    return {name: meta[key] for name, meta in found.items() if isinstance(meta, dict) and key in meta}
 
 
 def _check_stage(place: str, stage: Any) -> None:
@@ -213,7 +219,7 @@ def own_files(root: Path, process: str) -> list[str]:
 
 
 def code_in(folder: Path) -> list[Path]:
-    """The Python files of a folder that are no tests."""
+    """The Python files of a folder that are not tests."""
     return sorted(path for path in folder.rglob("*.py") if not path.name.endswith("_test.py"))
 
 

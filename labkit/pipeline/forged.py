@@ -101,7 +101,7 @@ def _merged(rev: str, now: Records) -> Iterator[tuple[str, str, bool]]:
 
 
 def _merges(rev: str) -> Iterator[tuple[str, list[str]]]:
-    """The merges in `rev`'s history whose dvc.lock is no parent's, each with its parents."""
+    """The merges in `rev`'s history whose dvc.lock is not a parent's, each with its parents."""
     # Combined, the log shows just those.
     shown = git("log", "--merges", "--full-history", "-c", "--raw", "--format=%H", rev, "--", DVC_LOCK)
     for commit in (line for line in shown.splitlines() if line and not line.startswith(":")):
@@ -118,7 +118,7 @@ def _copies(rev: str) -> Iterator[tuple[str, list[str]]]:
         alike[author].append((int(committed), commit, line in here))
     for commits in alike.values():
         for (before, original, _), (after, copy, is_here) in permutations(commits, 2):
-            # On the same parent, it is no copy but amended.
+            # On the same parent, it is not a copy but amended.
             if is_here and before < after and _parents(copy) != _parents(original):
                 yield copy, [*_parents(copy), original]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from labkit.dvc_adapter.folders import Files, files_cached, files_here, files_in_commits, hash_of, not_pulled
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.states import File, Params
-from labkit.git_cli import answer
+from labkit.git_cli import file_in, git_or_empty
 from labkit.process.credentials import without_credentials
 from labkit.process.flat import flat
 from labkit.process.params import PARAMS_FILE
@@ -77,14 +77,14 @@ def differences(recorded: Any, params: Any, where: str = "") -> Iterator[str]:
 
 def unchanged_since_lock(path: str) -> bool:
     """Whether Git's files at a path are still those of the commit that last wrote dvc.lock."""
-    made = answer("log", "-1", "--format=%H", "--", "dvc.lock").strip()
-    differing = answer("diff", "--name-only", made, "--", path)
-    return bool(made) and not differing + answer("ls-files", "--others", "--exclude-standard", "--", path)
+    made = git_or_empty("log", "-1", "--format=%H", "--", "dvc.lock").strip()
+    differing = git_or_empty("diff", "--name-only", made, "--", path)
+    return bool(made) and not differing + git_or_empty("ls-files", "--others", "--exclude-standard", "--", path)
 
 
 def in_commits(project: Project, file: File) -> Recorded | None:
     """A file or folder as it was recorded, in the commits where it may well be: HEAD, and where dvc.lock was made."""
-    told = answer("rev-parse", "HEAD") + answer("log", "-1", "--format=%H %P", "--", "dvc.lock")
+    told = git_or_empty("rev-parse", "HEAD") + git_or_empty("log", "-1", "--format=%H %P", "--", "dvc.lock")
     commits = list(dict.fromkeys(told.split()))
     found = (Recorded(rev, files) for rev, files in files_in_commits(project, file.path, commits))
     return next((recorded for recorded in found if hash_of(recorded.files) == file.recorded), None)
@@ -96,9 +96,7 @@ def _packages(recorded: Recorded | None, place: str, path: str) -> str:
     if recorded is None or file.name != "Pipfile.lock":
         return ""
     try:
-        old, new = (
-            _versions(text) for text in (answer("show", f"{recorded.rev}:./{file}"), file.read_text(encoding="utf-8"))
-        )
+        old, new = (_versions(text) for text in (file_in(recorded.rev, str(file)) or b"", file.read_bytes()))
     except (ValueError, KeyError, AttributeError):  # a merge conflict, say
         return ""
     changes = [
@@ -109,7 +107,7 @@ def _packages(recorded: Recorded | None, place: str, path: str) -> str:
     return f" ({some(changes)})" if changes else ""
 
 
-def _versions(lock: str) -> dict[str, str]:
+def _versions(lock: bytes) -> dict[str, str]:
     return {
         name: package.get("version", "").removeprefix("==") for name, package in json.loads(lock)["default"].items()
     }

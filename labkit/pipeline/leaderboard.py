@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit.paths import lies_in
-from labkit.pipeline.dependencies import DVC_YAML, declared_stages, stage_outputs
+from labkit.pipeline.dependencies import DVC_YAML, declared_stages, metas, stage_outputs
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.params import PARAMS_FILE, Strict, validate
@@ -54,7 +54,7 @@ def read_leaderboard() -> Leaderboard | None:
     Raises InputError for a wrong key, a file that the stage does not write, and a parameter that is not there.
     """
     stages = declared_stages()
-    told = {name: stage["meta"]["leaderboard"] for name, stage in stages.items() if _has_leaderboard(stage)}
+    told = metas(stages, "leaderboard")
     if len(told) > 1:
         raise InputError(f"{DVC_YAML}: stages {' and '.join(told)} have a meta.leaderboard each; keep one")
     for name, content in told.items():
@@ -81,7 +81,7 @@ def models(board: Leaderboard) -> list[Model]:
     except FileNotFoundError:
         raise InputError(f"{board.models} is not here; `make run` (or `dvc pull`) brings it") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{board.place}.models: {board.models} is no CSV: {error}") from None
+        raise InputError(f"{board.place}.models: {board.models} is not CSV: {error}") from None
     if not rows or "model" not in rows[0]:
         lacking = "column `model`" if rows else "row"
         raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
@@ -97,16 +97,12 @@ def selected(board: Leaderboard) -> Selected:
     except FileNotFoundError:
         raise InputError(f"{board.selected} is not here; `make run` (or `dvc pull`) brings it") from None
     except ValueError as error:
-        raise InputError(f"{board.place}.selected: {board.selected} is no JSON: {error}") from None
+        raise InputError(f"{board.place}.selected: {board.selected} is not JSON: {error}") from None
     if not isinstance(content, dict) or "selected" not in content or not isinstance(content.get("test"), dict):
         raise InputError(
             f"{board.place}.selected: {board.selected} lacks `selected`, a model's name, or `test`, its metrics"
         )
     return Selected(str(content["selected"]), content["test"])
-
-
-def _has_leaderboard(stage: dict[str, Any]) -> bool:
-    return isinstance(stage.get("meta"), dict) and "leaderboard" in stage["meta"]
 
 
 def _metric(parameter: str, place: str) -> str:

@@ -103,8 +103,8 @@ def test_what_is_not_here_is_told_with_what_brings_it() -> None:
         (b"model,log_loss\n", "has no row"),
         (b"", "has no row"),
         (b"model,log_loss\nnet,0.1,300\n", "has a value without a column"),
-        (b"\xff\xfe", "is no CSV"),
-        (b'model\n"a"b\n', "is no CSV"),
+        (b"\xff\xfe", "is not CSV"),
+        (b'model\n"a"b\n', "is not CSV"),
     ],
 )
 def test_a_table_without_models_is_told(table: bytes, told: str) -> None:
@@ -118,7 +118,7 @@ def test_a_table_without_models_is_told(table: bytes, told: str) -> None:
 )
 def test_a_file_that_selects_nothing_is_told(text: str) -> None:
     METRICS.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"^{PLACE}\.selected: best/metrics\.json (is no JSON|lacks `selected`)"):
+    with pytest.raises(InputError, match=rf"^{PLACE}\.selected: best/metrics\.json (is not JSON|lacks `selected`)"):
         selected(BOARD)
 
 

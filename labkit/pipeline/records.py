@@ -6,7 +6,7 @@ Git's merge of two dvc.locks by lines makes records of runs that never were, and
 from typing import Any
 
 from labkit.dvc_adapter.lock_text import lock_text, parse_lock
-from labkit.git_cli import git
+from labkit.git_cli import GitError, git
 from labkit.process.errors import InputError
 
 DVC_LOCK = "dvc.lock"
@@ -15,11 +15,19 @@ Records = dict[str, Any]
 
 
 def read_records(text: str | bytes) -> Records:
-    """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it is no dvc.lock."""
+    """The records of a dvc.lock's text by stage; none in an empty text. Raises InputError when it can't be read."""
     try:
         return parse_lock(text)
     except ValueError:
         raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed") from None
+
+
+def commit_of(revision: str) -> str:
+    """The commit that a revision names. Raises InputError where there is none."""
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    except GitError:
+        raise InputError(f"{revision!r} is not a commit here; try `git fetch --tags`") from None
 
 
 def records_of(commit: str) -> str:

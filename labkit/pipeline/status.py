@@ -1,4 +1,4 @@
-"""What `dvc repro` would run, and why: dvc.lock held against the code, the parameters and the data that are here.
+"""What `dvc repro` would run, and why: dvc.lock compared with the code, the parameters and the data that are here.
 
     python -m lab status
 
@@ -16,7 +16,7 @@ from rich.markup import escape
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import File, Stage, ran_before, stages_here
 from labkit.dvc_adapter.storage import default_remote, remotes
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.paths import ROOT, overlaps
 from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
@@ -134,11 +134,11 @@ def other_version(file: File, out: File) -> list[str]:
         return [f"new dependency {file.path}"]
     whole = file.place == out.place  # else a part of an output, or a folder that holds one: known where it is here
     differs = file.recorded != out.recorded if whole else file.state == "modified"
-    return [f"its input {file.path} is another than it has seen"] if differs else []
+    return [f"its input {file.path} changed since it ran"] if differs else []
 
 
 def doubtful_inputs(stage: Stage, upstream: Upstream) -> list[str]:
-    """The inputs that a stage before it may make anew, a clause for each of these stages."""
+    """The inputs that a stage before it may make again, a clause for each of these stages."""
     clauses = []
     made = {file.path: makers(file, upstream)[-1:] for file in stage.inputs}
     for _, before in upstream:
@@ -166,7 +166,7 @@ def outputs_here(stage: Stage) -> tuple[Verdict, list[str]]:
 def seconds_in_git() -> dict[str, float]:
     """How long each process took when it last ran anywhere, by the trailers of results commits."""
     seconds: dict[str, float] = {}
-    told = answer("log", "--max-count=200", "--grep=^Ran: ", "--format=%(trailers:key=Ran,valueonly)")
+    told = git_or_empty("log", "--max-count=200", "--grep=^Ran: ", "--format=%(trailers:key=Ran,valueonly)")
     for stage, number in re.findall(r"^(\S+) \((\d+(?:\.\d+)?) s\)$", told, re.MULTILINE):
         seconds.setdefault(stage, float(number))
     return seconds

@@ -1,4 +1,4 @@
-"""What `dvc repro` would run, told of small DVC projects in real repositories, and held against what it then runs."""
+"""What `dvc repro` would run, told of small DVC projects in real repositories, and compared with what it then runs."""
 
 import json
 import os
@@ -263,7 +263,7 @@ def test_a_record_of_other_data_than_the_stage_before_it_made_is_no_current_one(
     reproduced()
     mixed = committed.split("  train:")[1]
     Path("dvc.lock").write_text(Path("dvc.lock").read_text().split("  train:")[0] + "  train:" + mixed)
-    assert reasons("train").startswith("its input data is another than it has seen")
+    assert reasons("train").startswith("its input data changed since it ran")
 
 
 @pytest.mark.usefixtures("project")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages
 from labkit.process.errors import InputError
 
@@ -18,7 +18,7 @@ WHY = "with `cache: false` DVC keeps no copy, and no other machine gets it"
 def refuse_uncached(root: Path = Path()) -> None:
     """Raise InputError where an output of dvc.yaml says `cache: false`, with what to change for each.
 
-    What else is wrong there, DVC tells. Raises InputError, too, when it is no YAML.
+    What else is wrong there, DVC tells. Raises InputError, too, when it is not YAML.
     """
     found = [fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached(stage)]
     if found:
@@ -39,7 +39,8 @@ def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:
 
 def fault(stage: str, kind: str, remedy: str, out: Path) -> str:
     """What to change for an output. A file that Git has, DVC refuses to keep."""
-    untrack = f" and run `git rm -r --cached {shlex.quote(str(out))}`" if answer("ls-files", "--", str(out)) else ""
+    in_git = git_or_empty("ls-files", "--", str(out))
+    untrack = f" and run `git rm -r --cached {shlex.quote(str(out))}`" if in_git else ""
     return f"{DVC_YAML}: stages.{stage}.{kind}: {remedy}{untrack}"
 
 

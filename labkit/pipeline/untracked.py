@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
 from labkit.process.errors import InputError
 
@@ -21,7 +21,7 @@ DATA = "data/"  # files there are DVC's to keep
 def untracked(root: Path = Path()) -> list[str]:
     """The files that dvc.yaml names, or that belong to these, and that Git neither tracks nor ignores.
 
-    A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is no YAML.
+    A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is not YAML.
     """
     own = sorted(path for path in named(declared_stages(root)) if not path.startswith(("/", "..")))
     data = [path for path in own if path.startswith(DATA)]
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _others(root: Path, paths: list[str], *options: str) -> list[str]:
     command = ["--literal-pathspecs", "-C", str(root), "ls-files", "--others", "--exclude-standard", "-z", *options]
-    return list(filter(None, answer(*command, "--", *paths).split("\0"))) if paths else []
+    return list(filter(None, git_or_empty(*command, "--", *paths).split("\0"))) if paths else []
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.paths import lies_in
-from labkit.pipeline.dependencies import DVC_YAML, declared_stages, stage_outputs
+from labkit.pipeline.dependencies import DVC_YAML, declared_stages, metas, stage_outputs
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 
@@ -21,12 +21,10 @@ def read_warnings(missing: Sequence[str] = ()) -> list[str]:
     Raises InputError for a file that its stage does not write, or that holds no list of texts.
     """
     found: list[str] = []
-    for name, stage in declared_stages().items():
-        meta = stage.get("meta") if isinstance(stage, dict) else None
-        if not isinstance(meta, dict) or "warnings" not in meta:
-            continue
-        place, file = f"{DVC_YAML}: stages.{name}.meta.warnings", str(meta["warnings"])
-        if not lies_in(file, stage_outputs(stage)):
+    stages = declared_stages()
+    for name, told in metas(stages, "warnings").items():
+        place, file = f"{DVC_YAML}: stages.{name}.meta.warnings", str(told)
+        if not lies_in(file, stage_outputs(stages[name])):
             raise InputError(f"{place} is {file!r}, which {name} does not write; name one of its outs")
         if Path(file).exists() and not lies_in(file, missing):
             found += _texts(file, place)
@@ -37,7 +35,7 @@ def _texts(file: str, place: str) -> list[str]:
     try:
         content = read_json(file)
     except ValueError as error:
-        raise InputError(f"{place}: {file} is no JSON: {error}") from None
+        raise InputError(f"{place}: {file} is not JSON: {error}") from None
     texts = content.get("warnings") if isinstance(content, dict) else None
     if not isinstance(texts, list):
         raise InputError(f"{place}: {file} has no list `warnings`; write one, of texts")

@@ -1,7 +1,7 @@
 """Passwords, tokens and signatures in URLs: where they are found, and how text is told without them.
 
-What a person reads (MLflow, the journal, a summary, a commit) goes through `without_credentials`, which rather takes
-out too much. What a person wrote goes through `holds_credentials`, and is then not shown at all.
+Text for people (MLflow, the journal, a summary, a commit) goes through `without_credentials`, which removes too much
+rather than too little. Settings are checked by `holds_credentials`; if it finds a secret, the value is not shown.
 """
 
 import re

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def leaves(values: Mapping[Any, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Each value that is no mapping, or an empty one, with the keys that lead to it."""
+    """Each value that is not a mapping, or an empty one, with the keys that lead to it."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from (((str(name), *path), leaf) for path, leaf in leaves(value))

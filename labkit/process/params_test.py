@@ -80,8 +80,8 @@ def test_good_parameters_are_read(tmp_path: Path) -> None:
         ),
         ("name: null", "name: 3", "training.name is 3: input should be a valid string"),
         ("lr: 0.1", "lr: 0.1\n  lr: 0.2", "lr stands here for the second time; keep one"),
-        ("lr: 0.1", "lr: [0.1", "is no YAML"),
-        ("lr: 0.1", "? [lr]\n  : 0.1", "is no YAML"),
+        ("lr: 0.1", "lr: [0.1", "is not YAML"),
+        ("lr: 0.1", "? [lr]\n  : 0.1", "is not YAML"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(tmp_path: Path, old: str, new: str, message: str) -> None:

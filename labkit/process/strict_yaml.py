@@ -8,7 +8,7 @@ import yaml
 
 from labkit.process.errors import InputError
 
-# Beyond these a file is no settings, and PyYAML takes seconds, or all of the stack or the memory.
+# Beyond these a file is not settings, and PyYAML takes seconds, or all of the stack or the memory.
 MOST_BYTES = 100_000
 MOST_VALUES = 10_000  # each alias counts as all that it stands for
 DEEPEST = 50
@@ -33,14 +33,14 @@ def parse_yaml(text: bytes, path: Path | str) -> Any:
     try:
         return yaml.load(text.decode(), _Loader)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no YAML: byte {error.start + 1} is no UTF-8; save it as such") from None
+        raise InputError(f"{path} is not YAML: byte {error.start + 1} is not UTF-8; save it as such") from None
     except yaml.MarkedYAMLError as error:  # without the line itself, which may hold a password
         marks = {mark for mark in (error.context_mark, error.problem_mark) if mark}
         where = max((mark.line + 1 for mark in marks), default=0)
         words = " ".join(filter(None, (error.context, error.problem)))
-        raise InputError(f"{path} is no YAML: line {where}: {words}") from None
+        raise InputError(f"{path} is not YAML: line {where}: {words}") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -89,7 +89,7 @@ class _Loader(yaml.SafeLoader):
                 raise ValueError
             return super().construct_object(node, deep)
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError):
-            raise _problem(f"{node.value!r:.40} is no {kind}", node.start_mark) from None
+            raise _problem(f"{node.value!r:.40} is not a valid {kind}", node.start_mark) from None
 
 
 def _problem(words: str, mark: Any) -> yaml.constructor.ConstructorError:

@@ -19,7 +19,7 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, text: str, value: fl
 @pytest.mark.parametrize(("text", "line"), [("a: 1\na: 2\n", 2), ("- b: {a: 1, c: 1, a: 1}\n", 1)])
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"file\.yaml is no YAML: line {line}: a stands here for the second time"):
+    with pytest.raises(InputError, match=rf"file\.yaml is not YAML: line {line}: a stands here for the second time"):
         load_yaml(tmp_path / "file.yaml")
 
 
@@ -27,7 +27,7 @@ def test_a_missing_file_and_text_that_is_no_utf8_are_refused(tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"file\.yaml is missing; restore it with `git checkout"):
         load_yaml(tmp_path / "file.yaml")
     (tmp_path / "file.yaml").write_bytes(b"name: caf\xe9\n")
-    with pytest.raises(InputError, match="is no YAML: byte 10 is no UTF-8"):
+    with pytest.raises(InputError, match="is not YAML: byte 10 is not UTF-8"):
         load_yaml(tmp_path / "file.yaml")
     with pytest.raises(InputError, match="can't be read: Is a directory"):
         load_yaml(tmp_path)
@@ -36,13 +36,13 @@ def test_a_missing_file_and_text_that_is_no_utf8_are_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: 2024-02-31\n", "line 1: '2024-02-31' is no timestamp"),
-        ("a: 1\nb: !!int x\n", "line 2: 'x' is no int"),
-        ("a: !!timestamp x\n", "line 1: 'x' is no timestamp"),
-        ("a: !!bool x\n", "line 1: 'x' is no bool"),
-        ("a: !!float ''\n", "line 1: '' is no float"),
-        ("a: 1" + "0" * 4300, "line 1: '1000000000000000000000000000000000000.* is no int"),
-        ("a: 0x" + "f" * 5000, "line 1: '0xf.* is no int"),
+        ("a: 2024-02-31\n", "line 1: '2024-02-31' is not a valid timestamp"),
+        ("a: 1\nb: !!int x\n", "line 2: 'x' is not a valid int"),
+        ("a: !!timestamp x\n", "line 1: 'x' is not a valid timestamp"),
+        ("a: !!bool x\n", "line 1: 'x' is not a valid bool"),
+        ("a: !!float ''\n", "line 1: '' is not a valid float"),
+        ("a: 1" + "0" * 4300, "line 1: '1000000000000000000000000000000000000.* is not a valid int"),
+        ("a: 0x" + "f" * 5000, "line 1: '0xf.* is not a valid int"),
         ("a: !wine x\n", "could not determine a constructor for the tag '!wine'"),
         ("a: " + "[" * 51 + "]" * 51, "line 1: nested more than 50 deep"),
         ("[" * 50_000, "line 1: nested more than 50 deep"),

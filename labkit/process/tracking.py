@@ -42,7 +42,7 @@ class Run:
         self._tell("params", params={name: str(value) for name, value in flat(params).items()})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is no number."""
+        """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is not a number."""
         self._tell("metrics", step=step, metrics={name: float(value) for name, value in metrics.items()})
 
     def log_artifact(self, path: str | Path, folder: str = "") -> None:

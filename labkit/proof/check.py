@@ -1,4 +1,4 @@
-"""Hold a receipt that somebody else made against this repository. Nothing is run, and nothing is pulled."""
+"""Compare a receipt that somebody else made with this repository. Nothing is run, and nothing is pulled."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -8,16 +8,15 @@ from labkit.dvc_adapter.folders import hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import cached_file, raw_data_hashes
 from labkit.git_cli import GitError, file_in, git
+from labkit.pipeline.input_changes import some
 from labkit.pipeline.records import Records, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.proof.outcomes import Verdict, hashes, is_read, verdict_of
 from labkit.proof.receipt import CODE, VERIFIER, Descriptor, Statement, digests_of, tests_of
 
-MOST_NAMES = 5
-
 
 class Finding(NamedTuple):
-    """What is wrong with a receipt: it contradicts itself or the repository, or could not be held against that."""
+    """What is wrong with a receipt: it contradicts itself or the repository, or could not be compared with that."""
 
     words: str
     contradicts: bool = True
@@ -73,7 +72,7 @@ def _of_its_files(statement: Statement) -> Iterator[Finding]:
         if _hash_of(statement.subject[1:], output) != one.made:
             yield Finding(f"{one.name}: the files that it names are not those of the hash {one.made}")
     if stray := [one.name for one in statement.subject[1:] if not any(_lies_in(one.name, output) for output in made)]:
-        yield Finding(f"no output is made of {_some(stray)}")
+        yield Finding(f"no output is made of {some(stray)}")
 
 
 def _of_commit(statement: Statement, records: Records) -> Iterator[Finding]:
@@ -110,7 +109,7 @@ def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
         elif digests_of(place)["sha256"] != one.digest.get("sha256"):
             yield Finding(f"{one.name} here has another sha256")
     if not_here:
-        told = f"DVC's cache does not have {_some(not_here)}; `dvc fetch --all-commits` may bring them"
+        told = f"DVC's cache does not have {some(not_here)}; `dvc fetch --all-commits` may bring them"
         yield Finding(f"the sha256 of {len(not_here)} files could not be checked: {told}", contradicts=False)
 
 
@@ -121,9 +120,5 @@ def _hash_of(files: Iterable[Descriptor], output: str) -> str | None:
 
 
 def _lies_in(name: str, output: str) -> bool:
+    """As text: as a path, an output that a forged receipt calls "" or "." would hold every file."""
     return name == output or name.startswith(f"{output}/")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more

@@ -88,7 +88,7 @@ class Statement(_Model):
         for one in (*self.subject, *self.predicate.configuration):
             hashes_are_well = all(re.fullmatch("[0-9a-f]{32,64}", digest) for digest in one.digest.values())
             if not one.name.isprintable() or not hashes_are_well:
-                raise ValueError(f"{one.name!r} is no name of a file, or a digest of it no hash")
+                raise ValueError(f"{one.name!r} is not the name of a file, or its digest is not a hash")
         _ = self.outcomes, self.verifier
         return self
 
@@ -151,7 +151,7 @@ def read_statement(text: str | bytes, name: str | Path) -> Statement:
     except ValidationError as error:
         problems = error.errors()[:MOST_PROBLEMS]
         told = [f"{'.'.join(map(str, one['loc'])) or 'it'} is {shown(one['input'])}: {one['msg']}" for one in problems]
-        raise InputError("\n".join(f"{name} is no receipt of `verify`: {line}" for line in told)) from None
+        raise InputError("\n".join(f"{name} is not a receipt of `verify`: {line}" for line in told)) from None
 
 
 def digests_of(path: Path) -> Digests:

@@ -126,13 +126,13 @@ def test_what_is_no_receipt_is_refused(place: list[Any], value: Any) -> None:
     for key in path:
         inner = inner[key]
     inner[last] = value
-    with pytest.raises(InputError, match=r"given\.json is no receipt of `verify`"):
+    with pytest.raises(InputError, match=r"given\.json is not a receipt of `verify`"):
         read_statement(json.dumps(content), "given.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", "[" * 100_000, b"\xff"])
 def test_text_of_another_kind_is_refused(text: str | bytes) -> None:
-    with pytest.raises(InputError, match=r"given\.json is no receipt of `verify`"):
+    with pytest.raises(InputError, match=r"given\.json is not a receipt of `verify`"):
         read_statement(text, "given.json")
 
 

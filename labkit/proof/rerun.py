@@ -1,4 +1,4 @@
-"""Run the pipeline of a commit again: in a clean clone, in environments made anew, from its raw data alone.
+"""Run the pipeline of a commit again: in a clean clone, in environments made again, from its raw data alone.
 
 Nothing that a run has left can get in: the clone has no dvc.lock, a DVC cache of its own, which holds the raw data and
 nothing else, and a folder of environments of its own. Packages come from uv's cache where it has them, each checked
@@ -100,7 +100,7 @@ def damaged_raw_data(clone: Path) -> list[str]:
 
 
 def files_below(project: Project, place: str) -> Files:
-    """The md5 of each file of a folder as DVC sees it, or of the file alone, read anew; none where it is not here."""
+    """The md5 of each file of a folder as DVC sees it, or of the file alone, read again; none where it is not here."""
     path = Path(place)
     if path.is_file():
         return {"": digests_of(path)["md5"]}
@@ -116,7 +116,7 @@ def recorded_output(commit: str, output: str, target: Path) -> bool:
 
 
 def fresh_caches(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables by which environments, and what else is cached, are made anew in `folder`; uv keeps its cache."""
+    """The variables by which environments, and what else is cached, are made again in `folder`; uv keeps its cache."""
     before = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return {"XDG_CACHE_HOME": str(folder), "UV_CACHE_DIR": environment.get("UV_CACHE_DIR") or str(before / "uv")}
 

@@ -15,12 +15,12 @@ from labkit.dvc_adapter.folders import files_here
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import declared_here
 from labkit.dvc_adapter.storage import raw_data_hashes
-from labkit.git_cli import GitError, answer, file_in, git
+from labkit.git_cli import file_in, git, git_or_empty
 from labkit.github import github_run
 from labkit.launch.kernels import choice_in
 from labkit.launch.machine import other_bytes, this_machine
 from labkit.paths import ROOT
-from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
+from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.flat import is_number
@@ -48,8 +48,8 @@ CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
     "processes are those of the verifier."
 )
-MADE_ANEW = (
-    " The environments of the processes were made anew in an empty folder from the locks of the commit; their packages "
+MADE_AGAIN = (
+    " The environments of the processes were made again in an empty folder from the commit's locks; their packages "
     "came from uv's cache or an index, each checked against its hash."
 )
 OF_THE_VERIFIER = " No process has an environment of its own: the commands ran with the verifier's packages."
@@ -74,17 +74,9 @@ def verify(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS)
     return EXIT_CODES[Verdict.UNKNOWN]
 
 
-def commit_of(revision: str) -> str:
-    """The commit that a revision names. Raises InputError where there is none."""
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except GitError:
-        raise InputError(f"{revision!r} names no commit here; `git fetch --tags`, or choose from `git log`") from None
-
-
 def refuse_changes(revision: str, commit: str) -> None:
     """Raise InputError for a revision, not given as a commit's whole hash, that is checked out with changes."""
-    if commit == revision or commit != answer("rev-parse", "HEAD").strip():
+    if commit == revision or commit != git_or_empty("rev-parse", "HEAD").strip():
         return
     if changed := git("status", "--porcelain", "--untracked-files=no"):
         files = ", ".join(line[2:].strip() for line in changed.splitlines()[:3])
@@ -130,7 +122,7 @@ def measured(outcome: Outcome, clone: Path, commit: str, relative: float) -> Out
 def tolerance_of(stage: str, meta: Any) -> float:
     """The relative tolerance of a stage's numbers: `tolerance` in its `meta`, else NumPy's.
 
-    Raises InputError when it is no positive number.
+    Raises InputError when it is not a positive number.
     """
     value = meta.get("tolerance", RELATIVE) if isinstance(meta, dict) else RELATIVE
     if not is_number(value) or not 0 < value < inf:
@@ -187,7 +179,7 @@ def _verifier(rerun: Rerun, recorded: Records, changed: bool) -> Verifier:
         dvc=version("dvc"),
         choices={stage: choice._asdict() for stage, choice in choices.items()},
         environments=rerun.environments,
-        clean=CLEAN + (MADE_ANEW if rerun.environments else OF_THE_VERIFIER),
+        clean=CLEAN + (MADE_AGAIN if rerun.environments else OF_THE_VERIFIER),
         notes=other_bytes(machine, choices),
         changed=changed,
     )

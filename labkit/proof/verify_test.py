@@ -168,7 +168,7 @@ def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys
 @pytest.mark.parametrize("revision", ["no-such-tag", "--help", "HEAD:dvc.yaml", "HEAD~7", "a b"])
 def test_an_unknown_revision_is_refused(lab: Path, revision: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(revision) == 2
-    assert "names no commit here" in capsys.readouterr().err
+    assert "is not a commit here" in capsys.readouterr().err
 
 
 def test_a_revision_with_changes_that_no_commit_has_is_refused(

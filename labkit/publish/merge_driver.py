@@ -74,7 +74,7 @@ def merge_files(base: Path, ours: Path, theirs: Path) -> str:
         return ""
     told = f"{DVC_LOCK}: both sides have a new record of {twice}"
     if own == theirs:
-        return f"{told}: the one that you bring along is kept, and the other is in a commit"
+        return f"{told}: your incoming record is kept; the other one is in a commit"
     return f"{told}: the one here is kept. {EMPTY}"
 
 

@@ -7,17 +7,16 @@ A commit never names data that the remote lacks. Whatever ends this in the middl
 
 import os
 import shlex
-from pathlib import Path
 
 from labkit.git_cli import git
-from labkit.github import error_line, github_run
+from labkit.github import append_summary, error_line, github_run
 from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.changes import changed_params, changes_since
 from labkit.pipeline.tables import tables_of_lock
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
+from labkit.publish.auto_register import register_candidate
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
-from labkit.publish.candidate import register_candidate
 from labkit.publish.data import push_data
 from labkit.publish.message import INCOMPLETE, commit_message
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
@@ -61,7 +60,9 @@ def publish_results(tag: str) -> None:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
         raise InputError(f"{error}; {again(tag)}") from error
     finally:
-        show(run_page(execution, code, publication=publication))
+        page = run_page(execution, code, publication=publication)
+        if not append_summary(page):
+            print(page)
 
 
 def again(tag: str) -> str:
@@ -71,7 +72,7 @@ def again(tag: str) -> str:
 
 
 def nothing_new(stages: list[StageReport]) -> str:
-    """Why there is nothing to commit: that is no success where a stage was to run and did not."""
+    """Why there is nothing to commit: that is not a success where a stage was to run and did not."""
     undone = [f"{stage.stage} {stage.outcome}" for stage in stages if stage.outcome in INCOMPLETE]
     if undone:
         return f"Nothing was committed: no stage finished with new results ({', '.join(undone)})"
@@ -88,13 +89,3 @@ def tell_failures(stages: list[StageReport]) -> None:
     for stage in stages:
         if stage.outcome == "failed" and github_run():
             print(error_line(stage.stage, stage.reason or "failed"))
-
-
-def show(summary: str) -> None:
-    """Put the summary on the run's page; print it where there is none."""
-    page = os.environ.get("GITHUB_STEP_SUMMARY")
-    if page:
-        with Path(page).open("a", encoding="utf-8") as file:
-            file.write(summary)
-    else:
-        print(summary)

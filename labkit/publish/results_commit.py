@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from labkit.git_cli import git, write_blob
+from labkit.git_cli import file_in, git, write_blob
 from labkit.paths import TABLES
 from labkit.pipeline.records import DVC_LOCK, merge_records, read_records, records_of, write_records
 from labkit.pipeline.tables import tables_in
@@ -48,16 +48,16 @@ def merge_results(tip: str, results: str) -> str:
     base, run, branch = (read_records(records_of(commit)) for commit in (code, results, tip))
     newer_code = git("diff", "--name-only", code, tip, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
     records = merge_records(base, branch, run) if newer_code else merge_records(base, run, branch)
-    blobs = {DVC_LOCK: git("hash-object", "-w", "--stdin", given=write_records(records))}
+    blobs = {DVC_LOCK: write_blob(write_records(records).encode())}
     for name in git("diff", "--name-only", code, results, "--", "*.gitignore").splitlines():
-        blobs[name] = git("hash-object", "-w", "--stdin", given=union(name, tip, results))
+        blobs[name] = write_blob(union(name, tip, results).encode())
     blobs |= merged_tables(code, tip, results, prefer_tip=bool(newer_code))
     subject = git("log", "-1", "--format=%s", results)
     return git("commit-tree", tree_with(tip, blobs), "-p", tip, "-p", results, "-m", f"Merge: {subject}")
 
 
 def merged_tables(code: str, tip: str, results: str, prefer_tip: bool) -> dict[str, str]:
-    """The run's tables that go into a branch that has moved: those that are other ones than before it.
+    """The run's tables that go into a branch that has moved: those that differ from what was there before.
 
     One that is not of the record that was taken does not have its hash, and counts for nothing.
     """
@@ -68,7 +68,7 @@ def merged_tables(code: str, tip: str, results: str, prefer_tip: bool) -> dict[s
 
 def union(name: str, *commits: str) -> str:
     """The lines of a text file in any of the commits, each once, in their order."""
-    texts = [git("show", f"{commit}:{name}") for commit in commits if git("ls-tree", commit, "--", name)]
+    texts = [(file_in(commit, name) or b"").decode(errors="replace") for commit in commits]
     return "\n".join(dict.fromkeys(line for text in texts for line in text.splitlines())) + "\n"
 
 

@@ -39,7 +39,7 @@ def read_predictions(file: Path, of: str) -> Rows:
         with file.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{of} is no CSV: {error}") from None
+        raise InputError(f"{of} is not CSV: {error}") from None
     if not rows or any(row.get(column) is None for row in rows for column in COLUMNS):
         raise InputError(f"{of} lacks rows, or the columns {' and '.join(COLUMNS)}, one row for each test row")
     return [(row["actual"], row["predicted"]) for row in rows]

@@ -1,4 +1,4 @@
-"""The exact McNemar test, held against its own formula, and what it is not asked for."""
+"""The exact McNemar test, compared with its own formula, and what it is not asked for."""
 
 from math import comb
 from pathlib import Path
@@ -46,8 +46,8 @@ def test_other_rows_are_no_comparison() -> None:
         (b"actual,predicted\n", "lacks rows"),
         (b"actual,guess\na,b\n", "or the columns"),
         (b"actual,predicted\na\n", "or the columns"),
-        (b"\xff", "is no CSV"),
-        (b'actual,predicted\n"a"b,c\n', "is no CSV"),
+        (b"\xff", "is not CSV"),
+        (b'actual,predicted\n"a"b,c\n', "is not CSV"),
     ],
 )
 def test_another_table_is_told(tmp_path: Path, table: bytes, told: str) -> None:

@@ -26,7 +26,7 @@ NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 MOST_RUNS = 10  # of a commit's stage, newest first
 
 
-def follow(registry: Registry) -> list[str]:
+def sync(registry: Registry) -> list[str]:
     """Make MLflow show the registry; return what was done, a line each; nothing where it shows it already.
 
     Raises what MLflow raises, and InputError where a model is lost. Run again, it goes on from there.

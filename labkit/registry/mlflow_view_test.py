@@ -1,4 +1,4 @@
-"""MLflow's registry shows what Git says, in a real SQLite store: made anew, repeated, followed, and away."""
+"""MLflow's registry shows what Git says, in a real SQLite store: made again, repeated, followed, and away."""
 
 import json
 import shutil
@@ -10,9 +10,9 @@ from mlflow.entities.model_registry import ModelVersion
 
 from labkit.git_cli import git
 from labkit.registry.conftest import NAME, Lab
-from labkit.registry.following import show_in_mlflow
-from labkit.registry.mlflow_view import VERSION_TAG, follow
+from labkit.registry.mlflow_view import VERSION_TAG, sync
 from labkit.registry.state import Registry, read_registry
+from labkit.registry.sync import show_in_mlflow
 from labkit.registry.verbs import promote, register, rollback
 from labkit.tracking import tracker
 
@@ -64,30 +64,30 @@ def test_versions_and_the_alias_follow_and_nothing_is_done_twice(lab: Lab) -> No
     show_in_mlflow(promote("v1", "Good"))
     register("better")
     registry = promote("v2", "Better")
-    assert follow(registry) == [
+    assert sync(registry) == [
         f"{NAME} v2 is version 2 in MLflow",
         f"MLflow's alias champion of {NAME} is v2",
     ]
-    assert follow(registry) == []
+    assert sync(registry) == []
     first, second = shown().values()
     assert [first.tags[VERSION_TAG], second.tags[VERSION_TAG]] == TAGS
     assert (first.description, first.tags["lab.commit"]) == ("v1: Try", git("rev-parse", "first"))
     assert first.tags["lab.goals"] == "1 of 1 met, 1 ambition open"
     assert [model_of(one) for one in (first, second)] == ["model 36 of 40\n", "model 39 of 40\n"]
     assert champion() == TAGS[1]
-    follow(rollback("It fails"))
+    sync(rollback("It fails"))
     assert champion() == TAGS[0]
 
 
 def test_a_lost_store_is_made_again_from_the_tags(
     lab: Lab, store: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    follow(registered())
+    sync(registered())
     before = {tag: (one.version, one.description, one.tags, model_of(one)) for tag, one in shown().items()}
     use(store.with_name("another.db"), empty_database, monkeypatch)
     shutil.rmtree(store.with_name("mlartifacts"))
     monkeypatch.chdir(lab.other)  # whose cache is empty: DVC's remote has the models
-    follow(read_registry(NAME))
+    sync(read_registry(NAME))
     assert {tag: (one.version, one.description, one.tags, model_of(one)) for tag, one in shown().items()} == before
     assert champion() == TAGS[1]
 
@@ -113,14 +113,14 @@ def test_what_broke_off_in_the_middle_goes_on_and_twins_are_made_one(lab: Lab, m
     with monkeypatch.context() as broken:
         broken.setattr(mlflow.MlflowClient, "create_model_version", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            follow(registry)
-    follow(registry)
+            sync(registry)
+    sync(registry)
     client = mlflow.MlflowClient()
     assert len(mlflow.search_runs(experiment_names=["test"], output_format="list")) == 2
     twin = shown()[TAGS[0]]
     client.create_model_version(NAME, str(twin.source), twin.run_id, {VERSION_TAG: TAGS[0]})
     client.create_model_version(NAME, str(twin.source), tags={"mine": "by hand"})
-    follow(registry)
+    sync(registry)
     by_hand = [one for one in client.search_model_versions(f"name='{NAME}'") if "mine" in one.tags]
     assert len(by_hand) == 1
     client.delete_model_version(NAME, by_hand[0].version)
@@ -128,14 +128,14 @@ def test_what_broke_off_in_the_middle_goes_on_and_twins_are_made_one(lab: Lab, m
 
 
 def test_a_withdrawn_champion_loses_the_alias(lab: Lab) -> None:
-    follow(registered())
+    sync(registered())
     git("tag", "--annotate", "--message", "It leaks", f"{NAME}@v2.0.0!#2", "better")
     git("push", "--quiet", "origin", f"{NAME}@v2.0.0!#2")
-    assert follow(read_registry(NAME)) == [
+    assert sync(read_registry(NAME)) == [
         f"{NAME} v2 is marked as withdrawn in MLflow",
         f"MLflow's alias champion of {NAME} is gone",
     ]
-    assert follow(read_registry(NAME)) == []
+    assert sync(read_registry(NAME)) == []
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -150,7 +150,7 @@ def test_a_version_is_of_the_run_that_logged_its_very_bytes(lab: Lab, same: bool
     client.log_artifacts(run, "src/model", "model")
     client.set_terminated(run)
     git("checkout", "--quiet", "--force", "main")
-    follow(register("first"))
+    sync(register("first"))
     (version,) = shown().values()
     assert (version.run_id == run) is same
     assert model_of(version) == "model 36 of 40\n"
@@ -170,5 +170,5 @@ def test_a_model_that_is_lost_is_told_and_no_half_of_it_registered(
 
 
 def test_a_registry_without_versions_makes_nothing(lab: Lab) -> None:
-    assert follow(read_registry(NAME)) == []
+    assert sync(read_registry(NAME)) == []
     assert mlflow.MlflowClient().search_registered_models() == []

@@ -50,7 +50,7 @@ def _dvc() -> Iterator[Project]:
 
 
 def committed_goals() -> str:
-    """The commit whose goals judge. Raises InputError where the goals here are others than those committed."""
+    """The commit whose goals judge. Raises InputError where the goals here differ from those committed."""
     if git("status", "--porcelain", "--", str(GOALS_FILE)):
         raise InputError(f"{GOALS_FILE} has changes that are not committed; commit them: a verdict names its goals")
     return git("rev-parse", "HEAD")

@@ -14,9 +14,9 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
-from labkit.git_cli import git
+from labkit.git_cli import file_in
 from labkit.paths import lies_in
-from labkit.pipeline.dependencies import DVC_YAML, stage_outputs
+from labkit.pipeline.dependencies import DVC_YAML, metas, stage_outputs
 from labkit.pipeline.records import read_records, records_of
 from labkit.process.errors import InputError
 from labkit.process.params import Strict, validate
@@ -48,7 +48,7 @@ def registered_in(commit: str) -> tuple[str, Registered]:
     Raises InputError where dvc.yaml names none, more than one, or a file that the stage does not write.
     """
     stages = _stages_of(commit)
-    told = {name: stage["meta"]["registry"] for name, stage in stages.items() if _has_registry(stage)}
+    told = metas(stages, "registry")
     if not told:
         raise InputError(
             f"{DVC_YAML} of {commit[:10]} names no model to register; add `meta: registry:` with the keys name, model "
@@ -75,14 +75,9 @@ def source_of(commit: str) -> Source:
 
 
 def _stages_of(commit: str) -> dict[str, Any]:
-    text = git("show", f"{commit}:./{DVC_YAML}") if git("ls-tree", commit, "--", str(DVC_YAML)) else ""
-    content = parse_yaml(text.encode(), f"{DVC_YAML} of {commit[:10]}")
+    content = parse_yaml(file_in(commit, str(DVC_YAML)) or b"", f"{DVC_YAML} of {commit[:10]}")
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}
-
-
-def _has_registry(stage: Any) -> bool:
-    return isinstance(stage, dict) and isinstance(stage.get("meta"), dict) and "registry" in stage["meta"]
 
 
 def _checked(stage: str, content: Any, written: list[Any]) -> Registered:
@@ -91,7 +86,7 @@ def _checked(stage: str, content: Any, written: list[Any]) -> Registered:
         raise InputError(f"{place} is {content!r}; give it the keys {', '.join(Registered.model_fields)}")
     told = validate(Registered, content, place)
     if not NAME.fullmatch(told.name):
-        raise InputError(f"{place}.name is {told.name!r}; use letters, digits, - and _, as in breast-cancer")
+        raise InputError(f"{place}.name is {told.name!r}; use letters, digits, - and _, such as breast-cancer")
     for key, file in (("model", told.model), ("predictions", told.predictions)):
         if file and not lies_in(file, written):
             known = ", ".join(map(str, written)) or "nothing"

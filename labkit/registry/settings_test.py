@@ -52,7 +52,7 @@ def test_it_is_read_from_the_commit() -> None:
         ),
         ([{"name": "net"}], f"{PLACE}: model is missing; add model"),
         ([META | {"each_run": "yes"}], f"{PLACE}: each_run is 'yes': "),
-        ([META | {"name": "a/b"}], rf"{PLACE}\.name is 'a/b'; use letters, digits, - and _, as in breast-cancer$"),
+        ([META | {"name": "a/b"}], rf"{PLACE}\.name is 'a/b'; use letters, digits, - and _, such as breast-cancer$"),
         ([META | {"name": "net-"}], rf"{PLACE}\.name is 'net-'"),
         ([META | {"model": "a.pt"}], rf"{PLACE}\.model is 'a\.pt', which select does not write; it writes out$"),
         ([META | {"predictions": "p.csv"}], rf"{PLACE}\.predictions is 'p\.csv', which select does not write"),

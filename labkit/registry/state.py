@@ -192,7 +192,7 @@ def _no_version(tag: Tag) -> str:
     try:
         source_of(tag.commit)
     except (InputError, GitError) as error:
-        return f"its commit is no result: {error}"
+        return f"its commit is not a result: {error}"
     return ""
 
 
@@ -216,7 +216,7 @@ def _step(name: str, tag: Tag, versions: dict[int, Version]) -> Step | str:
     if lacking := _lacking(tag, ASSIGNMENT_KEYS):
         return lacking
     if version is None:
-        return f"its trailer Version is {tag.trailers['Version']!r}, which is no version that counts"
+        return f"its trailer Version is {tag.trailers['Version']!r}, which is not a version that counts"
     if version.tag.commit != tag.commit:
         return f"it is on {tag.commit[:10]}, but {version} is {version.tag.commit[:10]}"
     return Step(counter, 0, tag, version)

@@ -87,13 +87,13 @@ def test_what_is_malformed_is_told_and_not_counted(lab: Lab, capsys: pytest.Capt
         f"{NAME}@v7.0.0": f"a tag of a blob; {mend}",
         f"{NAME}@v8.0.0": f"its message lacks the trailer Person; {mend}",
         f"{NAME}#champion#2": light,
-        f"{NAME}#champion#3": "its trailer Version is 'v9', which is no version that counts",
+        f"{NAME}#champion#3": "its trailer Version is 'v9', which is not a version that counts",
         f"{NAME}#champion#4": other,
         f"{NAME}#champion#05": wanted,
         f"{NAME}#champion": wanted,
         f"{NAME}#champion#6": f"its message lacks the trailers Goals, Compared; {mend}",
     }
-    assert "its commit is no result: " in told[f"{NAME}@v5.0.0"]
+    assert "its commit is not a result: " in told[f"{NAME}@v5.0.0"]
     assert "has no results of select in dvc.lock" in told[f"{NAME}@v5.0.0"]
     registry = promote("v2", "On top of them")
     assert f"warning: refs/tags/{NAME}#champion#2 is not counted: it is a lightweight tag" in capsys.readouterr().err

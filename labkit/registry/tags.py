@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from labkit.git_cli import GitError, answer, ask_origin, git
+from labkit.git_cli import GitError, ask_origin, git, git_or_empty
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 
@@ -55,7 +55,7 @@ def patterns(name: str) -> list[str]:
 
 def has_origin() -> bool:
     """Whether there is a remote to decide races. Without one, this clone decides."""
-    return "origin" in answer("remote").split()
+    return "origin" in git_or_empty("remote").split()
 
 
 def fetch_tags(name: str) -> dict[str, str]:

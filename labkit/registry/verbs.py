@@ -5,6 +5,7 @@ import sys
 
 from labkit.git_cli import GitError, git
 from labkit.goals import Verdict, tally
+from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
 from labkit.registry.results import committed_goals, compare_results, judge_results, refuse_lost
 from labkit.registry.settings import registered_in, source_of
@@ -87,7 +88,7 @@ def rollback(reason: str, wanted: str = "") -> Registry:
     usable = [one for one in former if not registry.versions[one.number].withdrawn]
     version = _version(wanted, registry) if wanted else (usable[-1] if usable else None)
     if version is None:
-        raise InputError(f"{registry.name} has had no champion before {before or 'this'}; `python -m lab promote` one")
+        raise InputError(f"{registry.name} has no earlier champion to return to; `python -m lab promote` one")
     if version.number not in {step.version.number for step in moves if step.version}:
         raise InputError(f"{registry.name} {version} has never been the champion; `python -m lab promote {version}`")
     if before and version.number == before.number:
@@ -131,7 +132,7 @@ def unmet(judged: list[Verdict]) -> str:
 
 
 def _registry() -> Registry:
-    _, told = registered_in(_commit("HEAD"))
+    _, told = registered_in(commit_of("HEAD"))
     registry = read_registry(told.name)
     for fault in registry.faults:
         print(f"warning: {fault}", file=sys.stderr)
@@ -139,14 +140,7 @@ def _registry() -> Registry:
 
 
 def _commit_of(revision: str, registry: Registry) -> str:
-    return _version(revision, registry).tag.commit if re.fullmatch(r"v\d+", revision) else _commit(revision)
-
-
-def _commit(revision: str) -> str:
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except GitError:
-        raise InputError(f"{revision!r} is no commit here; name a commit, branch, tag or version, as v3") from None
+    return _version(revision, registry).tag.commit if re.fullmatch(r"v\d+", revision) else commit_of(revision)
 
 
 def _version(wanted: str, registry: Registry) -> Version:
@@ -194,7 +188,7 @@ def _compared(version: Version, champion: Version | None) -> tuple[str, str]:
 
 def _refusal(registry: Registry, version: Version, trailers: dict[str, str], why: str) -> RefusedError:
     """Record a refusal."""
-    told = f"{registry.name} {version} stays out: {why}"
+    told = f"{registry.name} {version} was not promoted: {why}"
     subject = f"Refuse {registry.name} {version} as {STAGE}"
     try:
         ref = registry.next_refusal(registry.next_counter())

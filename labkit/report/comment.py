@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from labkit.git_cli import git
-from labkit.github import PullRequest, on_runner, pull_request_of_event, pull_request_told
+from labkit.github import PullRequest, append_summary, on_runner, pull_request_of_event, pull_request_told
 from labkit.process.errors import InputError
 from labkit.report.pull_request import branch_page
 
@@ -33,9 +33,8 @@ def show_changes(base: str, drawings: Path | None) -> None:
                 return
         page = branch_page(base or (found.base if found else "origin/HEAD"), drawings)
         print(page)
-        if own_job and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(page)
+        if own_job:
+            append_summary(page)
         if found and found.is_of_fork:
             print("A job of a fork's pull request may not comment: the page is in the job's summary alone.")
         elif found:

@@ -23,8 +23,8 @@ def wilson(share: float, rows: float, level: float = LEVEL) -> tuple[float, floa
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def sure(metrics: Mapping[str, Any], name: str) -> str:
-    """The interval to put after the metric `name`; nothing where it is no share, or the number of rows is not told."""
+def interval_text(metrics: Mapping[str, Any], name: str) -> str:
+    """The interval to put after the metric `name`; nothing where it is not a share, or its rows are not told."""
     share, rows = metrics.get(name), metrics.get(ROWS)
     if name != SHARE or share is None or rows is None or not (is_number(share) and is_number(rows)):
         return ""

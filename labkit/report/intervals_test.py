@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labkit.report.intervals import sure, wilson
+from labkit.report.intervals import interval_text, wilson
 
 pytestmark = pytest.mark.unittest
 
@@ -29,5 +29,5 @@ def test_it_is_the_standard_one(right: int, rows: int) -> None:
     ],
 )
 def test_it_is_told_where_the_rows_are_known(metrics: dict[str, Any], told: str) -> None:
-    assert sure(metrics, "accuracy") == told
-    assert sure(metrics, "rows") == ""
+    assert interval_text(metrics, "accuracy") == told
+    assert interval_text(metrics, "rows") == ""

@@ -61,14 +61,9 @@ def unrecorded() -> str:
     return f"its process finished, but DVC did not record what is here: see the log ({free:.1f} GiB free for its cache)"
 
 
-def known_executions(folder: Path = JOURNALS) -> list[str]:
-    """The pipeline executions that this machine knows of, the last first."""
-    return list(dict.fromkeys(run.execution for run in reversed(all_runs(folder))))
-
-
 def newest_execution(folder: Path = JOURNALS) -> str:
     """The last pipeline execution that this machine knows of; none where it knows of none."""
-    return next(iter(known_executions(folder)), "")
+    return next((run.execution for run in reversed(all_runs(folder))), "")
 
 
 def _report(stage: str, run: TrackedRun | None, current: bool) -> StageReport:

@@ -1,7 +1,5 @@
 """The page of a run: what came of it, against the results before. Markdown for GitHub's job summary and for a terminal.
 
-    python -m lab report [EXECUTION] [--against REVISION]
-
 Outputs of stages that did not finish are not shown: the files there belong to an earlier run.
 """
 
@@ -29,14 +27,13 @@ from labkit.pipeline.stages import duration
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
-from labkit.report.intervals import INTERVAL, sure
+from labkit.report.intervals import INTERVAL, interval_text
 from labkit.report.markdown import Plot, code, draw, link, plain, table
-from labkit.report.outcomes import StageReport, known_executions, machines, reports_of
+from labkit.report.outcomes import StageReport, machines, reports_of
 from labkit.tracking.journal import JOURNALS, TrackedRun, runs_of_execution
 
 LOOK_SECONDS = 5.0  # results before that neither the cache nor a remote that answers has are not waited for
 MOST_BYTES = 1_000_000  # GitHub takes 1 MiB for each step
-MOST_EXECUTIONS = 10  # to name
 DONE = ("ran", "from cache")
 
 
@@ -56,20 +53,6 @@ class Row(NamedTuple):
 
 
 Metrics = dict[Row, dict[str, Any]]
-
-
-def page_of(execution: str, rev: str, journals: Path = JOURNALS) -> str:
-    """The summary of an execution that this machine knows, or of the last one, against the results of `rev`.
-
-    Raises InputError for one that it does not know, and GitError when there is no such revision.
-    """
-    git("rev-parse", f"{rev}^{{commit}}", "--")
-    known = known_executions(journals)
-    if execution and execution not in known:
-        raise InputError(
-            f"no run of {execution!r} is known here; known are: {', '.join(known[:MOST_EXECUTIONS]) or 'none'}"
-        )
-    return run_page(execution or next(iter(known), ""), rev, journals)
 
 
 def run_page(
@@ -112,7 +95,7 @@ def unpublished(publication: Publication | None) -> str:
 
 
 def tried_params(states: list[Stage], stages: list[StageReport]) -> dict[str, str]:
-    """The parameters of each stage that did not succeed that are others than at its last record."""
+    """The parameters of each stage that did not succeed that differ from its last record."""
     undone = {stage.stage for stage in stages if stage.outcome not in DONE}
     return {
         state.name: some([code(change) for params in state.params for change in param_changes(params)])
@@ -225,10 +208,10 @@ def metrics_section(
     lines = []
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing, away)
-        changes = (change(numbers, against, name) + sure(numbers, name) for name in names)
+        changes = (change(numbers, against, name) + interval_text(numbers, name) for name in names)
         lines.append([_named(row, best, selected) + note, *changes])
     said = compared_with(now, old, _short(rev), inputs, away)
-    if any(sure(numbers, name) for numbers in now.values() for name in names):
+    if any(interval_text(numbers, name) for numbers in now.values() for name in names):
         said += f" {INTERVAL}"
     return f"### Metrics\n\n{said}\n\n" + table(["model" if board else "", *map(code, names)], lines)
 
@@ -236,7 +219,7 @@ def metrics_section(
 def compared(
     row: Row, now: Metrics, old: Metrics, missing: list[str], away: list[str]
 ) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """What a row of only one side is called, the numbers to show of it, and those to hold them against."""
+    """What a row of only one side is called, the numbers to show of it, and those to compare them with."""
     if row in now:
         word = " (those before can't be had)" if lies_in(row.file, away) else " (new)"
         return word if old and row not in old else "", now[row], old.get(row, {})
@@ -244,7 +227,7 @@ def compared(
 
 
 def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
-    """The selected model first, then the others, the best first; what is no model keeps its place after them."""
+    """The selected model first, then the others, the best first; what is not a model keeps its place after them."""
     rank = {model: place for place, model in enumerate(_ranking(board))}
     selected = board.selected.as_posix() if board else ""
     return sorted(rows, key=lambda row: -1 if row.file == selected else rank.get(Path(row.file).stem, len(rank)))
@@ -340,7 +323,7 @@ def stages_section(stages: list[StageReport], changed: dict[str, str]) -> str:
 
 
 def changed_in(rev: str) -> dict[str, str]:
-    """The parameters and inputs of each stage that are others than those that `rev` recorded."""
+    """The parameters and inputs of each stage that differ from those that `rev` recorded."""
     try:
         return {one.stage: some([*map(code, one.params), *map(plain, one.others)]) for one in changes_since(rev)}
     except (GitError, InputError):

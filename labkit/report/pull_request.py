@@ -6,12 +6,11 @@ It is a run's page with other questions: which parameters, which results that ar
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import Stage, stages_here
-from labkit.git_cli import answer, git
+from labkit.git_cli import file_in, git
 from labkit.github import github_run
 from labkit.goals import GOALS_FILE
 from labkit.pipeline.input_changes import differences
@@ -20,7 +19,7 @@ from labkit.pipeline.remote import limit_waiting
 from labkit.pipeline.status import StageStatus, changes
 from labkit.pipeline.tables import take_branchs_tables
 from labkit.process.params import PARAMS_FILE
-from labkit.process.strict_yaml import load_yaml
+from labkit.process.strict_yaml import load_yaml, parse_yaml
 from labkit.report.drawings import write_drawings
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport
@@ -117,10 +116,7 @@ def parameters_section(base: Base) -> str:
 
 def params_of(commit: str) -> Any:
     """The parameters of a commit; none where it has no file of them."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder, PARAMS_FILE)
-        file.write_text(answer("show", f"{commit}:{PARAMS_FILE}"), encoding="utf-8")
-        return load_yaml(file)
+    return parse_yaml(file_in(commit, str(PARAMS_FILE)) or b"", f"{PARAMS_FILE} of {commit[:10]}")
 
 
 def absent_section(stages: list[Stage], stale: dict[str, list[str]], here: Metrics) -> str:

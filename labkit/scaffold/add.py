@@ -64,7 +64,7 @@ def add_process(name: str, template: Path = TEMPLATE) -> None:
 def check_name(name: str) -> None:
     """Raise InputError unless `name` can name a folder, a module, a section and a stage, all of them new."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise InputError(f"{name!r} is no name for a process; use lower-case letters, digits and _, as in clean_data")
+        raise InputError(f"{name!r} can't name a process; use lower-case letters, digits and _, such as clean_data")
     if yaml.safe_load(name) != name or hasattr(Strict, name) or len(name) > LONGEST_NAME:
         raise InputError(f"{name!r:.60} means something else to YAML or pydantic, or is too long; take another name")
     if name in {"main", "params", "lab"} or name.endswith("_test"):

@@ -2,7 +2,7 @@
 
     python -m lab remove-process NAME
 
-What was committed stays with its commits. `dvc remove` does part of this, and writes the whole of dvc.yaml anew.
+What was committed stays with its commits. `dvc remove` does part of this, and writes the whole of dvc.yaml again.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from labkit.declared import declared_sections
-from labkit.git_cli import answer
+from labkit.git_cli import git_or_empty
 from labkit.goals import GOALS_FILE, Goal, read_goals
 from labkit.paths import PROCESSES, ROOT, TABLES, overlaps
 from labkit.pipeline.dependencies import (
@@ -86,21 +86,23 @@ def refuse_if_unknown(name: str) -> None:
 def refuse_if_uncommitted(name: str) -> None:
     """Raise InputError when Git has the process, but not all that is in its folder: that would be lost."""
     folder = f"lab/processes/{name}"
-    if answer("-C", str(ROOT), "ls-files", "--", folder) and (
-        changed := answer("-C", str(ROOT), "status", "--porcelain", "--untracked-files=all", "--", folder)
+    if git_or_empty("-C", str(ROOT), "ls-files", "--", folder) and (
+        changed := git_or_empty("-C", str(ROOT), "status", "--porcelain", "--untracked-files=all", "--", folder)
     ):
         files = ", ".join(line[3:] for line in changed.splitlines())
         raise InputError(f"{files}: not committed, and would be lost; commit or remove that first")
 
 
 def refuse_if_broken(texts: dict[Path, str]) -> None:
-    """Raise InputError when a text would be no YAML any more."""
+    """Raise InputError when a text would not be YAML any more."""
     for file, text in texts.items():
         try:
             yaml.safe_load(text)
         except yaml.YAMLError as error:
             what = " ".join(str(error).split())
-            raise InputError(f"{file.name} would be no YAML any more ({what}); take out by hand what uses it") from None
+            raise InputError(
+                f"{file.name} would not be YAML any more ({what}); take out by hand what uses it"
+            ) from None
 
 
 def refuse_if_read(name: str, others: dict[str, set[str]], written: list[Path]) -> None:

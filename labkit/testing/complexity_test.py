@@ -23,7 +23,7 @@ def branches(function: ast.AST) -> int:
 
 
 def functions() -> Iterator[tuple[str, ast.AST]]:
-    """Each function of the repository that is no test, with its place."""
+    """Each function of the repository that is not a test, with its place."""
     for name in subprocess.check_output(["git", "ls-files", "*.py"], cwd=ROOT, text=True).splitlines():
         if not name.endswith("_test.py") and (ROOT / name).exists():
             for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):

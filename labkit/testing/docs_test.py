@@ -42,7 +42,7 @@ ONLY_COLLECT = {"PYTEST_ADDOPTS": "--collect-only --quiet"}
 
 
 class Block(NamedTuple):
-    """A block of a page; `reason` tells why it cannot run here, `language` is empty for what is no code."""
+    """A block of a page; `reason` tells why it cannot run here, `language` is empty for what is not code."""
 
     reason: str | None
     language: str

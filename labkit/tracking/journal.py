@@ -57,7 +57,7 @@ def first_event(journal: Path) -> dict[str, Any]:
 def read_events(journal: Path, offset: int) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """The events from byte `offset` on, in chunks, each with the offset after it. A half-written line is left.
 
-    Raises ValueError for a line that is no JSON.
+    Raises ValueError for a line that is not JSON.
     """
     with journal.open("rb") as file:
         file.seek(offset)

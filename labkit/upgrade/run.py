@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.git_cli import GitError, git
+from labkit.git_cli import GitError, file_in, git, write_blob
 from labkit.process.errors import InputError
 from labkit.upgrade.template import (
     LABKIT,
@@ -125,7 +125,7 @@ def changes(*arguments: str) -> list[tuple[str, str]]:
 def merge(step: Step, record: Record) -> None:
     """Merge the template's changes and commit; where there are conflicts, leave them. Raises InputError for neither."""
     paths = template_paths(step)
-    recorded = git("hash-object", "-w", "--stdin", given=json.dumps(record, indent=2, sort_keys=True) + "\n")
+    recorded = write_blob((json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
     base_tree = tree(entries(step.base, *paths, f":(exclude){LABKIT}") + entries("HEAD", LABKIT, LOCK))
     wanted_tree = tree(entries(step.wanted, *paths) + f"100644 {recorded} 0\t{LOCK}\0")
     try:
@@ -145,11 +145,10 @@ def merge(step: Step, record: Record) -> None:
 
 def template_paths(step: Step) -> list[str]:
     """The paths that are the template's, by the version that is wanted. Raises InputError when that has no list."""
-    try:
-        text = git("show", f"{step.wanted}:{OWNERS}")
-    except GitError:
-        raise InputError(f"{step.wanted_name} of the template has no {OWNERS}, so there is no upgrade to it") from None
-    return owned("template", text)
+    text = file_in(step.wanted, OWNERS)
+    if text is None:
+        raise InputError(f"{step.wanted_name} of the template has no {OWNERS}, so there is no upgrade to it")
+    return owned("template", text.decode(errors="replace"))
 
 
 def owned(owner: str, text: str) -> list[str]:

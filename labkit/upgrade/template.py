@@ -79,7 +79,7 @@ def versions() -> list[str]:
 def newest() -> str:
     """The template's newest version. Raises InputError when there is none."""
     if not (known := versions()):
-        raise InputError("the template has no version yet, that is no tag such as v1.2.0; name a branch or a commit")
+        raise InputError("the template has no version yet (a tag such as v1.2.0); name a branch or a commit")
     return known[0]
 
 

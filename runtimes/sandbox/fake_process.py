@@ -19,7 +19,6 @@ from labkit.process.tracking import JOURNAL_VARIABLE, Run, md5_of, run_process
 
 STAGE = Path(__file__).parent.name
 JOURNAL = Path(os.environ.get(JOURNAL_VARIABLE, "")).stem  # which `run_process` takes away
-SELECTED = "artifacts/best_model/metrics.json"
 DIVERGES = 0.9  # with this learning rate
 
 Params = dict[str, Any]

@@ -33,7 +33,7 @@ def command(folder: Path, *words: str | Path, **variables: str) -> str:
 def uncommitted(source: Path) -> list[str]:
     """What of a repository is not in its last commit, as `git status` lists it.
 
-    Raises InputError when it is no Git repository or has no commit.
+    Raises InputError when it is not a Git repository or has no commit.
     """
     try:
         git(source, "rev-parse", "HEAD")

@@ -108,7 +108,7 @@ def another(option: str, port: int) -> str:
 
 def anew(folder: Path) -> str:
     """How to have another sandbox in the place of this one."""
-    return f"push elsewhere what you want to keep of it, `make sandbox-down && rm -rf {folder}`, and start anew"
+    return f"push elsewhere what you want to keep of it, `make sandbox-down && rm -rf {folder}`, and start again"
 
 
 def remove(folder: Path) -> None:

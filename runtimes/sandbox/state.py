@@ -94,7 +94,7 @@ def load(folder: Path) -> Sandbox | None:
         return None
     sandbox = Sandbox.model_validate(read_json(state_file(folder)))
     if sandbox.folder != folder:
-        raise InputError(f"{folder} was made as {sandbox.folder}; move it back, or `rm -rf {folder}` and start anew")
+        raise InputError(f"{folder} was made as {sandbox.folder}; move it back, or `rm -rf {folder}` and start again")
     return sandbox
 
 

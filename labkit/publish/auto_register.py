@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from labkit.process.errors import InputError
 from labkit.publish.message import INCOMPLETE
 from labkit.publish.results_commit import published
-from labkit.registry.following import show_in_mlflow
 from labkit.registry.settings import registered_in
+from labkit.registry.sync import show_in_mlflow
 from labkit.registry.verbs import register
 from labkit.report.outcomes import StageReport
 

@@ -14,7 +14,7 @@ def show_in_mlflow(registry: Registry) -> None:
     from labkit.tracking.uploader import explain
 
     try:
-        print("\n".join(mlflow_view.follow(registry)) or "MLflow shows it already")
+        print("\n".join(mlflow_view.sync(registry)) or "MLflow shows it already")
     except Exception as error:
         why = str(error) if isinstance(error, InputError) else explain(error)
         print(f"not in MLflow yet: {why}; Git has it, and the same command, run again, sends it", file=sys.stderr)
