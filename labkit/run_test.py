@@ -49,7 +49,9 @@ def test_it_runs_from_any_folder(lab: Path, shell: Shell) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize("verb", ["run", "status"])
 def test_an_output_that_dvc_would_keep_no_copy_of_is_refused(lab: Path, shell: Shell, verb: str) -> None:
-    shell("sed -i 's|- data/processed$|&: {cache: false}|' dvc.yaml", lab)
+    pipeline = (lab / "dvc.yaml").read_text(encoding="utf-8")
+    uncached = pipeline.replace("- data/processed\n", "- data/processed: {cache: false}\n", 1)  # as an output
+    (lab / "dvc.yaml").write_text(uncached, encoding="utf-8")
     refused = shell(f"{HERE} {verb}", lab, check=False)
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: dvc.yaml: stages.prepare_data.outs: write `- data/processed` alone: ")

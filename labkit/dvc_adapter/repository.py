@@ -14,6 +14,9 @@ from dvc.repo import Repo
 
 from labkit.process.errors import InputError
 
+# What DVC raises besides its own, for files of another shape and an alias that stands for itself.
+OF_OTHER_SHAPES = (NotImplementedError, RecursionError, ValueError)
+
 # What the functions of this package take. To all others it is a thing without attributes, which mypy holds them to.
 Project = NewType("Project", object)
 
@@ -28,7 +31,8 @@ def open_project(commit: str | None = None) -> Iterator[Project]:
     try:
         with Repo(rev=commit) as repo:
             yield Project(repo)
-    except (DvcException, RecursionError) as error:  # the latter for an alias that stands for itself
+    except (DvcException, *OF_OTHER_SHAPES) as error:
         reason = getattr(error, "exc", None)  # what in the file is wrong, and where
-        words = f"{error}: {reason}" if reason and str(reason) != str(error) else str(error)
+        told = str(error) or type(error).__name__
+        words = f"{told}: {reason}" if reason and str(reason) != told else told
         raise InputError(f"DVC: {' '.join(words.split())}; `dvc status` tells more") from None
