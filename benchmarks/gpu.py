@@ -23,7 +23,7 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
-from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, train  # noqa: E402
+from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, loss_of, train  # noqa: E402
 from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from lib.pytorch import build_network, make_deterministic  # noqa: E402
 
@@ -91,7 +91,7 @@ def measure(size: Size, device: str) -> Rates:
     def measuring(epochs: int) -> float:
         started = now(device)
         for _ in range(epochs):
-            evaluate(network, data, Team())
+            evaluate(network, data, loss_of(data, params), Team())
         return (now(device) - started) / epochs
 
     bare(1)  # what only the first use costs

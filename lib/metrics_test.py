@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from labkit.process.errors import InputError
-from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
+from lib.metrics import HIGHER_IS_BETTER, best_first, better, class_frequencies, classification_metrics
 
 pytestmark = pytest.mark.unittest
 
@@ -19,6 +19,7 @@ def test_two_classes_by_hand() -> None:
             "balanced_accuracy": (1 / 2 + 1) / 2,
             "f1": (2 / 3 + 4 / 5) / 2,
             "log_loss": -np.log([0.8, 0.4, 0.5, 0.9]).mean(),
+            "pr_auc": (1 + 2 / 3) / 2,  # of either class: its rows come first and third
             "roc_auc": 3 / 4,  # of the four pairs, only (0.6, 0.5) is in the wrong order
         }
     )
@@ -36,6 +37,7 @@ def test_three_classes_by_hand() -> None:
             "balanced_accuracy": 2 / 3,
             "f1": (1 + 2 / 3 + 0) / 3,
             "log_loss": -np.log([0.6, 0.7, 0.3]).mean(),
+            "pr_auc": 1.0,
             "roc_auc": 1.0,
         }
     )
@@ -69,6 +71,18 @@ def test_certain_and_right_beats_certain_and_wrong_by_every_metric(metric: str) 
     models = {"wrong": classification_metrics(y_true, sure[:, ::-1]), "right": classification_metrics(y_true, sure)}
 
     assert best_first(models, metric) == ["right", "wrong"]
+
+
+@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+def test_the_baseline_expects_the_shares_of_the_training_rows_and_beats_no_model(metric: str) -> None:
+    y_true = np.array([0, 1, 0, 1])
+    frequencies = class_frequencies(np.array([1, 1, 1, 0]), 4)
+    assert frequencies.tolist() == [[0.25, 0.75]] * 4
+    baseline, model = (classification_metrics(y_true, told) for told in (frequencies, np.eye(2)[y_true]))
+
+    assert better(model[metric], baseline[metric], metric)
+    assert not better(baseline[metric], model[metric], metric)
+    assert not better(model[metric], model[metric], metric)
 
 
 def test_equals_are_ranked_by_name() -> None:

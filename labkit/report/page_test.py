@@ -370,7 +370,7 @@ def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell)
     said = shell("python -m lab report", finished_lab).stdout
     with (finished_lab / "artifacts/best_model/comparison.csv").open() as file:
         models = [line["model"] for line in csv.DictReader(file)]
-    assert all(f"`{model}`" in said for model in models)
+        assert all(f"{model}`" in said for model in models)
     assert "**Complete**; `densenet` selected; `log_loss` on its test rows " in said
     assert said.count("```mermaid") == 3
     assert "goals: 3 of 3 met, 1 ambition open" in said

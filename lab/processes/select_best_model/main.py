@@ -5,16 +5,18 @@
 
 Loads every model that a process has trained, each with that process's packages, and holds its metrics to what it
 predicts of the validation rows. Writes the model that is best by selection.metric in MLflow's format with its
-preprocessing, its test metrics, and its predictions of the test rows.
+preprocessing, its test metrics, and its predictions of the test rows; a model that is no better than the baseline
+comes with a warning.
 """
 
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, recall_score
 
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
 from lab.processes.select_best_model.packaging import save_served_model
@@ -24,11 +26,13 @@ from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from labkit.process.trainers import trainers
-from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
-from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
+from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, load_dataset
+from lib.metrics import BASELINE, HIGHER_IS_BETTER, best_first, better, class_frequencies, classification_metrics
 from lib.viz import plot_confusion_matrix
 
 OUTPUT = Path("artifacts/best_model")
+COUNTS = ("rows", "training_rows")
+RARE = 0.1  # of the training rows: a class with less is told by itself
 
 
 def main(run: Run) -> None:
@@ -39,18 +43,29 @@ def main(run: Run) -> None:
     dataset = load_dataset()
     splits = load_data_splits()
     check_all(candidates, splits.y_val, params.selection.metric)
-    ranking = best_first({name: model.metrics for name, model in candidates.items()}, params.selection.metric)
-    selected, best = ranking[0], candidates[ranking[0]]
+    compared = {name: model.metrics for name, model in candidates.items()}
+    compared[BASELINE] = classification_metrics(splits.y_val, class_frequencies(splits.y_train, len(splits.y_val)))
+    compared[BASELINE] |= {"rows": len(splits.y_val), "training_rows": len(splits.y_train)}
+    ranking = best_first(compared, params.selection.metric)
+    selected = next(name for name in ranking if name != BASELINE)
+    best = candidates[selected]
 
     answers = ask(best.process, {selected: best.file}, DIR_PROCESSED / "X_test.npy")
     probabilities = answers.predictions[selected]
     predicted = probabilities.argmax(axis=1)
-    test = classification_metrics(splits.y_test, probabilities)
+    test = {**classification_metrics(splits.y_test, probabilities), "rows": len(splits.y_test)}
+    baseline = classification_metrics(splits.y_test, class_frequencies(splits.y_train, len(splits.y_test)))
+    warnings = [
+        *no_better(selected, best.metrics, compared[BASELINE], params.selection.metric, "validation"),
+        *no_better(selected, test, baseline, params.selection.metric, "test"),
+    ]
 
-    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": {**test, "rows": len(splits.y_test)}})
+    result = {"selected": selected, "test": test, BASELINE: baseline, "warnings": warnings}
+    write_json(OUTPUT / "metrics.json", result | rare_classes(splits, predicted, dataset.classes))
     with replacing(OUTPUT / "comparison.csv") as beside:
-        comparison = pd.DataFrame([candidates[name].metrics for name in ranking], index=ranking)
-        comparison = comparison.drop(columns="rows", errors="ignore")  # the same for all
+        comparison = pd.DataFrame([compared[name] for name in ranking], index=ranking)
+        same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
+        comparison = comparison.drop(columns=same)  # for all: it tells nothing of a model
         comparison.to_csv(beside, index_label="model")
     with replacing(OUTPUT / "test_predictions.csv") as beside:
         names = np.array(dataset.classes)
@@ -60,11 +75,36 @@ def main(run: Run) -> None:
     save_served_model(OUTPUT / "model", best, answers, DIR_PROCESSED)
 
     run.set_tags({"lab.selected": selected})
-    run.log_metrics({f"test_{name}": value for name, value in test.items()})
+    run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
+    run.log_metrics({f"test_{name}": value for name, value in test.items() if name in HIGHER_IS_BETTER})
     run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items() if name in HIGHER_IS_BETTER})
     run.log_artifact(OUTPUT / "confusion_matrix.png")
     run.log_artifact(OUTPUT / "model")
+    for warning in warnings:
+        print(f"warning: {warning}", flush=True)
     print(f"selected {selected} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
+
+
+def no_better(
+    selected: str, own: Mapping[str, float], baseline: Mapping[str, float], metric: str, part: str
+) -> Iterator[str]:
+    """The warning that on a part of the rows the selected model is no better than the baseline."""
+    if not better(own[metric], baseline[metric], metric):
+        yield (
+            f"no model is better than the baseline, which knows no feature: {selected}, the best one, has a {metric} "
+            f"of {own[metric]:.4f} on the {part} rows, the baseline {baseline[metric]:.4f}: the features may not tell "
+            "the target; get others, or more rows"
+        )
+
+
+def rare_classes(
+    splits: ArraySplits, predicted: NDArray[np.integer], classes: list[str]
+) -> dict[str, dict[str, float]]:
+    """The recall of each class on the test rows, where one is rare: one number for all would hide it."""
+    if np.bincount(splits.y_train).min() >= RARE * len(splits.y_train):
+        return {}
+    recall = recall_score(splits.y_test, predicted, labels=range(len(classes)), average=None, zero_division=0.0)
+    return {"recall": dict(zip(classes, recall.tolist(), strict=True))}
 
 
 def check_all(candidates: dict[str, Candidate], y: NDArray[np.int64], metric: str) -> None:

@@ -8,7 +8,7 @@ from labkit.process.params import Strict
 class Selection(Strict):
     """How the best of the trained models is found."""
 
-    metric: Literal["accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc"]
+    metric: Literal["accuracy", "balanced_accuracy", "f1", "log_loss", "pr_auc", "roc_auc"]
 
 
 class Params(Strict):

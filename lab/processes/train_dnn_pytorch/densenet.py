@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # not when it runs: a machine with a GPU and torch, but witho
     from lab.processes.train_dnn_pytorch.params import Training
 
 History = dict[str, list[float]]
+Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs and y, the sum over their rows
 
 
 class Rows(NamedTuple):
@@ -62,18 +64,19 @@ def initial_state(n_features: int, n_classes: int, params: Training, device: tor
 def train(state: State, training: Rows, validation: Rows, params: Training, team: Team) -> Iterator[State]:
     """Take `state` through the epochs that it lacks, and yield it after each.
 
-    Losses are in nats. Both parts are measured alike, after the epoch and without dropout, so that their curves
-    compare. Raises InputError when the loss is no number any more.
+    Losses are in nats; with params.class_weight, of rows that weigh 1 on average. Both parts are measured alike, after
+    the epoch and without dropout, so that their curves compare. Raises InputError when the loss is no number any more.
     """
     alone = team.size == 1
     network: nn.Module = state.network if alone else DistributedDataParallel(state.network)
+    loss = loss_of(training, params)
     for epoch in range(len(state.history["epoch"]) + 1, params.epochs + 1):
         # An epoch's random numbers follow from its number alone, so a training that goes on needs no generator's state.
         torch.manual_seed(_seed(params.seed, epoch, 0))
         order = torch.randperm(len(training.X)).to(training.X.device)
         torch.manual_seed(_seed(params.seed, epoch, 1 + team.rank))
-        _train_epoch(network, state.moments, Rows(training.X[order], training.y[order]), params, team)
-        measured = [*evaluate(state.network, training, team), *evaluate(state.network, validation, team)]
+        _train_epoch(network, state.moments, Rows(training.X[order], training.y[order]), loss, params, team)
+        measured = [*evaluate(state.network, training, loss, team), *evaluate(state.network, validation, loss, team)]
         if not all(map(math.isfinite, measured)):
             raise InputError(
                 f"params.yaml: training.lr is {params.lr}: the loss is no number any more after epoch {epoch}; "
@@ -92,30 +95,39 @@ def best_epoch(history: History) -> int:
     return int(history["epoch"][losses.index(min(losses))])
 
 
+def loss_of(training: Rows, params: Training) -> Loss:
+    """The cross entropy; where params.class_weight is balanced, each class of `training` counts alike in it."""
+    if params.class_weight is None:
+        return partial(cross_entropy, reduction="sum")
+    counts = torch.bincount(training.y)
+    weights = len(training.y) / (len(counts) * counts)
+    return lambda logits, y: cross_entropy(logits, y, weights.to(logits.dtype), reduction="sum")
+
+
 @torch.inference_mode()
-def evaluate(network: nn.Module, rows: Rows, team: Team) -> tuple[float, float]:
-    """Mean cross entropy in nats, and accuracy, over all rows; the team shares the work."""
+def evaluate(network: nn.Module, rows: Rows, loss: Loss, team: Team) -> tuple[float, float]:
+    """Mean loss, and accuracy, over all rows; the team shares the work."""
     network.eval()
     sums = torch.zeros(2, dtype=torch.float64, device=rows.X.device)
     own = (torch.split(part.tensor_split(team.size)[team.rank], SLICE_ROWS) for part in rows)
     for x, y in zip(*own, strict=True):
         logits = network(x).double()
-        sums += torch.stack([cross_entropy(logits, y, reduction="sum"), (logits.argmax(dim=1) == y).sum()])
-    loss, accuracy = (sum_over(team, sums) / len(rows.X)).tolist()
-    return loss, accuracy
+        sums += torch.stack([loss(logits, y), (logits.argmax(dim=1) == y).sum()])
+    mean_loss, accuracy = (sum_over(team, sums) / len(rows.X)).tolist()
+    return mean_loss, accuracy
 
 
-def _train_epoch(network: nn.Module, moments: Moments, rows: Rows, params: Training, team: Team) -> None:
+def _train_epoch(network: nn.Module, moments: Moments, rows: Rows, loss: Loss, params: Training, team: Team) -> None:
     """One step of Adam for each batch of `rows`, in their order; each rank takes its part of every batch."""
     network.train()
     weights: list[Tensor] = list(network.parameters())
     for x, y in zip(*(torch.split(part, params.batch_size) for part in rows), strict=True):
         logits = network(x[team.rank :: team.size])
         # The mean over the whole batch, even from uneven parts: the ranks' gradients are averaged after this.
-        loss = cross_entropy(logits, y[team.rank :: team.size], reduction="sum") * (team.size / len(x))
+        mean_loss = loss(logits, y[team.rank :: team.size]) * (team.size / len(x))
         for weight in weights:
             weight.grad = None
-        torch.autograd.backward(loss)
+        torch.autograd.backward(mean_loss)
         with torch.no_grad():
             # The function behind torch.optim.Adam, whose class would first import torch's compiler, for a second.
             adam(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.processes.train_dnn_pytorch.densenet import Rows, State, best_epoch, evaluate, initial_state, train
+from lab.processes.train_dnn_pytorch.densenet import Rows, State, best_epoch, evaluate, initial_state, loss_of, train
 from lab.processes.train_dnn_pytorch.params import Training
 from lab.processes.train_dnn_pytorch.team import Team
 from labkit.process.errors import InputError
@@ -75,7 +75,7 @@ def test_the_best_epoch_s_weights_are_kept() -> None:
     state.network.load_state_dict(state.best_weights)
 
     assert best < last
-    assert evaluate(state.network, validation, Team())[0] == best
+    assert evaluate(state.network, validation, loss_of(validation, params), Team())[0] == best
 
 
 def test_the_earliest_of_equal_epochs_is_the_best() -> None:
@@ -113,6 +113,21 @@ def test_a_training_in_two_parts_is_the_training_in_one() -> None:
     deque(train(state, rows, rows, PARAMS, Team()), maxlen=0)
 
     assert state.history == whole.history
+
+
+def test_with_balanced_classes_a_rare_one_is_expected_as_often_as_any() -> None:
+    common, rare = blobs(300, 1, spread=1.0), blobs(30, 1, spread=1.0, seed=1)  # in one place: nothing tells them apart
+    rows = Rows(torch.cat([common.X, rare.X]), torch.tensor([0] * 300 + [1] * 30))
+    expected = [
+        predict_probabilities(
+            trained(PARAMS.model_copy(update={"class_weight": weight, "epochs": 10}), rows, rows).network,
+            rows.X.numpy(),
+        )[:, 1].mean()
+        for weight in (None, "balanced")
+    ]
+
+    assert expected[0] < 0.2
+    assert 0.4 < expected[1] < 0.6
 
 
 def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy() -> None:

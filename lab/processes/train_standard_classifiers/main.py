@@ -15,6 +15,7 @@ from time import perf_counter
 import joblib
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import confusion_matrix
+from sklearn.utils.class_weight import compute_sample_weight
 
 from lab.processes.train_standard_classifiers.classifiers import (
     QUADRATIC,
@@ -29,7 +30,7 @@ from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from lib.data_splits import load_data_splits, load_dataset
-from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
+from lib.metrics import BASELINE, HIGHER_IS_BETTER, best_first, class_frequencies, classification_metrics
 from lib.viz import plot_comparison, plot_confusion_matrix
 
 OUTPUT = Path("artifacts/train_standard_classifiers")
@@ -48,10 +49,13 @@ def main(run: Run) -> None:
     metrics = {}
     for name, classifier in classifiers.items():
         rows = sample if name in QUADRATIC else slice(None)
-        training = Rows(splits.X_train[rows], splits.y_train[rows])
+        y = splits.y_train[rows]
+        weights = compute_sample_weight("balanced", y) if params.classifiers.class_weight == "balanced" else None
+        training = Rows(splits.X_train[rows], y, weights)
         with run.nested(name) as child:
             child.log_params(getattr(params.classifiers, name).model_dump())
             metrics[name] = train(child, name, classifier, training, Rows(splits.X_val, splits.y_val), classes)
+    metrics[BASELINE] = classification_metrics(splits.y_val, class_frequencies(splits.y_train, len(splits.y_val)))
     write_comparison(metrics)
     run.log_artifact(OUTPUT / "comparison.csv")
     run.log_artifact(OUTPUT / "comparison.png")
@@ -93,7 +97,7 @@ def train(
 
 
 def write_comparison(metrics: dict[str, dict[str, float]]) -> None:
-    """Write the families and their metrics, best log loss first, as a table and as a plot."""
+    """Write the families, the baseline and their metrics, best log loss first, as a table and as a plot."""
     with replacing(OUTPUT / "comparison.csv") as beside, beside.open("w", newline="") as file:
         table = csv.DictWriter(file, ["model", *HIGHER_IS_BETTER], lineterminator="\n")
         table.writeheader()

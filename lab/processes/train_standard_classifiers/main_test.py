@@ -20,7 +20,7 @@ from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import JOURNAL_VARIABLE, Run
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
-from lib.metrics import HIGHER_IS_BETTER, classification_metrics
+from lib.metrics import BASELINE, HIGHER_IS_BETTER, classification_metrics
 
 pytestmark = pytest.mark.integration
 
@@ -79,8 +79,12 @@ def test_the_comparison_lists_the_families_best_log_loss_first(workspace: Path) 
         rows = list(csv.DictReader(file))
 
     assert [row["log_loss"] for row in rows] == sorted((row["log_loss"] for row in rows), key=float)
+    assert {row["model"] for row in rows} == {*families(), BASELINE}
     for row in rows:
-        metrics = read_json(workspace / OUTPUT / "metrics" / f"{row.pop('model')}.json")
+        if (name := row.pop("model")) == BASELINE:
+            assert float(row["balanced_accuracy"]) == float(row["roc_auc"]) == 0.5
+            continue
+        metrics = read_json(workspace / OUTPUT / "metrics" / f"{name}.json")
         assert {name: float(value) for name, value in row.items()} == {name: metrics[name] for name in HIGHER_IS_BETTER}
 
 
