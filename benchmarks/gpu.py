@@ -65,7 +65,13 @@ def measure(size: Size, device: str) -> Rates:
     data = Rows(torch.randn(n_rows, size.features, device=device), torch.randint(CLASSES, (n_rows,), device=device))
     few = Rows(data.X[:CLASSES], data.y[:CLASSES])
     params: Any = SimpleNamespace(  # not the class of params.py, which needs pydantic
-        seed=0, hidden_layers=size.hidden_layers, dropout=0.1, lr=3e-4, weight_decay=1e-4, batch_size=size.batch_size
+        seed=0,
+        hidden_layers=size.hidden_layers,
+        dropout=0.1,
+        lr=3e-4,
+        weight_decay=1e-4,
+        batch_size=size.batch_size,
+        class_weight=None,
     )
     network = build_network(size.features, size.hidden_layers, CLASSES, params.dropout).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=params.lr, weight_decay=params.weight_decay)

@@ -1,4 +1,4 @@
-"""How good a classifier's probabilities are: the same six numbers for every model.
+"""How good predictions are: the same numbers for every model of a classification, and of a regression.
 
 scikit-learn is imported on use, so that checking a metric's name costs nothing.
 """
@@ -16,9 +16,20 @@ HIGHER_IS_BETTER = {
     "balanced_accuracy": True,
     "f1": True,
     "log_loss": False,
+    "mae": False,
+    "median_absolute_error": False,
     "pr_auc": True,
+    "r2": True,
+    "rmse": False,
     "roc_auc": True,
 }
+
+
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "f1", "log_loss", "pr_auc", "roc_auc"),
+    "regression": ("mae", "median_absolute_error", "r2", "rmse"),
+}
+HAVE_THE_TARGETS_UNIT = {"mae", "median_absolute_error", "rmse"}
 
 
 def class_frequencies(y_train: NDArray[np.integer], rows: int) -> NDArray[np.float64]:
@@ -27,7 +38,7 @@ def class_frequencies(y_train: NDArray[np.integer], rows: int) -> NDArray[np.flo
 
 
 def classification_metrics(y_true: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, float]:
-    """The metrics of HIGHER_IS_BETTER, for two or more classes.
+    """The metrics of METRICS for two or more classes.
 
     y_true: (rows,) class indices; probabilities: (rows, classes), each row summing to 1.
     The predicted class is the likeliest one, the first of equals. Every class counts alike in balanced_accuracy
@@ -52,6 +63,27 @@ def classification_metrics(y_true: NDArray[np.integer], probabilities: NDArray[n
         "log_loss": float(log_loss(y_true, exact, labels=np.arange(exact.shape[1]))),
         "pr_auc": float(average_precision_score(in_class, scores, average="macro")),
         "roc_auc": float(roc_auc_score(in_class, scores, average="macro")),
+    }
+
+
+def mean_of_training(y_train: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
+    """The baseline's predictions of a number, (rows,): the mean of the training rows."""
+    return np.full(rows, y_train.mean(dtype=np.float64))
+
+
+def regression_metrics(y_true: NDArray[np.floating], predicted: NDArray[np.floating]) -> dict[str, float]:
+    """The metrics of METRICS for a number: all but r2 (the share of the variance that is explained) are in its unit.
+
+    y_true, predicted: (rows,), two or more.
+    """
+    from sklearn.metrics import mean_absolute_error, median_absolute_error, r2_score, root_mean_squared_error
+
+    y_true, predicted = y_true.astype(np.float64), predicted.astype(np.float64)
+    return {
+        "mae": float(mean_absolute_error(y_true, predicted)),
+        "median_absolute_error": float(median_absolute_error(y_true, predicted)),
+        "r2": float(r2_score(y_true, predicted)),
+        "rmse": float(root_mean_squared_error(y_true, predicted)),
     }
 
 

@@ -7,7 +7,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.tree import DecisionTreeRegressor
 
 from lab.processes.select_best_model import main as process
 from labkit.paths import ROOT
@@ -15,8 +16,8 @@ from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import Run
 from labkit.testing.example_lab import example_params, write_yaml
-from lib.data_splits import DIR_PROCESSED, load_data_splits
-from lib.metrics import classification_metrics
+from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
+from lib.task import task_of
 
 pytestmark = pytest.mark.integration
 TRAINER = "train_standard_classifiers"
@@ -36,7 +37,8 @@ def leave(name: str, model: Any) -> None:
     """Leave a fitted model and its metrics, as a training process does."""
     splits = load_data_splits()
     model.fit(splits.X_train, splits.y_train)
-    metrics = classification_metrics(splits.y_val, model.predict_proba(splits.X_val))
+    predict = getattr(model, "predict_proba", None) or model.predict
+    metrics = task_of(load_dataset()).metrics(splits.y_val, predict(splits.X_val))
     write_json(
         f"artifacts/{TRAINER}/metrics/{name}.json",
         metrics | {"rows": len(splits.y_val), "training_rows": len(splits.y_train)},
@@ -72,6 +74,21 @@ def test_of_a_random_target_it_is_said_that_no_model_is_better_than_the_baseline
         assert warning.startswith("no model is better than the baseline")
         assert f"warning: {warning}" in said
     assert result["recall"].keys() == {"no", "yes"}
+
+
+def test_a_number_is_selected_for_by_its_rmse_and_written_as_it_is() -> None:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.normal(size=(300, 3)), columns=list("abc"))
+    prepare(table.assign(target=10 * table["a"] + random.normal(size=300)), selection={"metric": "auto"})
+    leave("linear", LinearRegression())
+    leave("coarse", DecisionTreeRegressor(max_depth=1))
+    process.main(Run(None))
+
+    result = read_json("artifacts/best_model/metrics.json")
+    assert (result["selected"], result["metric"], result["warnings"]) == ("linear", "rmse", [])
+    assert pd.read_csv("artifacts/best_model/comparison.csv")["model"].tolist() == ["linear", "coarse", "baseline"]
+    rows = pd.read_csv("artifacts/best_model/test_predictions.csv")
+    assert rows["actual"].corr(rows["predicted"]) > 0.9
 
 
 def test_a_model_that_has_learned_is_selected_without_a_word() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.adam import adam
 
@@ -27,7 +27,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs and y, the sum over thei
 
 
 class Rows(NamedTuple):
-    """X: (rows, features) float32; y: (rows,) int64 class indices."""
+    """X: (rows, features) float32; y: (rows,) int64 class indices, or float32 numbers of mean 0 and variance 1."""
 
     X: Tensor
     y: Tensor
@@ -52,12 +52,13 @@ class State:
 
 
 def initial_state(n_features: int, n_classes: int, params: Training, device: torch.device) -> State:
-    """The state before the first epoch."""
+    """The state before the first epoch; n_classes is 1 for a number."""
     torch.manual_seed(_seed(params.seed, 0, 0))
     network = build_network(n_features, params.hidden_layers, n_classes, params.dropout).to(device)
     means, squares = ([torch.zeros_like(weight) for weight in network.parameters()] for _ in range(2))
     steps = [torch.zeros((), device=device) for _ in network.parameters()]
-    columns = ("epoch", "training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
+    measures = ("loss", "accuracy") if n_classes > 1 else ("loss",)
+    columns = ("epoch", *(f"{part}_{measure}" for part in ("training", "validation") for measure in measures))
     return State(network, Moments(means, squares, steps), {name: [] for name in columns}, {})
 
 
@@ -96,7 +97,9 @@ def best_epoch(history: History) -> int:
 
 
 def loss_of(training: Rows, params: Training) -> Loss:
-    """The cross entropy; where params.class_weight is balanced, each class of `training` counts alike in it."""
+    """The squared error of numbers, else the cross entropy; with params.class_weight, classes count alike in it."""
+    if training.y.is_floating_point():
+        return lambda outputs, y: mse_loss(outputs.squeeze(1), y.to(outputs.dtype), reduction="sum")
     if params.class_weight is None:
         return partial(cross_entropy, reduction="sum")
     counts = torch.bincount(training.y)
@@ -105,16 +108,25 @@ def loss_of(training: Rows, params: Training) -> Loss:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, rows: Rows, loss: Loss, team: Team) -> tuple[float, float]:
-    """Mean loss, and accuracy, over all rows; the team shares the work."""
+def evaluate(network: nn.Module, rows: Rows, loss: Loss, team: Team) -> list[float]:
+    """Mean loss, and accuracy where there are classes, over all rows; the team shares the work."""
     network.eval()
-    sums = torch.zeros(2, dtype=torch.float64, device=rows.X.device)
+    sums = torch.zeros(1 if rows.y.is_floating_point() else 2, dtype=torch.float64, device=rows.X.device)
     own = (torch.split(part.tensor_split(team.size)[team.rank], SLICE_ROWS) for part in rows)
     for x, y in zip(*own, strict=True):
         logits = network(x).double()
-        sums += torch.stack([loss(logits, y), (logits.argmax(dim=1) == y).sum()])
-    mean_loss, accuracy = (sum_over(team, sums) / len(rows.X)).tolist()
-    return mean_loss, accuracy
+        hits = [] if y.is_floating_point() else [(logits.argmax(dim=1) == y).sum()]
+        sums += torch.stack([loss(logits, y), *hits])
+    return (sum_over(team, sums) / len(rows.X)).tolist()
+
+
+@torch.no_grad()
+def in_the_targets_unit(network: nn.Sequential, mean: float, scale: float) -> None:
+    """Let a network that was trained on (y - mean) / scale predict y."""
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    last.weight.mul_(scale)
+    last.bias.mul_(scale).add_(mean)
 
 
 def _train_epoch(network: nn.Module, moments: Moments, rows: Rows, loss: Loss, params: Training, team: Team) -> None:
