@@ -23,7 +23,7 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
-from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, train  # noqa: E402
+from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, loss_of, train  # noqa: E402
 from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from lib.pytorch import build_network, make_deterministic  # noqa: E402
 
@@ -65,7 +65,13 @@ def measure(size: Size, device: str) -> Rates:
     data = Rows(torch.randn(n_rows, size.features, device=device), torch.randint(CLASSES, (n_rows,), device=device))
     few = Rows(data.X[:CLASSES], data.y[:CLASSES])
     params: Any = SimpleNamespace(  # not the class of params.py, which needs pydantic
-        seed=0, hidden_layers=size.hidden_layers, dropout=0.1, lr=3e-4, weight_decay=1e-4, batch_size=size.batch_size
+        seed=0,
+        hidden_layers=size.hidden_layers,
+        dropout=0.1,
+        lr=3e-4,
+        weight_decay=1e-4,
+        batch_size=size.batch_size,
+        class_weight=None,
     )
     network = build_network(size.features, size.hidden_layers, CLASSES, params.dropout).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=params.lr, weight_decay=params.weight_decay)
@@ -91,7 +97,7 @@ def measure(size: Size, device: str) -> Rates:
     def measuring(epochs: int) -> float:
         started = now(device)
         for _ in range(epochs):
-            evaluate(network, data, Team())
+            evaluate(network, data, loss_of(data, params), Team())
         return (now(device) - started) / epochs
 
     bare(1)  # what only the first use costs

@@ -16,14 +16,14 @@ DIR_PROCESSED = Path("data/processed")
 
 
 class ArraySplits(NamedTuple):
-    """X: (rows, features) float32, as prepared; y: (rows,) int64, indices into the dataset's classes."""
+    """X: (rows, features) float32, as prepared; y: (rows,), int64 indices into the dataset's classes, or float32."""
 
     X_train: NDArray[np.float32]
     X_val: NDArray[np.float32]
     X_test: NDArray[np.float32]
-    y_train: NDArray[np.int64]
-    y_val: NDArray[np.int64]
-    y_test: NDArray[np.int64]
+    y_train: NDArray[Any]
+    y_val: NDArray[Any]
+    y_test: NDArray[Any]
 
 
 class TensorSplits(NamedTuple):
@@ -38,11 +38,12 @@ class TensorSplits(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """What the columns and the class indices of the splits stand for."""
+    """What the columns and the class indices of the splits stand for; a regression has no classes."""
 
     target: str
     features: list[str]
     classes: list[str]
+    task: Literal["classification", "regression"] = "classification"
 
 
 def save_data_splits(splits: ArraySplits, dir_processed: str | Path) -> None:

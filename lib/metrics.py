@@ -1,4 +1,4 @@
-"""How good a classifier's probabilities are: the same five numbers for every model.
+"""How good predictions are: the same numbers for every model of a classification, and of a regression.
 
 scikit-learn is imported on use, so that checking a metric's name costs nothing.
 """
@@ -10,19 +10,43 @@ from numpy.typing import NDArray
 
 from labkit.process.errors import InputError
 
-HIGHER_IS_BETTER = {"accuracy": True, "balanced_accuracy": True, "f1": True, "log_loss": False, "roc_auc": True}
+BASELINE = "baseline"  # what knows no feature: a row of every table, and never selected
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "f1": True,
+    "log_loss": False,
+    "mae": False,
+    "median_absolute_error": False,
+    "pr_auc": True,
+    "r2": True,
+    "rmse": False,
+    "roc_auc": True,
+}
+
+
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "f1", "log_loss", "pr_auc", "roc_auc"),
+    "regression": ("mae", "median_absolute_error", "r2", "rmse"),
+}
+HAVE_THE_TARGETS_UNIT = {"mae", "median_absolute_error", "rmse"}
+
+
+def class_frequencies(y_train: NDArray[np.integer], rows: int) -> NDArray[np.float64]:
+    """The baseline's probabilities, (rows, classes): of each class its share of the training rows."""
+    return np.tile(np.bincount(y_train) / len(y_train), (rows, 1))
 
 
 def classification_metrics(y_true: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, float]:
-    """The metrics of HIGHER_IS_BETTER, for two or more classes.
+    """The metrics of METRICS for two or more classes.
 
     y_true: (rows,) class indices; probabilities: (rows, classes), each row summing to 1.
     The predicted class is the likeliest one, the first of equals. Every class counts alike in balanced_accuracy
-    (mean recall), f1 (mean of the classes' F1) and roc_auc (mean of each class against the rest); a class that
-    `y_true` lacks has no recall and no curve, and is left out of those means. log_loss is in nats.
+    (mean recall), f1 (mean of the classes' F1), pr_auc (average precision) and roc_auc (means of each class against the
+    rest); a class that `y_true` lacks has no recall and no curve, and is left out of those means. log_loss is in nats.
     Raises InputError when `y_true` holds fewer than two classes, where roc_auc is undefined.
     """
-    from sklearn.metrics import accuracy_score, f1_score, log_loss, recall_score, roc_auc_score
+    from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, recall_score, roc_auc_score
 
     present = np.unique(y_true)
     if len(present) < 2:
@@ -31,13 +55,41 @@ def classification_metrics(y_true: NDArray[np.integer], probabilities: NDArray[n
     exact = probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     predicted = exact.argmax(axis=1)
+    in_class, scores = y_true[:, None] == present, exact[:, present]
     return {
         "accuracy": float(accuracy_score(y_true, predicted)),
         "balanced_accuracy": float(recall_score(y_true, predicted, labels=present, average="macro")),
         "f1": float(f1_score(y_true, predicted, average="macro")),
         "log_loss": float(log_loss(y_true, exact, labels=np.arange(exact.shape[1]))),
-        "roc_auc": float(roc_auc_score(y_true[:, None] == present, exact[:, present], average="macro")),
+        "pr_auc": float(average_precision_score(in_class, scores, average="macro")),
+        "roc_auc": float(roc_auc_score(in_class, scores, average="macro")),
     }
+
+
+def mean_of_training(y_train: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
+    """The baseline's predictions of a number, (rows,): the mean of the training rows."""
+    return np.full(rows, y_train.mean(dtype=np.float64))
+
+
+def regression_metrics(y_true: NDArray[np.floating], predicted: NDArray[np.floating]) -> dict[str, float]:
+    """The metrics of METRICS for a number: all but r2 (the share of the variance that is explained) are in its unit.
+
+    y_true, predicted: (rows,), two or more.
+    """
+    from sklearn.metrics import mean_absolute_error, median_absolute_error, r2_score, root_mean_squared_error
+
+    y_true, predicted = y_true.astype(np.float64), predicted.astype(np.float64)
+    return {
+        "mae": float(mean_absolute_error(y_true, predicted)),
+        "median_absolute_error": float(median_absolute_error(y_true, predicted)),
+        "r2": float(r2_score(y_true, predicted)),
+        "rmse": float(root_mean_squared_error(y_true, predicted)),
+    }
+
+
+def better(one: float, other: float, metric: str) -> bool:
+    """Whether `one` is a better value of `metric` than `other`."""
+    return one > other if HIGHER_IS_BETTER[metric] else one < other
 
 
 def best_first(metrics: Mapping[str, Mapping[str, float]], metric: str) -> list[str]:

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from labkit.process.errors import InputError
-from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
+from lib.metrics import (
+    HIGHER_IS_BETTER,
+    METRICS,
+    best_first,
+    better,
+    class_frequencies,
+    classification_metrics,
+    mean_of_training,
+    regression_metrics,
+)
 
 pytestmark = pytest.mark.unittest
 
@@ -19,6 +28,7 @@ def test_two_classes_by_hand() -> None:
             "balanced_accuracy": (1 / 2 + 1) / 2,
             "f1": (2 / 3 + 4 / 5) / 2,
             "log_loss": -np.log([0.8, 0.4, 0.5, 0.9]).mean(),
+            "pr_auc": (1 + 2 / 3) / 2,  # of either class: its rows come first and third
             "roc_auc": 3 / 4,  # of the four pairs, only (0.6, 0.5) is in the wrong order
         }
     )
@@ -36,6 +46,7 @@ def test_three_classes_by_hand() -> None:
             "balanced_accuracy": 2 / 3,
             "f1": (1 + 2 / 3 + 0) / 3,
             "log_loss": -np.log([0.6, 0.7, 0.3]).mean(),
+            "pr_auc": 1.0,
             "roc_auc": 1.0,
         }
     )
@@ -62,13 +73,46 @@ def test_rows_of_one_class_are_refused() -> None:
         classification_metrics(np.zeros(3, dtype=np.int64), np.full((3, 2), 0.5))
 
 
-@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("metric", METRICS["classification"])
 def test_certain_and_right_beats_certain_and_wrong_by_every_metric(metric: str) -> None:
     y_true = np.array([0, 1, 0, 1])
     sure = np.eye(2)[y_true] * 0.8 + 0.1
     models = {"wrong": classification_metrics(y_true, sure[:, ::-1]), "right": classification_metrics(y_true, sure)}
 
     assert best_first(models, metric) == ["right", "wrong"]
+
+
+@pytest.mark.parametrize("metric", METRICS["classification"])
+def test_the_baseline_expects_the_shares_of_the_training_rows_and_beats_no_model(metric: str) -> None:
+    y_true = np.array([0, 1, 0, 1])
+    frequencies = class_frequencies(np.array([1, 1, 1, 0]), 4)
+    assert frequencies.tolist() == [[0.25, 0.75]] * 4
+    baseline, model = (classification_metrics(y_true, told) for told in (frequencies, np.eye(2)[y_true]))
+
+    assert better(model[metric], baseline[metric], metric)
+    assert not better(baseline[metric], model[metric], metric)
+    assert not better(model[metric], model[metric], metric)
+
+
+def test_a_number_by_hand() -> None:
+    # Errors 0, 1, 1, 4 of targets with a variance of 5.
+    metrics = regression_metrics(np.array([0.0, 2.0, 4.0, 6.0]), np.array([0.0, 3.0, 3.0, 10.0]))
+
+    assert metrics == pytest.approx({"mae": 1.5, "median_absolute_error": 1.0, "r2": 1 - 4.5 / 5, "rmse": 4.5**0.5})
+
+
+@pytest.mark.parametrize("metric", METRICS["regression"])
+def test_a_number_that_is_known_beats_the_mean(metric: str) -> None:
+    y_true = np.array([1.0, 2.0, 6.0], dtype=np.float32)
+    mean = mean_of_training(y_true, 3)
+    assert mean.tolist() == [3.0] * 3
+    models = {"baseline": regression_metrics(y_true, mean), "known": regression_metrics(y_true, y_true)}
+
+    assert best_first(models, metric) == ["known", "baseline"]
+
+
+def test_every_metric_is_one_of_a_task() -> None:
+    assert sorted(HIGHER_IS_BETTER) == sorted(name for names in METRICS.values() for name in names)
 
 
 def test_equals_are_ranked_by_name() -> None:

@@ -1,4 +1,4 @@
-"""The dense network, built, saved, loaded and asked for probabilities; and how torch is to run.
+"""The dense network, built, saved, loaded and asked for predictions; and how torch is to run.
 
 A served network carries a copy of this file, so it imports nothing of the lab.
 """
@@ -21,7 +21,8 @@ SLICE_ROWS = 16_384
 def build_network(n_features: int, hidden_layers: Sequence[int], n_classes: int, dropout: float) -> nn.Sequential:
     """A network of linear layers, with ReLU and dropout after each hidden one.
 
-    (rows, n_features) in, (rows, n_classes) logits out; weights drawn from torch's global generator.
+    (rows, n_features) in, (rows, n_classes) logits out, or a number where n_classes is 1; weights drawn from torch's
+    global generator.
     """
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise([n_features, *hidden_layers]):
@@ -61,19 +62,21 @@ def load_network(path: str | Path) -> nn.Sequential:
     return network.eval()
 
 
-def predict_probabilities(network: nn.Module, X: NDArray[np.float32]) -> NDArray[np.float64]:
+def predict(network: nn.Module, X: NDArray[np.float32]) -> NDArray[np.float64]:
     """The probability of each class for each row, on the network's own device; dropout is switched off.
 
-    X: (rows, features); returns (rows, classes), each row summing to 1.
+    X: (rows, features); returns (rows, classes), each row summing to 1, or (rows,) numbers of a network of one output.
     """
     network.eval()
     device = next(network.parameters()).device
     with torch.inference_mode():
         slices = [
-            network(torch.tensor(X[start : start + SLICE_ROWS], device=device)).double().softmax(dim=1).cpu()
+            network(torch.tensor(X[start : start + SLICE_ROWS], device=device)).double()
             for start in range(0, max(len(X), 1), SLICE_ROWS)
         ]
-    return torch.cat(slices).numpy()
+        outputs = torch.cat(slices)
+        answers = outputs.squeeze(1) if outputs.shape[1] == 1 else outputs.softmax(dim=1)
+    return answers.cpu().numpy()
 
 
 def make_deterministic() -> None:

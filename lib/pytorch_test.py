@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.pytorch import SLICE_ROWS, build_network, load_network, network_bytes, predict_probabilities
+from lib.pytorch import SLICE_ROWS, build_network, load_network, network_bytes, predict
 
 pytestmark = pytest.mark.unittest
 
@@ -19,26 +19,31 @@ def rows(n: int, features: int = 4) -> np.ndarray[tuple[int, int], np.dtype[np.f
 def test_a_row_gets_one_probability_for_each_class(hidden_layers: list[int], n_classes: int, n_rows: int) -> None:
     network = build_network(4, hidden_layers, n_classes, dropout=0.1)
 
-    probabilities = predict_probabilities(network, rows(n_rows))
+    probabilities = predict(network, rows(n_rows))
 
     assert probabilities.shape == (n_rows, n_classes)
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_rows", [0, 1, 7])
+def test_a_network_of_one_output_gives_a_row_a_number(n_rows: int) -> None:
+    assert predict(build_network(4, [8], 1, dropout=0.1), rows(n_rows)).shape == (n_rows,)
+
+
 def test_rows_beyond_a_slice_get_the_same_probabilities_as_alone() -> None:
     network = build_network(4, [8], 2, dropout=0.0)
     many = rows(SLICE_ROWS + 3)
 
-    probabilities = predict_probabilities(network, many)
+    probabilities = predict(network, many)
 
-    np.testing.assert_allclose(probabilities[-3:], predict_probabilities(network, many[-3:]), rtol=1e-5)
+    np.testing.assert_allclose(probabilities[-3:], predict(network, many[-3:]), rtol=1e-5)
 
 
 def test_dropout_leaves_predictions_alone() -> None:
     network = build_network(4, [64], 2, dropout=0.9)
 
-    np.testing.assert_array_equal(predict_probabilities(network, rows(9)), predict_probabilities(network, rows(9)))
+    np.testing.assert_array_equal(predict(network, rows(9)), predict(network, rows(9)))
 
 
 @pytest.mark.parametrize("hidden_layers", [[], [8, 5]])
@@ -49,7 +54,7 @@ def test_a_loaded_network_is_the_saved_one(tmp_path: Path, hidden_layers: list[i
     loaded = load_network(tmp_path / "network.pt")
 
     assert str(loaded) == str(network)
-    np.testing.assert_array_equal(predict_probabilities(loaded, rows(9)), predict_probabilities(network, rows(9)))
+    np.testing.assert_array_equal(predict(loaded, rows(9)), predict(network, rows(9)))
 
 
 def test_a_network_has_the_same_bytes_each_time() -> None:

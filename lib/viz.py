@@ -49,6 +49,7 @@ LONGEST_NAME = 24  # characters
 ROW = 0.28  # inches, in the report of the data
 MOST_COLUMNS = 60  # there
 ENDS = ("min", "max")
+MOST_POINTS = 5000
 
 
 @style.context(STYLE)
@@ -98,17 +99,45 @@ def plot_confusion_matrix(
 
 
 @style.context(STYLE)
+def plot_predictions(
+    y_true: NDArray[np.floating], predicted: NDArray[np.floating], path: str | Path, title: str = ""
+) -> None:
+    """Write predicted against actual numbers, and what is between them, as a PNG file.
+
+    y_true, predicted: (rows,); of many rows, MOST_POINTS at equal distances are drawn.
+    """
+    step = -(-len(y_true) // MOST_POINTS)
+    actual, expected = y_true[::step].astype(np.float64), predicted[::step].astype(np.float64)
+    ends = (min(actual.min(), expected.min()), max(actual.max(), expected.max()))
+    figure = Figure(figsize=(9, 4.2))
+    dots: dict[str, Any] = {"color": BLUE, "s": 14, "alpha": 0.6, "linewidths": 0}
+    line: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": ":"}
+    left, right = (figure.add_axes((0.09 + 0.5 * place, 0.13, 0.39, 0.74)) for place in range(2))
+    left.plot(ends, ends, **line)
+    left.scatter(actual, expected, **dots)
+    left.set(xlabel="actual", ylabel="predicted")
+    left.set_title(title)
+    right.axhline(0, **line)
+    right.scatter(expected, actual - expected, **dots)
+    right.set(xlabel="predicted", ylabel="actual - predicted")
+    right.set_title("Residuals")
+    _save(figure, path)
+
+
+@style.context(STYLE)
 def plot_training_history(
     history: Mapping[str, Sequence[float]], path: str | Path, best_epoch: int | None = None
 ) -> None:
-    """Write the loss and the accuracy of each epoch as a PNG file.
+    """Write the loss, and the accuracy where there is one, of each epoch as a PNG file.
 
     history: the columns epoch, training_loss, training_accuracy, validation_loss and validation_accuracy;
     `best_epoch` is marked.
     """
-    figure = Figure(figsize=(9, 3.4))
-    for place, quantity in enumerate(("loss", "accuracy")):
-        axes = figure.add_axes((0.07 + 0.49 * place, 0.15, 0.42, 0.72))
+    quantities = [name for name in ("loss", "accuracy") if f"training_{name}" in history]
+    share = 2 / len(quantities)
+    figure = Figure(figsize=(9 / share, 3.4))
+    for place, quantity in enumerate(quantities):
+        axes = figure.add_axes(((0.07 + 0.49 * place) * share, 0.15, 0.42 * share, 0.72))
         for part, colour in (("training", BLUE), ("validation", ORANGE)):
             axes.plot(history["epoch"], history[f"{part}_{quantity}"], color=colour, label=part)
         if best_epoch is not None:
@@ -117,7 +146,7 @@ def plot_training_history(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="epoch")
         axes.set_title(quantity.capitalize())
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right" if len(quantities) > 1 else "upper right")
     _save(figure, path)
 
 
@@ -153,8 +182,9 @@ def plot_data_report(report: Mapping[str, Any], path: str | Path) -> None:
     report: what prepare_data writes to artifacts/data/report.json.
     """
     columns = report["columns"][:MOST_COLUMNS]
-    labels = {label: sum(parts.values()) for label, parts in report["target"]["classes"].items()}
-    target = {"name": report["target"]["name"], "kind": "target", "missing": 0, "levels": labels}
+    target = report["target"] | {"kind": "target", "missing": 0}
+    if "classes" in target:
+        target["levels"] = {label: sum(parts.values()) for label, parts in target["classes"].items()}
     warnings = [line for warning in report["warnings"] for line in wrap(f"! {warning}", 125, subsequent_indent="   ")]
     height = ROW * (len(columns) + 3 + len(warnings)) + 0.6
     figure = Figure(figsize=(9, height))
@@ -164,7 +194,7 @@ def plot_data_report(report: Mapping[str, Any], path: str | Path) -> None:
     rows = report["rows"]
     parts = ", ".join(f"{count:,} {part}" for part, count in rows.items() if part != "read")
     axes.text(0.2, 0.35, f"{rows['read']:,} rows read: {parts}", fontsize=11, fontweight="bold")
-    total = sum(labels.values())
+    total = sum(count for part, count in rows.items() if part != "read")
     for place, column in enumerate([target, *columns]):
         _report_row(axes, column, 0.6 + ROW * (place + 1), total)
     below = 0.6 + ROW * (len(columns) + 2)

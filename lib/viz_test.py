@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lib.viz import plot_comparison, plot_confusion_matrix, plot_data_report, plot_training_history
+from lib.viz import plot_comparison, plot_confusion_matrix, plot_data_report, plot_predictions, plot_training_history
 
 pytestmark = pytest.mark.unittest
 
@@ -39,6 +39,11 @@ PLOTS = [
         partial(plot_confusion_matrix, MATRIX, ["no", "yes"]),
         partial(plot_confusion_matrix, MATRIX.T, ["no", "yes"]),
         id="confusion_matrix",
+    ),
+    pytest.param(
+        partial(plot_predictions, np.arange(9.0), np.arange(9.0) + 1),
+        partial(plot_predictions, np.arange(9.0), np.arange(9.0) + 2),
+        id="predictions",
     ),
     pytest.param(
         partial(plot_training_history, HISTORY, best_epoch=2),
@@ -85,6 +90,15 @@ def test_nothing_is_cut_off_at_the_edges(classes: int, name: str, tmp_path: Path
     image = imread(path)[..., :3]
     edges: list[Any] = [image[0], image[-1], image[:, 0], image[:, -1]]
     assert all((edge == 1).all() for edge in edges)
+
+
+def test_a_history_without_accuracy_and_a_target_of_numbers_are_drawn(tmp_path: Path) -> None:
+    losses = {name: column for name, column in HISTORY.items() if "accuracy" not in name}
+    number = {"name": "weight", "task": "regression", "min": 1.0, "max": 2.0, "histogram": [1, 2], "missing": 0}
+    plot_training_history(losses, tmp_path / "losses.png")
+    plot_data_report({**REPORT, "target": number}, tmp_path / "report.png")
+
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_class_without_rows_is_drawn(tmp_path: Path) -> None:

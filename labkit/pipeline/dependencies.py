@@ -23,6 +23,9 @@ from labkit.process.trainers import MODEL_CODE, results_of, trainers
 DVC_YAML = Path("dvc.yaml")
 NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
 
+# What a process may use of the module that reads params.yaml.
+FOR_PROCESSES = {f"labkit.process.params.{name}" for name in ("read_params", "look_ahead")}
+
 # A process that imports it reads what every process has trained.
 OF_TRAINERS = "labkit/process/trainers.py"
 
@@ -159,7 +162,7 @@ def code_faults(root: Path, process: str) -> Iterator[str]:
             if file.endswith("/params.py"):
                 if top not in {*sys.stdlib_module_names, "pydantic"} and not module.startswith("labkit.process."):
                     yield f"{file}:{line}: imports {module}; every process reads this file: keep to pydantic"
-            elif module.startswith("labkit.process.params") and module != "labkit.process.params.read_params":
+            elif module.startswith("labkit.process.params") and module not in FOR_PROCESSES:
                 yield f"{file}:{line}: imports {module}; declare the sections that it needs in params.py"
             elif module.startswith("lab.processes.") and not module.startswith(own):
                 yield f"{file}:{line}: imports {module}, of another process; move what both need to lib"

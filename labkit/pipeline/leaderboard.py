@@ -3,14 +3,13 @@
     meta:
       leaderboard:
         models: artifacts/best_model/comparison.csv    a row for each model, best first, named in the column `model`
-        selected: artifacts/best_model/metrics.json    `selected` names one of them, `test` holds its test metrics
-        metric: selection.metric                       the parameter that names the metric they are compared by
+        selected: artifacts/best_model/metrics.json    `selected` names one of them, `test` holds its test metrics, and
+                                                       `metric` names the one they are compared by
 
 The tables of `make run`, the page of a run and its commit show the models then. A lab needs none.
 """
 
 import csv
-from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,7 @@ from labkit.paths import lies_in
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages, metas, stage_outputs
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.process.params import PARAMS_FILE, Strict, validate
-from labkit.process.strict_yaml import load_yaml
+from labkit.process.params import Strict, validate
 
 Model = dict[str, str]
 
@@ -29,29 +27,28 @@ class Meta(Strict):
 
     models: str
     selected: str
-    metric: str
 
 
 class Leaderboard(NamedTuple):
-    """Where it stands in dvc.yaml, the two files, and the metric's name."""
+    """Where it stands in dvc.yaml, and the two files."""
 
     place: str
     models: Path
     selected: Path
-    metric: str
 
 
 class Selected(NamedTuple):
-    """The selected model, and its metrics on rows that no choice has seen."""
+    """The selected model, by which metric, and its metrics on rows that no choice has seen."""
 
     model: str
+    metric: str
     test: dict[str, Any]
 
 
 def read_leaderboard() -> Leaderboard | None:
     """The lab's leaderboard, if it has one.
 
-    Raises InputError for a wrong key, a file that the stage does not write, and a parameter that is not there.
+    Raises InputError for a wrong key, and a file that the stage does not write.
     """
     stages = declared_stages()
     told = metas(stages, "leaderboard")
@@ -66,7 +63,7 @@ def read_leaderboard() -> Leaderboard | None:
         for key, file in (("models", meta.models), ("selected", meta.selected)):
             if not lies_in(file, written):
                 raise InputError(f"{place}.{key} is {file!r}, which {name} does not write; it writes {_named(written)}")
-        return Leaderboard(place, Path(meta.models), Path(meta.selected), _metric(meta.metric, place))
+        return Leaderboard(place, Path(meta.models), Path(meta.selected))
     return None
 
 
@@ -102,17 +99,7 @@ def selected(board: Leaderboard) -> Selected:
         raise InputError(
             f"{board.place}.selected: {board.selected} lacks `selected`, a model's name, or `test`, its metrics"
         )
-    return Selected(str(content["selected"]), content["test"])
-
-
-def _metric(parameter: str, place: str) -> str:
-    """The metric that a parameter names."""
-    try:
-        return str(reduce(lambda inner, key: inner[key], parameter.split("."), load_yaml(PARAMS_FILE)))
-    except (KeyError, TypeError):
-        raise InputError(
-            f"{place}.metric is {parameter!r}, which {PARAMS_FILE} does not have; name one of its keys"
-        ) from None
+    return Selected(str(content["selected"]), str(content.get("metric", "")), content["test"])
 
 
 def _named(paths: list[Path]) -> str:

@@ -14,16 +14,15 @@ from labkit.process.errors import InputError
 pytestmark = pytest.mark.unittest
 
 TABLE, METRICS = Path("best/table.csv"), Path("best/metrics.json")
-META = {"models": "best/table.csv", "selected": "best/metrics.json", "metric": "selection.metric"}
+META = {"models": "best/table.csv", "selected": "best/metrics.json"}
 PLACE = "dvc.yaml: stages.select.meta.leaderboard"
-BOARD = Leaderboard(PLACE, TABLE, METRICS, "log_loss")
+BOARD = Leaderboard(PLACE, TABLE, METRICS)
 
 
 @pytest.fixture(autouse=True)
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty lab, with the working folder in it."""
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("selection: {metric: log_loss}\n", encoding="utf-8")
     Path("best").mkdir()
     return tmp_path
 
@@ -38,7 +37,7 @@ def declare(*leaderboards: Any, **more: Any) -> None:
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
 
 
-def test_it_is_read_with_the_metric_that_the_parameter_names() -> None:
+def test_it_is_read() -> None:
     declare(META)
     assert read_leaderboard() == BOARD
 
@@ -56,12 +55,10 @@ def test_a_lab_needs_none(dvc_yaml: str) -> None:
 @pytest.mark.parametrize(
     ("leaderboard", "told"),
     [
-        (None, f"{PLACE} is None; give it the keys models, selected, metric"),
-        ({**META, "metrics": "a"}, f"{PLACE}: metrics (= 'a') is unknown; allowed here: metric, models, selected"),
-        ({"models": "best/table.csv", "metric": "selection.metric"}, f"{PLACE}: selected is missing; add selected"),
-        ({**META, "metric": 3}, f"{PLACE}: metric is 3: "),
-        ({**META, "metric": "selection.x"}, f"{PLACE}.metric is 'selection.x', which params.yaml does not have; name"),
-        ({**META, "metric": "selection.metric.x"}, f"{PLACE}.metric is 'selection.metric.x', which params.yaml does"),
+        (None, f"{PLACE} is None; give it the keys models, selected"),
+        ({**META, "metrics": "a"}, f"{PLACE}: metrics (= 'a') is unknown; allowed here: models, selected"),
+        ({"models": "best/table.csv"}, f"{PLACE}: selected is missing; add selected"),
+        ({**META, "models": 3}, f"{PLACE}: models is 3: "),
         (
             {**META, "models": "best/other.csv"},
             f"{PLACE}.models is 'best/other.csv', which select does not write; it writes best/table.csv, best/metrics",
@@ -84,10 +81,11 @@ def test_there_is_one_at_the_most() -> None:
 
 def test_the_models_and_the_selected_one_are_read() -> None:
     TABLE.write_text("model,log_loss,rows\nnet,0.1,300\ntree,0.2\n", encoding="utf-8")
-    METRICS.write_text(json.dumps({"selected": "net", "test": {"log_loss": 0.3}}), encoding="utf-8")
+    content = {"selected": "net", "metric": "log_loss", "test": {"log_loss": 0.3}}
+    METRICS.write_text(json.dumps(content), encoding="utf-8")
     net, tree = models(BOARD)
     assert (net, tree["rows"]) == ({"model": "net", "log_loss": "0.1", "rows": "300"}, "")
-    assert selected(BOARD) == Selected("net", {"log_loss": 0.3})
+    assert selected(BOARD) == Selected("net", "log_loss", {"log_loss": 0.3})
 
 
 def test_what_is_not_here_is_told_with_what_brings_it() -> None:
@@ -128,7 +126,7 @@ def test_another_meta_re_runs_nothing(lab: Path) -> None:
     declare(META, **made)
     with Repo() as repo:
         assert len(repo.reproduce()) == 1
-    declare({**META, "metric": "other"}, **made)
+    declare({**META, "models": "best/other.csv"}, **made)
     with Repo() as repo:
         assert repo.status() == {}
         assert repo.reproduce() == []

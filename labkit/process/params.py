@@ -53,6 +53,15 @@ def read_params(of: type[ParamsType], path: Path = PARAMS_FILE) -> ParamsType:
     return of(**{section: getattr(whole, section) for section in of.model_fields})
 
 
+def look_ahead(section: str, key: str, path: Path = PARAMS_FILE) -> Any:
+    """A value that a later process reads, or None: to refuse now what it would refuse, and for nothing else.
+
+    DVC does not know of it, so no result may depend on it.
+    """
+    found = read_yaml(path).get(section)
+    return found.get(key) if isinstance(found, dict) else None
+
+
 def validate(schema: type[ParamsType], content: dict[str, Any], path: Path | str) -> ParamsType:
     """Return `content` as an instance of `schema`; `path` is the file to name. Raises InputError as `read_params`."""
     try:

@@ -44,8 +44,8 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
             if board := read_leaderboard():
                 best = selected(board)
                 yield "Selected-Model", best.model
-                if isinstance(value := best.test.get(board.metric), int | float):
-                    yield "Metric", f"test {board.metric} {value:.4g}"
+                if isinstance(value := best.test.get(best.metric), int | float):
+                    yield "Metric", f"test {best.metric} {value:.4g}"
         with suppress(InputError):
             if judged := verdicts():
                 yield "Goals", tally(judged)

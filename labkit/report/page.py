@@ -170,7 +170,8 @@ def verdict(
     if selected := here.get(selection, {}).get("selected"):
         old = before.get(selection, {}).get("selected", selected)
         said.append(f"{code(str(selected))} selected" + (f" (before: {code(str(old))})" if old != selected else ""))
-    if board and (metric := board.metric) in here.get(test, {}):
+    metric = here.get(selection, {}).get("metric")
+    if metric in here.get(test, {}):
         said.append(f"{code(metric)} on its test rows {change(here[test], before.get(test, {}), metric)}")
     if goals:
         said.append(f"goals: {tally(goals)}")

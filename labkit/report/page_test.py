@@ -38,8 +38,8 @@ stages:
       - curve.png
   select:
     cmd: true labkit.launch select && python make.py best
-    meta: {leaderboard: {models: artifacts/best_model/comparison.csv, selected: artifacts/best_model/metrics.json,
-      metric: selection.metric}, warnings: artifacts/best_model/metrics.json}
+    meta: {leaderboard: {models: artifacts/best_model/comparison.csv, selected: artifacts/best_model/metrics.json},
+      warnings: artifacts/best_model/metrics.json}
     deps: [models]
     metrics: [artifacts/best_model/metrics.json]
     plots:
@@ -62,7 +62,7 @@ if sys.argv[1] == "models":
     write("curve.png", "not really")
 else:
     write("artifacts/best_model/metrics.json", json.dumps(
-        {"selected": best, "test": {"log_loss": models[best] / 2}, "warnings": ["few | rows"]}))
+        {"selected": best, "metric": "log_loss", "test": {"log_loss": models[best] / 2}, "warnings": ["few | rows"]}))
     write("artifacts/best_model/comparison.csv", "model,log_loss\\n" + "".join(
         f"{name},{models[name]}\\n" for name in sorted(models, key=models.get)))
     write("seen.csv", "said,true\\nyes,yes\\nno,yes\\n")
@@ -363,7 +363,7 @@ def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell)
     said = shell(f"python -c {shlex.quote(LAST_PAGE)}", finished_lab).stdout
     with (finished_lab / "artifacts/best_model/comparison.csv").open() as file:
         models = [line["model"] for line in csv.DictReader(file)]
-    assert all(f"`{model}`" in said for model in models)
+        assert all(f"{model}`" in said for model in models)
     assert "**Complete**; `densenet` selected; `log_loss` on its test rows " in said
     assert said.count("```mermaid") == 3
     assert "goals: 3 of 3 met, 1 ambition open" in said

@@ -15,7 +15,7 @@ stages:
   select:
     cmd: "true"
     outs: [table.csv, best.json]
-    meta: {leaderboard: {models: table.csv, selected: best.json, metric: metric}}
+    meta: {leaderboard: {models: table.csv, selected: best.json}}
 """
 
 

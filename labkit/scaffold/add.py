@@ -29,9 +29,9 @@ MODEL_TEMPLATE = Path(__file__).parent / "model_template"
 LONGEST_NAME = 60
 PACKAGES = {
     TEMPLATE: ("pydantic", "pyyaml"),
-    MODEL_TEMPLATE: ("joblib", "numpy", "pydantic", "pyyaml", "scikit-learn"),
+    MODEL_TEMPLATE: ("joblib", "matplotlib", "numpy", "pydantic", "pyyaml", "scikit-learn"),
 }
-NEEDED = ("lib/data_splits.py", "lib/metrics.py")  # by the template of a model
+NEEDED = ("lib/data_splits.py", "lib/task.py")  # by the template of a model
 
 
 def add_process(name: str, template: Path = TEMPLATE) -> None:

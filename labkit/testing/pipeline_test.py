@@ -121,6 +121,29 @@ def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) ->
     assert json.loads((lab / "artifacts/best_model/metrics.json").read_text())["test"]["accuracy"] > 0.8
 
 
+def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> None:
+    change(lab, data__source="diabetes", selection__metric="f1", training__epochs=30)
+    refused = shell("dvc repro prepare_data", lab, check=False)
+    assert "selection.metric is f1, which a regression does not have" in refused.stdout + refused.stderr
+    change(lab, selection__metric="auto")
+    said = shell("python -m lab run", lab, COLUMNS="200").stdout
+    assert "the target target is learned as a regression: 214 different numbers" in said
+    assert "rmse" in said
+    assert "baseline" in said
+
+    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    answer = model.predict(pd.read_csv(lab / "data/processed/example_rows.csv"))
+    assert [*answer] == ["prediction"]
+    assert answer["prediction"].between(0, 400).all()
+    result = json.loads((lab / "artifacts/best_model/metrics.json").read_text())
+    assert result["metric"] == "rmse"
+    assert result["test"]["rmse"] < 0.9 * result["baseline"]["rmse"]
+    compared = pd.read_csv(lab / "artifacts/best_model/comparison.csv")
+    assert {"densenet", "baseline", "random_forest"} <= {*compared["model"]}
+    assert compared["rmse"].is_monotonic_increasing
+    assert "`rmse` on its test rows" in shell("python -m lab report", lab).stdout
+
+
 def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_served(lab: Path, shell: Shell) -> None:
     change(lab, data__source="data/raw/flats.csv", data__target="Lage", training__epochs=3)
     (lab / "data/raw/flats.csv").write_text(messy_table(), encoding="latin-1")

@@ -61,7 +61,8 @@ def write(path: Path, options: dict[str, Any], made_of: str, files: int) -> None
             rows.writerows([[options["x"], options["y"], "made_of"], [1, number, made_of]])
     elif path.suffix:
         metrics = {"log_loss": number, "accuracy": number, "balanced_accuracy": number, "roc_auc": number}
-        path.write_text(json.dumps({"made_of": made_of, "selected": "densenet", "test": metrics}))
+        told = {"selected": "densenet", "metric": "log_loss", "test": metrics, "warnings": []}
+        path.write_text(json.dumps({"made_of": made_of} | told))
     else:
         path.mkdir(exist_ok=True)
         for name in range(files):

@@ -1,6 +1,6 @@
 """What a careful colleague would say of the prepared data: each warning with its number and its remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from lab.processes.prepare_data.splitting import PARTS
 
 FEW_OF_A_CLASS = 10  # rows in a part: one of them is a tenth of the class's recall
 FEW_ROWS = 100  # of a part: an accuracy of 0.9 is then uncertain by 0.06
-TOO_GOOD = 0.99  # balanced accuracy of one column alone
+TOO_GOOD = 0.99  # balanced accuracy, or R², of one column alone
 MOST_ROWS_TRIED = 10_000  # to find such a column
 
 
@@ -60,18 +60,22 @@ def _numbers_rows(column: "pd.Series[Any]") -> bool:
 
 def giveaways(prepared: Prepared) -> Iterator[str]:
     """Columns that predict the target all alone."""
-    from sklearn.metrics import balanced_accuracy_score
-    from sklearn.tree import DecisionTreeClassifier
+    from sklearn.metrics import balanced_accuracy_score, r2_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+    tree, score, metric = DecisionTreeClassifier(max_leaf_nodes=16), balanced_accuracy_score, "balanced accuracy"
+    if prepared.dataset.task == "regression":  # of which each leaf knows but one value
+        tree, score, metric = DecisionTreeRegressor(max_leaf_nodes=128), r2_score, "R²"
+    tree.set_params(random_state=0)
     y_train, y_val = prepared.splits.y_train, prepared.splits.y_val
     step = -(-len(y_train) // MOST_ROWS_TRIED)
     for name in prepared.rows[0]:
         X_train, X_val = _as_numbers(prepared.rows[0][name].iloc[::step], prepared.rows[1][name])
-        tree = DecisionTreeClassifier(max_leaf_nodes=16, random_state=0).fit(X_train, y_train[::step])
-        reached = balanced_accuracy_score(y_val, tree.predict(X_val))
-        if reached >= TOO_GOOD <= balanced_accuracy_score(y_train[::step], tree.predict(X_train)):
+        tree.fit(X_train, y_train[::step])
+        reached = score(y_val, tree.predict(X_val))
+        if reached >= TOO_GOOD <= score(y_train[::step], tree.predict(X_train)):
             yield (
-                f"{name} alone predicts the target (balanced accuracy {reached:.3f} on the validation rows): if it is "
+                f"{name} alone predicts the target ({metric} {reached:.3f} on the validation rows): if it is "
                 "known only after the target is, add it to data.drop"
             )
 
@@ -103,12 +107,23 @@ def few(prepared: Prepared) -> Iterator[str]:
     labels = dict(zip(PARTS, prepared.splits[3:], strict=True))
     small = {name: len(labels[name]) for name in PARTS[1:] if len(labels[name]) < FEW_ROWS}
     if small:
-        uncertain = 1.96 * np.sqrt(0.9 * 0.1 / min(small.values()))
         told = " and ".join(f"{name} has {count} rows" for name, count in small.items())
         yield (
-            f"{told}: an accuracy of 0.90 is uncertain there by {uncertain:.2f}, and smaller differences between "
+            f"{told}: {_uncertain(min(small.values()), prepared.dataset.task)}, and smaller differences between "
             "models mean nothing: get more rows, or enlarge split.validation and split.test"
         )
+    if prepared.dataset.task == "classification":
+        yield from _rare(prepared, labels)
+
+
+def _uncertain(rows: int, task: str) -> str:
+    """By how much a metric of so few rows may be off, 19 times in 20; of an RMSE, with errors as a normal curve has."""
+    if task == "regression":
+        return f"an RMSE is uncertain there by {1.96 / np.sqrt(2 * rows):.0%}"
+    return f"an accuracy of 0.90 is uncertain there by {1.96 * np.sqrt(0.9 * 0.1 / rows):.2f}"
+
+
+def _rare(prepared: Prepared, labels: Mapping[str, NDArray[Any]]) -> Iterator[str]:
     counts = {name: np.bincount(labels[name], minlength=len(prepared.dataset.classes)) for name in PARTS[1:]}
     rare = [
         f"{label} has {count} in {name}"

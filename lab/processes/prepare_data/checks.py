@@ -1,18 +1,15 @@
 """All that a table lacks to be prepared, found before anything is made of it."""
 
 from collections.abc import Iterator
-from math import ceil
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from lab.processes.prepare_data.params import Constant, Data, Split
-from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
+from lab.processes.prepare_data.problems import Problem, first, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
 from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
+from lab.processes.prepare_data.target import target_problems
 from lib.columns import LARGEST, Column, as_dates, as_text
 
 ID_ROWS = 20  # from here on, words that never repeat name their rows
@@ -40,7 +37,7 @@ def check_table(table: pd.DataFrame, data: Data, split: Split, guessed: Settings
         problems += value_problems(name, table[name], as_read)
     for name in filter(None, (split.group, split.time)):
         problems += order_problems(name, table[name], as_read, split)
-    problems += target_problems(table, as_read, split)
+    problems += target_problems(table[data.target], kept_rows(table, as_read, split)[data.target], as_read, split)
     refuse(data, problems)
 
 
@@ -125,15 +122,15 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
     missing = column.isna() | column.isin([] if kind == "category" else found.marks)
     if missing.any() and data.missing_of(name) is None:
         usual: Any = "most_frequent" if kind == "category" else "median"
-        first = place(missing.index[int(missing.to_numpy().argmax())])
-        told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {first}"
+        where = place(missing.index[int(missing.to_numpy().argmax())])
+        told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {where}"
         yield Problem(told, {"missing": {name: usual}})
 
 
 def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
     """What a column holds that is no number, and nothing says what to do with."""
-    first = column.first_valid_index()
-    example = f"{name} is {shown(column[first])} in {place(first)}"
+    known = column.first_valid_index()
+    example = f"{name} is {shown(column[known])} in {place(known)}"
     if found.marks:
         marked = int(column.isin(found.marks).to_numpy().argmax())
         mark = f"{name} is {shown(column.iloc[marked])} in {place(column.index[marked])}"
@@ -157,7 +154,7 @@ def _date_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recog
     if wrong.any():
         settings = found.settings if found.kind == "date" else {}
         remedy = "" if settings else "; correct it, or set data.date_format"
-        yield Problem(f"no date: {_first(name, column, wrong)}{remedy}", settings)
+        yield Problem(f"no date: {first(name, column, wrong)}{remedy}", settings)
 
 
 def _level_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[Problem]:
@@ -165,13 +162,13 @@ def _level_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator
     if isinstance(levels, list):
         unknown = column.notna() & ~as_text(column).isin(levels)
         if unknown.any():
-            yield Problem(f"no level of data.categories.{name}: {_first(name, column, unknown)}; put it in its place")
+            yield Problem(f"no level of data.categories.{name}: {first(name, column, unknown)}; put it in its place")
 
 
 def _size_problems(name: str, column: "pd.Series[Any]") -> Iterator[Problem]:
     large = to_numbers(column).abs() > LARGEST
     if large.any():
-        told = f"infinite or far too large values: {_first(name, column, large)}"
+        told = f"infinite or far too large values: {first(name, column, large)}"
         yield Problem(f"{told}; correct them in the source, or drop the column", {"drop": [name]})
 
 
@@ -191,41 +188,13 @@ def _method_problems(name: str, data: Data, kind: str) -> Iterator[Problem]:
 def order_problems(name: str, column: "pd.Series[Any]", data: Data, split: Split) -> Iterator[Problem]:
     """What keeps the rows from being split by a column."""
     if column.isna().any() and not data.drop_unlabelled:
-        told = f"rows cannot be split by what is missing: {_first(name, column, column.isna())}"
+        told = f"rows cannot be split by what is missing: {first(name, column, column.isna())}"
         yield Problem(told, {"drop_unlabelled": True})
     if name == split.time:
         found = recognise(column, data)
         if found.kind == "category" or found.marks or found.settings:
             told = f"split.time: {name} holds no dates or numbers as they are read"
-            yield Problem(f"{told} ({_first(name, column, column.notna())})", found.settings)
-
-
-def target_problems(table: pd.DataFrame, data: Data, split: Split) -> Iterator[Problem]:
-    """What keeps the target from being learned."""
-    labels = table[data.target]
-    if labels.isna().any() and not data.drop_unlabelled:
-        told = f"rows without a label: {_first(data.target, labels, labels.isna())}"
-        yield Problem(told, {"drop_unlabelled": True})
-    y, classes = encode_labels(kept_rows(table, data, split)[data.target].dropna())
-    if not classes:
-        yield Problem("no rows are left; data.missing and data.drop_unlabelled drop them all")
-    elif len(classes) == 1:
-        told = f"{data.target!r} is {shown(classes[0])} in all rows"
-        yield Problem(f"{told}; add rows of another class, or correct data.target")
-    needed = ceil(1 / min(split.validation, split.test)) if split.group is None and split.time is None else 1
-    counts = zip(classes, np.bincount(y, minlength=1), strict=False)
-    if small := [f"{shown(name)} has {count}" for name, count in counts if count < needed]:
-        yield Problem(
-            f"classes of {data.target!r} with less than {needed} rows, one for each part of the split: {some(small)}; "
-            "add rows, merge or drop these classes, or enlarge split.validation and split.test"
-        )
-
-
-def encode_labels(labels: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[str]]:
-    """Each row's index into the classes, and the classes: numbers in their order, all else in that of the letters."""
-    comparable = labels if is_numeric_dtype(labels) else labels.astype(str)
-    y, classes = pd.factorize(comparable, sort=True)
-    return y.astype(np.int64), [str(label) for label in classes]
+            yield Problem(f"{told} ({first(name, column, column.notna())})", found.settings)
 
 
 def _column(name: str, column: "pd.Series[Any]", data: Data) -> Column:
@@ -236,9 +205,3 @@ def _column(name: str, column: "pd.Series[Any]", data: Data) -> Column:
         levels = data.categories_of(name)
         return Column(name, "category", optional, levels if isinstance(levels, list) else None)
     return Column(name, "number", optional)
-
-
-def _first(name: str, column: "pd.Series[Any]", wrong: "pd.Series[bool]") -> str:
-    """The first of the wrong values and its row."""
-    number = int(wrong.to_numpy().argmax())
-    return f"{name} is {shown(column.iloc[number])} in {place(column.index[number])}"

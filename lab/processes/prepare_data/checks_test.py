@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from lab.processes.prepare_data.checks import check_table, columns_of, encode_labels
+from lab.processes.prepare_data.checks import check_table, columns_of
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.preparation import prepare
+from lab.processes.prepare_data.target import encode_labels
 from labkit.process.errors import InputError
 from lib.columns import Column
 

@@ -17,9 +17,10 @@ from lab.processes.prepare_data.report import describe
 from lab.processes.prepare_data.sources import load_table
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
-from labkit.process.params import read_params
+from labkit.process.params import look_ahead, read_params
 from labkit.process.tracking import Run, run_process
 from lib.data_splits import DIR_PROCESSED
+from lib.task import selection_metric
 from lib.viz import plot_data_report
 
 REPORT = Path("artifacts/data")
@@ -34,6 +35,7 @@ def main(run: Run) -> None:
     warnings = warnings_of(prepared, params.data)
     if warnings and params.data.strict:
         raise InputError("\n".join([f"{params.data.source}: data.strict is true, and there is to say:", *warnings]))
+    selection_metric(look_ahead("selection", "metric") or "auto", prepared.dataset.task)  # before anything trains
     report = describe(table, prepared, params.data, params.split, warnings)
     write_json(REPORT / "report.json", report)
     plot_data_report(report, REPORT / "report.png")
@@ -49,16 +51,14 @@ def tell(run: Run, report: dict[str, Any]) -> None:
         print(f"{rows['read'] - used} of {rows['read']} rows left out, as data.missing and data.drop_... say")
     for name, key in report["left_out"].items():
         print(f"{name} is no feature, as {key} says")
+    print(f"the target {report['target']['name']} is learned as a {said_of(report['target'])}")
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
-    counts = [sum(parts.values()) for parts in report["target"]["classes"].values()]
     run.log_metrics(
         {
             **{f"{'train' if part == 'training' else part}_rows": n for part, n in rows.items() if part != "read"},
             "features": report["features"],
-            "classes": len(counts),
-            "smallest_class_share": min(counts) / used,
-            "largest_class_share": max(counts) / used,  # the accuracy of always guessing that class
+            **class_shares(report["target"], used),
             "warnings": len(warnings),
         }
     )
@@ -66,6 +66,25 @@ def tell(run: Run, report: dict[str, Any]) -> None:
     run.log_artifact(DIR_PROCESSED / "dataset.json")
     run.log_artifact(REPORT / "report.json")
     run.log_artifact(REPORT / "report.png")
+
+
+def said_of(target: dict[str, Any]) -> str:
+    """The task, and what it was told from."""
+    if "classes" in target:
+        return f"classification of {len(target['classes'])} classes (data.task: regression for numbers)"
+    return f"regression: {target['distinct']} different numbers (data.task: classification if they name classes)"
+
+
+def class_shares(target: dict[str, Any], rows: int) -> dict[str, float]:
+    """How many classes there are, and the shares of the smallest and the largest."""
+    if "classes" not in target:
+        return {}
+    counts = [sum(parts.values()) for parts in target["classes"].values()]
+    return {
+        "classes": len(counts),
+        "smallest_class_share": min(counts) / rows,
+        "largest_class_share": max(counts) / rows,  # the accuracy of always guessing that class
+    }
 
 
 if __name__ == "__main__":

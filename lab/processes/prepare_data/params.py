@@ -42,6 +42,7 @@ class Data(Strict):
     source: str = Field(min_length=1, pattern=r"^[^\x00-\x1f]*$")  # control characters are in no path or URL
     target: str = Field(min_length=1)
     query: str | None = None
+    task: Literal["auto", "classification", "regression"] = "auto"
 
     separator: Mark = ","
     encoding: str = "utf-8"

@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
-from lab.processes.prepare_data.checks import check_table, columns_of, encode_labels, kept_rows
+from lab.processes.prepare_data.checks import check_table, columns_of, kept_rows
 from lab.processes.prepare_data.features import preprocessing
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.problems import some
 from lab.processes.prepare_data.reading import Settings
 from lab.processes.prepare_data.splitting import split_rows
+from lab.processes.prepare_data.target import encode_labels, numbers_of, task_of
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from lib.columns import Column, typed
@@ -48,8 +49,12 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
     columns = columns_of(table, data, split)
     table = kept_rows(table, data, split)
     features = typed(table, columns)
-    y, classes = encode_labels(table[data.target])
-    parts = split_rows(table, y, classes, data, split)
+    task = task_of(table[data.target], data)
+    strata, classes = np.zeros(len(table), dtype=np.int64), list[str]()
+    if task == "classification":
+        strata, classes = encode_labels(table[data.target])
+    y = strata if classes else numbers_of(table[data.target])
+    parts = split_rows(table, strata, classes, data, split)
     rows = tuple(features.iloc[numbers] for numbers in parts)
     indicated = [c.name for c in columns if data.missing_indicator and c.optional and rows[0][c.name].isna().any()]
     prepare_columns = preprocessing(columns, data, indicated).fit(rows[0])
@@ -60,7 +65,7 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
     return Prepared(
         splits=ArraySplits(X_train, X_val, X_test, *(y[numbers] for numbers in parts)),
         preprocessing=prepare_columns,
-        dataset=Dataset(data.target, names, classes),
+        dataset=Dataset(data.target, names, classes, task),
         columns=columns,
         example_rows=table[[column.name for column in columns]].iloc[parts[0][:EXAMPLE_ROWS]],
         rows=rows,

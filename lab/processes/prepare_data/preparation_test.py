@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.processes.prepare_data.checks import encode_labels
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.preparation import prepare, save_prepared
 from lab.processes.prepare_data.splitting import split_by_class
+from lab.processes.prepare_data.target import encode_labels
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest

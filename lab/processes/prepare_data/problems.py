@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
 import yaml
 
 from lab.processes.prepare_data.params import Data
@@ -53,6 +54,12 @@ def merged(data: Data, settings: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def place(label: Any) -> str:
     """Where a row is, by its label in the table's index; the row below the header is 1."""
     return f"data row {label[1] + 1} of {label[0]}" if isinstance(label, tuple) else f"data row {label + 1}"
+
+
+def first(name: str, column: "pd.Series[Any]", wrong: "pd.Series[bool]") -> str:
+    """The first of the wrong values and its row."""
+    number = int(wrong.to_numpy().argmax())
+    return f"{name} is {shown(column.iloc[number])} in {place(column.index[number])}"
 
 
 def shown(value: Any) -> str:

@@ -67,7 +67,7 @@ def to_numbers(values: "pd.Series[Any]") -> "pd.Series[float]":
 def _readings(values: "pd.Series[Any]", data: Data) -> Iterator[Reading]:
     """The ways to read values, and which of them each fits; the likelier way comes first."""
     numbers = to_numbers(values).notna()
-    text = values.astype(str).str.strip()
+    text = values.map(str).str.strip()  # astype(str) fails for bytes that are no UTF-8
     if data.decimal != ".":  # 1.234 is then no fraction
         numbers &= ~text.str.contains(".", regex=False)
     yield "number", {}, numbers

@@ -17,7 +17,6 @@ MOST_LEVELS = 20
 def describe(table: pd.DataFrame, prepared: Prepared, data: Data, split: Split, warnings: list[str]) -> dict[str, Any]:
     """The report as JSON takes it; `table` is the one that was read."""
     everything = pd.concat(prepared.rows)
-    classes = prepared.dataset.classes
     why: dict[str | None, str] = dict.fromkeys(data.drop, "data.drop")
     why |= {split.group: "split.group", split.time: "split.time"}
     return {
@@ -26,14 +25,22 @@ def describe(table: pd.DataFrame, prepared: Prepared, data: Data, split: Split, 
         "columns": [_column(column, everything[column.name]) for column in prepared.columns],
         "left_out": {name: key for name, key in why.items() if name is not None},
         "features": len(prepared.dataset.features),
-        "target": {
-            "name": data.target,
-            "classes": {
-                label: {part: int((y == number).sum()) for part, y in zip(PARTS, prepared.splits[3:], strict=True)}
-                for number, label in enumerate(classes)
-            },
-        },
+        "target": _target(prepared),
         "warnings": warnings,
+    }
+
+
+def _target(prepared: Prepared) -> dict[str, Any]:
+    """Of classes their rows in each part, of numbers what is told of a column of them."""
+    name, labels = prepared.dataset.target, prepared.splits[3:]
+    if prepared.dataset.task == "regression":
+        return {"task": "regression"} | _column(Column(name, "number"), pd.Series(np.concatenate(labels)))
+    return {
+        "name": name,
+        "classes": {
+            label: {part: int((y == number).sum()) for part, y in zip(PARTS, labels, strict=True)}
+            for number, label in enumerate(prepared.dataset.classes)
+        },
     }
 
 

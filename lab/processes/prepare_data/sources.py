@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 DIR_RAW = Path("data/raw")
-BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
+BUILT_IN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
 LOCAL_SCHEMES = ("file", "local", "git", "reference")  # the last two read files of this machine, or name such
 QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
@@ -61,7 +61,8 @@ def _built_in(name: str) -> pd.DataFrame:
     from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")(as_frame=True)
-    return bunch.frame.assign(target=bunch.target_names[bunch.target])  # type: ignore[no-any-return]
+    names = bunch.get("target_names")
+    return bunch.frame if names is None else bunch.frame.assign(target=names[bunch.target])  # type: ignore[no-any-return]
 
 
 def _read(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settings]:

@@ -47,12 +47,13 @@ def database(raw: Path) -> str:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_sets_have_named_labels_in_the_target_column(name: str) -> None:
+def test_built_in_sets_have_named_labels_or_numbers_in_the_target_column(name: str) -> None:
     from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
     table = load(name)
-    np.testing.assert_array_equal(table["target"], bunch.target_names[bunch.target])
+    labels = bunch.target if name == "diabetes" else bunch.target_names[bunch.target]
+    np.testing.assert_array_equal(table["target"], labels)
     np.testing.assert_array_equal(table.drop(columns="target"), bunch.data)
 
 

@@ -18,7 +18,8 @@ DRAWS = 50  # of groups, of which the one that is nearest to the shares asked fo
 def split_rows(table: pd.DataFrame, y: NDArray[np.int64], classes: list[str], data: Data, split: Split) -> Parts:
     """The row numbers of training, validation and test, as `split` says.
 
-    Raises InputError where a split by group or time leaves a part without rows or classes that it needs.
+    y: (rows,) class indices; without `classes`, in a regression, all 0. Raises InputError where a split by group or
+    time leaves a part without rows or classes that it needs.
     """
     if split.group is not None:
         parts = split_by_group(y, table[split.group], split)
@@ -26,13 +27,14 @@ def split_rows(table: pd.DataFrame, y: NDArray[np.int64], classes: list[str], da
         parts = split_by_time(table[split.time], data.date_format, split)
     else:
         return split_by_class(y, split)
-    for name, rows, needed in zip(PARTS, parts, (len(classes), 2, 2), strict=True):
-        found = [classes[number] for number in np.unique(y[rows])]
+    for name, rows, needed in zip(PARTS, parts, (max(len(classes), 2), 2, 2), strict=True):
+        found = [classes[number] for number in np.unique(y[rows])] if classes else [*rows]
         if len(found) < needed:
             key = "group" if split.group is not None else "time"
+            of, what = (f", of {', '.join(found) or 'no class'}", "classes") if classes else ("", "rows")
             raise InputError(
-                f"{data.source}: split.{key} leaves {name} with {len(rows)} rows, of {', '.join(found) or 'no class'}, "
-                f"where {needed} classes are needed; enlarge the parts, add rows, or split by another column"
+                f"{data.source}: split.{key} leaves {name} with {len(rows)} rows{of}, "
+                f"where {needed} {what} are needed; enlarge the parts, add rows, or split by another column"
             )
     return parts
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.trainers import results_of
+from lib.metrics import BASELINE
 
 
 class Candidate(NamedTuple):
@@ -30,6 +31,8 @@ def read_candidates(processes: Iterable[str]) -> dict[str, Candidate]:
             raise InputError(f"{metrics} holds no model's metrics; run `dvc repro` (or `dvc pull`) first")
         for file in found:
             name = file.stem
+            if name == BASELINE:
+                raise InputError(f"{file}: {BASELINE} is what models are compared with; rename the model")
             if name in candidates:
                 raise InputError(f"{file}: {candidates[name].file} has this name too; rename one")
             candidates[name] = Candidate(process, _model_file(models, name), read_json(file))

@@ -62,6 +62,12 @@ def test_a_model_of_two_files_is_refused() -> None:
         read_candidates(["a"])
 
 
+def test_a_model_that_is_called_as_the_baseline_is_refused() -> None:
+    add("a", "baseline", "baseline.pt")
+    with pytest.raises(InputError, match=r"baseline\.json: baseline is what models are compared with; rename"):
+        read_candidates(["a"])
+
+
 def test_two_models_of_one_name_are_refused() -> None:
     add("a", "net", "net.pt")
     add("b", "net", "net.pt")

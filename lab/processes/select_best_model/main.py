@@ -5,16 +5,19 @@
 
 Loads every model that a process has trained, each with that process's packages, and holds its metrics to what it
 predicts of the validation rows. Writes the model that is best by selection.metric in MLflow's format with its
-preprocessing, its test metrics, and its predictions of the test rows.
+preprocessing, its test metrics, and its predictions of the test rows; a model that is no better than the baseline
+comes with a warning.
 """
 
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import recall_score
 
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
 from lab.processes.select_best_model.packaging import save_served_model
@@ -24,11 +27,13 @@ from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from labkit.process.trainers import trainers
-from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset
-from lib.metrics import HIGHER_IS_BETTER, best_first, classification_metrics
-from lib.viz import plot_confusion_matrix
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset
+from lib.metrics import BASELINE, HIGHER_IS_BETTER, best_first, better
+from lib.task import in_short, selection_metric, task_of
 
 OUTPUT = Path("artifacts/best_model")
+COUNTS = ("rows", "training_rows")
+RARE = 0.1  # of the training rows: a class with less is told by itself
 
 
 def main(run: Run) -> None:
@@ -38,36 +43,72 @@ def main(run: Run) -> None:
     candidates = read_candidates(trainers())
     dataset = load_dataset()
     splits = load_data_splits()
-    check_all(candidates, splits.y_val, params.selection.metric)
-    ranking = best_first({name: model.metrics for name, model in candidates.items()}, params.selection.metric)
-    selected, best = ranking[0], candidates[ranking[0]]
+    task, metric = task_of(dataset), selection_metric(params.selection.metric, dataset.task)
+    check_all(candidates, splits.y_val, dataset, metric)
+    compared = {name: model.metrics for name, model in candidates.items()}
+    compared[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
+    compared[BASELINE] |= {"rows": len(splits.y_val), "training_rows": len(splits.y_train)}
+    ranking = best_first(compared, metric)
+    selected = next(name for name in ranking if name != BASELINE)
+    best = candidates[selected]
 
     answers = ask(best.process, {selected: best.file}, DIR_PROCESSED / "X_test.npy")
-    probabilities = answers.predictions[selected]
-    predicted = probabilities.argmax(axis=1)
-    test = classification_metrics(splits.y_test, probabilities)
+    predictions = answers.predictions[selected]
+    test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
+    baseline = task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test)))
+    warnings = [
+        *no_better(selected, best.metrics, compared[BASELINE], metric, "validation"),
+        *no_better(selected, test, baseline, metric, "test"),
+    ]
 
-    write_json(OUTPUT / "metrics.json", {"selected": selected, "test": {**test, "rows": len(splits.y_test)}})
+    result = {"selected": selected, "metric": metric, "test": test, BASELINE: baseline, "warnings": warnings}
+    write_json(OUTPUT / "metrics.json", result | rare_classes(splits, predictions, dataset.classes))
     with replacing(OUTPUT / "comparison.csv") as beside:
-        comparison = pd.DataFrame([candidates[name].metrics for name in ranking], index=ranking)
-        comparison = comparison.drop(columns="rows", errors="ignore")  # the same for all
+        comparison = pd.DataFrame([compared[name] for name in ranking], index=ranking)
+        same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
+        comparison = comparison.drop(columns=same)  # for all: it tells nothing of a model
         comparison.to_csv(beside, index_label="model")
     with replacing(OUTPUT / "test_predictions.csv") as beside:
-        names = np.array(dataset.classes)
-        pd.DataFrame({"actual": names[splits.y_test], "predicted": names[predicted]}).to_csv(beside, index=False)
-    counts = confusion_matrix(splits.y_test, predicted, labels=range(len(dataset.classes)))
-    plot_confusion_matrix(counts, dataset.classes, OUTPUT / "confusion_matrix.png", f"{selected}, test rows")
+        actual, predicted = (task.answers(found, dataset.classes) for found in (splits.y_test, predictions))
+        pd.DataFrame({"actual": actual, "predicted": predicted}).to_csv(beside, index=False)
+    task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
     save_served_model(OUTPUT / "model", best, answers, DIR_PROCESSED)
 
     run.set_tags({"lab.selected": selected})
-    run.log_metrics({f"test_{name}": value for name, value in test.items()})
+    run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
+    run.log_metrics({f"test_{name}": value for name, value in test.items() if name in HIGHER_IS_BETTER})
     run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items() if name in HIGHER_IS_BETTER})
-    run.log_artifact(OUTPUT / "confusion_matrix.png")
+    run.log_artifact(OUTPUT / "predictions.png")
     run.log_artifact(OUTPUT / "model")
-    print(f"selected {selected} by {params.selection.metric}; test accuracy {test['accuracy']:.3f}")
+    for warning in warnings:
+        print(f"warning: {warning}", flush=True)
+    print(f"selected {selected} by {metric}; test {in_short(task, test)}")
 
 
-def check_all(candidates: dict[str, Candidate], y: NDArray[np.int64], metric: str) -> None:
+def no_better(
+    selected: str, own: Mapping[str, float], baseline: Mapping[str, float], metric: str, part: str
+) -> Iterator[str]:
+    """The warning that on a part of the rows the selected model is no better than the baseline."""
+    if not better(own[metric], baseline[metric], metric):
+        yield (
+            f"no model is better than the baseline, which knows no feature: {selected}, the best one, has a {metric} "
+            f"of {own[metric]:.4f} on the {part} rows, the baseline {baseline[metric]:.4f}: the features may not tell "
+            "the target; get others, or more rows"
+        )
+
+
+def rare_classes(
+    splits: ArraySplits, predictions: NDArray[np.floating], classes: list[str]
+) -> dict[str, dict[str, float]]:
+    """The recall of each class on the test rows, where one is rare: one number for all would hide it."""
+    if not classes or np.bincount(splits.y_train).min() >= RARE * len(splits.y_train):
+        return {}
+    predicted = predictions.argmax(axis=1)
+    recall = recall_score(splits.y_test, predicted, labels=range(len(classes)), average=None, zero_division=0.0)
+    return {"recall": dict(zip(classes, recall.tolist(), strict=True))}
+
+
+def check_all(candidates: dict[str, Candidate], y: NDArray[Any], dataset: Dataset, metric: str) -> None:
     """Raise InputError unless every candidate can be loaded, and is as good as its metrics say."""
     files: dict[str, dict[str, Path]] = {}
     for name, model in candidates.items():
@@ -76,8 +117,8 @@ def check_all(candidates: dict[str, Candidate], y: NDArray[np.int64], metric: st
     with ThreadPoolExecutor() as pool:
         answers = pool.map(lambda process: ask(process, files[process], rows), files)
     for answer in answers:
-        for name, probabilities in answer.predictions.items():
-            check(name, candidates[name].metrics, probabilities, y, metric)
+        for name, predictions in answer.predictions.items():
+            check(name, candidates[name].metrics, predictions, y, dataset, metric)
 
 
 if __name__ == "__main__":

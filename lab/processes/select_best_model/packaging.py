@@ -83,7 +83,8 @@ def _digest(places: Iterable[Path]) -> str:
 
 def _answer(classes: list[str]) -> pd.DataFrame:
     """An answer's columns, without asking the model: its packages are not here."""
-    return served_model.answer(np.full((1, len(classes)), 1 / len(classes)), classes, pd.RangeIndex(1))
+    predictions = np.full((1, len(classes)), 1 / len(classes)) if classes else np.zeros(1)
+    return served_model.answer(predictions, classes, pd.RangeIndex(1))
 
 
 def _copied(modules: list[Path], folder: Path) -> Path:

@@ -25,7 +25,7 @@ from lab.processes.select_best_model.predictions import Answers, ask
 from labkit.process.files import read_json, write_json
 from labkit.process.trainers import code_of
 from lib.columns import Column, date_features
-from lib.pytorch import build_network, network_bytes, predict_probabilities
+from lib.pytorch import build_network, network_bytes, predict
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +88,7 @@ def probabilities(classifier: Path, X: NDArray[np.float32]) -> NDArray[np.float6
     if classifier.suffix == ".pt":
         from lib.pytorch import load_network
 
-        return predict_probabilities(load_network(classifier), X)
+        return predict(load_network(classifier), X)
     return np.asarray(joblib.load(classifier).predict_proba(X))
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,20 @@ from lab.processes.select_best_model import load_and_predict
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.trainers import run_in
-from lib.metrics import classification_metrics
+from lib.data_splits import Dataset
+from lib.metrics import HAVE_THE_TARGETS_UNIT
+from lib.task import task_of
 
-# How far a metric may be from the one that was written: another device adds in another order.
+# How far a metric may be from the one that was written, in parts of it where it has a unit: another device adds in
+# another order.
 TOLERANCE = 0.02
 
 
 class Answers(NamedTuple):
     """What the models of one process predict, and what loading them takes.
 
-    predictions: (rows, classes) probabilities by model; packages: versions by package; modules: files of lib.
+    predictions: (rows, classes) probabilities or (rows,) numbers by model; packages: versions by package; modules:
+    files of lib.
     """
 
     predictions: dict[str, NDArray[np.float64]]
@@ -46,20 +50,28 @@ def ask(process: str, models: Mapping[str, Path], rows: Path) -> Answers:
 
 
 def check(
-    name: str, told: Mapping[str, float], probabilities: NDArray[np.float64], y: NDArray[np.int64], metric: str
+    name: str,
+    told: Mapping[str, float],
+    predictions: NDArray[np.float64],
+    y: NDArray[Any],
+    dataset: Dataset,
+    metric: str,
 ) -> None:
-    """Raise InputError unless these are probabilities of the validation rows, and as good as the process has `told`.
+    """Raise InputError unless these are predictions of the validation rows, and as good as the process has `told`.
 
-    probabilities: (rows, classes), as the model gave them; y: (rows,) class indices.
+    predictions: (rows, classes) probabilities or (rows,) numbers, as the model gave them; y: (rows,).
     """
     given = f"{name}: its model gives"
-    shape = (len(y), int(y.max()) + 1)
-    if probabilities.shape != shape:
-        raise InputError(f"{given} predictions of shape {probabilities.shape}, not {shape}; correct its model.py")
-    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
+    shape = (len(y), len(dataset.classes)) if dataset.classes else (len(y),)
+    if predictions.shape != shape:
+        raise InputError(f"{given} predictions of shape {predictions.shape}, not {shape}; correct its model.py")
+    if dataset.classes and not (np.isfinite(predictions).all() and (predictions >= 0).all()):
         raise InputError(f"{given} values that are no probabilities; give each class's, from 0 to 1")
-    found = classification_metrics(y, probabilities)[metric]
-    if metric not in told or not abs(found - told[metric]) <= TOLERANCE:
+    if not np.isfinite(predictions).all():
+        raise InputError(f"{given} values that are no numbers; correct its model.py")
+    found = task_of(dataset).metrics(y, predictions)[metric]
+    allowed = TOLERANCE * (abs(found) if metric in HAVE_THE_TARGETS_UNIT else 1)
+    if metric not in told or not abs(found - told[metric]) <= allowed:
         raise InputError(
             f"{given} a {metric} of {found:.3f} on the validation rows, and its metrics say {told.get(metric)}; "
             "correct its model.py, or what its process writes"

@@ -8,16 +8,18 @@ import pytest
 
 from lab.processes.select_best_model.predictions import ask, check
 from labkit.process.errors import InputError
-from lib.metrics import classification_metrics
+from lib.data_splits import Dataset
+from lib.metrics import classification_metrics, regression_metrics
 
 Y = np.arange(30) % 3
 GOOD = np.eye(3)[Y] * 0.7 + 0.1
+DATASET = Dataset("t", ["a"], ["x", "y", "z"])
 TOLD = classification_metrics(Y, GOOD)
 
 
 @pytest.mark.unittest
 def test_predictions_as_good_as_told_pass() -> None:
-    check("tree", TOLD, GOOD, Y, "log_loss")
+    check("tree", TOLD, GOOD, Y, DATASET, "log_loss")
 
 
 @pytest.mark.unittest
@@ -33,7 +35,25 @@ def test_predictions_as_good_as_told_pass() -> None:
 )
 def test_others_are_refused(predictions: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        check("tree", TOLD, predictions, Y, "log_loss")
+        check("tree", TOLD, predictions, Y, DATASET, "log_loss")
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+def test_numbers_are_held_to_their_metrics_whatever_their_unit(unit: float) -> None:
+    y = (np.arange(30) * unit).astype(np.float64)
+    dataset = Dataset("t", ["a"], [], "regression")
+    shifted: Any = y + unit
+    told = regression_metrics(y, shifted)
+    check("tree", told, shifted, y, dataset, "rmse")
+    wrong: Any
+    for wrong, message in (
+        (y + 1.1 * unit, "a rmse of"),
+        (y * np.nan, "values that are no numbers"),
+        (y[:, None], r"shape \(30, 1\), not \(30,\)"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check("tree", told, wrong, y, dataset, "rmse")
 
 
 @pytest.mark.integration

@@ -1,4 +1,4 @@
-"""The model as it is served: raw rows in, a label and each class's probability out.
+"""The model as it is served: raw rows in; a label and each class's probability out, or the prediction of a number.
 
 MLflow copies this file into the model (its "models from code"), so it imports nothing of the lab but the modules of
 lib that packaging.py copies along. https://mlflow.org/docs/latest/ml/model/models-from-code/
@@ -23,7 +23,7 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 def load_model(code: Path, file: Path) -> Predict:
-    """A function from prepared rows (rows, features) to probabilities (rows, classes).
+    """A function from prepared rows (rows, features) to probabilities (rows, classes), or to numbers (rows,).
 
     code: the model.py of the process that trained the model; a module of its own, so that two models can be
     served together.
@@ -33,10 +33,12 @@ def load_model(code: Path, file: Path) -> Predict:
     return module.load_model(file)  # type: ignore[no-any-return]
 
 
-def answer(probabilities: NDArray[np.float64], classes: list[str], index: pd.Index) -> pd.DataFrame:
-    """What is answered: `label`, and `probability_<class>` for each class."""
-    table = pd.DataFrame(probabilities, columns=[f"probability_{name}" for name in classes], index=index)
-    table.insert(0, "label", np.array(classes, dtype=object)[probabilities.argmax(axis=1)])
+def answer(predictions: NDArray[np.float64], classes: list[str], index: pd.Index) -> pd.DataFrame:
+    """What is answered: `label`, and `probability_<class>` for each class; without classes, `prediction`."""
+    if not classes:
+        return pd.DataFrame({"prediction": predictions}, index=index)
+    table = pd.DataFrame(predictions, columns=[f"probability_{name}" for name in classes], index=index)
+    table.insert(0, "label", np.array(classes, dtype=object)[predictions.argmax(axis=1)])
     return table
 
 
@@ -53,7 +55,7 @@ class ServedModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """One row out for each row in: `label`, and `probability_<class>` for each class.
+        """One row out for each row in: `label`, and `probability_<class>` for each class; or `prediction`.
 
         Raises ValueError naming the column with a value that no training row could have had.
         """

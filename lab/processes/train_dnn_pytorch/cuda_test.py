@@ -21,7 +21,9 @@ pytestmark = pytest.mark.unittest
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")
 DEVICES = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NO_CUDA)])
 # Not the class of params.py, which needs pydantic.
-PARAMS: Any = SimpleNamespace(seed=7, hidden_layers=[8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=7)
+PARAMS: Any = SimpleNamespace(
+    seed=7, hidden_layers=[8], dropout=0.1, lr=0.01, weight_decay=1e-4, batch_size=7, class_weight=None
+)
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from lab.processes.train_dnn_pytorch.densenet import Rows, State, best_epoch, evaluate, initial_state, train
+from lab.processes.train_dnn_pytorch.densenet import (
+    Rows,
+    State,
+    best_epoch,
+    evaluate,
+    in_the_targets_unit,
+    initial_state,
+    loss_of,
+    train,
+)
 from lab.processes.train_dnn_pytorch.params import Training
 from lab.processes.train_dnn_pytorch.team import Team
 from labkit.process.errors import InputError
-from lib.pytorch import make_deterministic, predict_probabilities
+from lib.pytorch import make_deterministic, predict
 
 pytestmark = pytest.mark.unittest
 
@@ -60,7 +69,7 @@ def test_the_history_holds_the_means_over_all_rows() -> None:
     state = trained(PARAMS, training, validation)
 
     for name, (X, y) in {"training": training, "validation": validation}.items():
-        probabilities = predict_probabilities(state.network, X.numpy())
+        probabilities = predict(state.network, X.numpy())
         likelihood = probabilities[np.arange(len(y)), y.numpy()]
         assert state.history[f"{name}_loss"][-1] == pytest.approx(-np.log(likelihood).mean())
         assert state.history[f"{name}_accuracy"][-1] == (probabilities.argmax(axis=1) == y.numpy()).mean()
@@ -75,7 +84,7 @@ def test_the_best_epoch_s_weights_are_kept() -> None:
     state.network.load_state_dict(state.best_weights)
 
     assert best < last
-    assert evaluate(state.network, validation, Team())[0] == best
+    assert evaluate(state.network, validation, loss_of(validation, params), Team())[0] == best
 
 
 def test_the_earliest_of_equal_epochs_is_the_best() -> None:
@@ -113,6 +122,38 @@ def test_a_training_in_two_parts_is_the_training_in_one() -> None:
     deque(train(state, rows, rows, PARAMS, Team()), maxlen=0)
 
     assert state.history == whole.history
+
+
+def test_with_balanced_classes_a_rare_one_is_expected_as_often_as_any() -> None:
+    common, rare = blobs(300, 1, spread=1.0), blobs(30, 1, spread=1.0, seed=1)  # in one place: nothing tells them apart
+    rows = Rows(torch.cat([common.X, rare.X]), torch.tensor([0] * 300 + [1] * 30))
+    expected = [
+        predict(
+            trained(PARAMS.model_copy(update={"class_weight": weight, "epochs": 10}), rows, rows).network,
+            rows.X.numpy(),
+        )[:, 1].mean()
+        for weight in (None, "balanced")
+    ]
+
+    assert expected[0] < 0.2
+    assert 0.4 < expected[1] < 0.6
+
+
+def test_a_number_is_learned_and_predicted_in_its_unit() -> None:
+    random = np.random.default_rng(0)
+    X = torch.tensor(random.normal(size=(300, 2)), dtype=torch.float32)
+    y = 1000 + 50 * X[:, 0]
+    rows = Rows(X, (y - y.mean()) / y.std())
+    params = PARAMS.model_copy(update={"epochs": 20, "dropout": 0.0})
+    state = initial_state(2, 1, params, CPU)
+    deque(train(state, rows, rows, params, Team()), maxlen=0)
+
+    assert list(state.history) == ["epoch", "training_loss", "validation_loss"]
+    assert state.history["validation_loss"][-1] < 0.05
+    squares = (predict(state.network, X.numpy()) - rows.y.numpy()) ** 2
+    assert state.history["validation_loss"][-1] == pytest.approx(squares.mean(), rel=1e-5)
+    in_the_targets_unit(state.network, float(y.mean()), float(y.std()))
+    assert np.abs(predict(state.network, X.numpy()) - y.numpy()).mean() < 10
 
 
 def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy() -> None:

@@ -6,7 +6,7 @@
     OMP_NUM_THREADS=1 torchrun --nproc-per-node=2 -m lab.processes.train_dnn_pytorch.main      on two devices or cores
 
 Keeps the weights of the best validation epoch; writes them with the history of all epochs, the validation metrics and
-the confusion matrix. After a kill the next run goes on from the last checkpoint, and ends with the same bytes.
+a plot of the predictions. After a kill the next run goes on from the last checkpoint, and ends with the same bytes.
 """
 
 import csv
@@ -15,21 +15,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
-from sklearn.metrics import confusion_matrix
+from torch import Tensor
 
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
-from lab.processes.train_dnn_pytorch.densenet import History, Rows, State, best_epoch, initial_state, train
+from lab.processes.train_dnn_pytorch.densenet import (
+    History,
+    Rows,
+    State,
+    best_epoch,
+    in_the_targets_unit,
+    initial_state,
+    train,
+)
 from lab.processes.train_dnn_pytorch.device import chosen_device
 from lab.processes.train_dnn_pytorch.params import Params
 from lab.processes.train_dnn_pytorch.progress import show_progress
 from lab.processes.train_dnn_pytorch.team import from_leader, join_team
+from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
-from lib.data_splits import TensorSplits, load_data_splits, load_dataset
-from lib.metrics import classification_metrics
-from lib.pytorch import make_deterministic, network_bytes, predict_probabilities
-from lib.viz import plot_confusion_matrix, plot_training_history
+from lib.data_splits import Dataset, TensorSplits, load_data_splits, load_dataset
+from lib.pytorch import make_deterministic, network_bytes, predict
+from lib.task import in_short, task_of
+from lib.viz import plot_training_history
 
 OUTPUT = Path("artifacts/train_dnn_pytorch")
 CHECKPOINT_SECONDS = 30.0  # a kill costs this much work at most, and the epoch that it falls into
@@ -44,11 +53,14 @@ def main(run: Run) -> None:
         if team.rank == 0:
             run.log_params(params.model_dump())
         splits = load_data_splits(as_type="tensor")
-        classes = load_dataset().classes
-        training = Rows(splits.X_train.to(device), splits.y_train.to(device))
-        validation = Rows(splits.X_val.to(device), splits.y_val.to(device))
-        state = initial_state(training.X.shape[1], len(classes), params.training, device)
-        checkpoint = checkpoint_path(params.training, training, validation, len(classes), team.size)
+        dataset = load_dataset()
+        outputs, unit = len(dataset.classes) or 1, unit_of(splits.y_train)
+        if outputs == 1 and params.training.class_weight is not None:
+            raise InputError("params.yaml: training.class_weight is balanced, but a number has no classes; remove it")
+        training = Rows(splits.X_train.to(device), scaled(splits.y_train, unit).to(device))
+        validation = Rows(splits.X_val.to(device), scaled(splits.y_val, unit).to(device))
+        state = initial_state(training.X.shape[1], outputs, params.training, device)
+        checkpoint = checkpoint_path(params.training, training, validation, outputs, team.size)
         found = from_leader(read_checkpoint(checkpoint) if team.rank == 0 else None, team)
         if found is not None:
             state = resume(state, found)
@@ -57,8 +69,21 @@ def main(run: Run) -> None:
             deque(trained, maxlen=0)  # it only trains: rank 0 writes files, logs and prints
             return
         watch(run, trained, state.history, params.training.epochs, len(training.X), checkpoint)
-    write_results(run, state, splits, classes)
+    write_results(run, state, splits, dataset)
     checkpoint.unlink(missing_ok=True)
+
+
+def unit_of(y_train: Tensor) -> tuple[float, float] | None:
+    """Mean and standard deviation of numbers, by which they are scaled; classes have none."""
+    if not y_train.is_floating_point():
+        return None
+    exact = y_train.double()
+    return exact.mean().item(), exact.std(correction=0).item() or 1.0
+
+
+def scaled(y: Tensor, unit: tuple[float, float] | None) -> Tensor:
+    """Numbers in terms of their unit; classes as they are."""
+    return y if unit is None else ((y.double() - unit[0]) / unit[1]).float()
 
 
 def watch(
@@ -88,14 +113,15 @@ def log_epoch(run: Run, history: History, row: int) -> None:
     run.log_metrics(metrics, step=int(metrics.pop("epoch")))
 
 
-def write_results(run: Run, state: State, splits: TensorSplits, classes: list[str]) -> None:
+def write_results(run: Run, state: State, splits: TensorSplits, dataset: Dataset) -> None:
     """Write the best epoch's network, its validation metrics and plots, and the history of all epochs."""
     network, history = state.network, state.history
     network.load_state_dict(state.best_weights)
-    y_val = splits.y_val.numpy()
-    probabilities = predict_probabilities(network, splits.X_val.numpy())
-    metrics = classification_metrics(y_val, probabilities)
-    counts = confusion_matrix(y_val, probabilities.argmax(axis=1), labels=range(len(classes)))
+    if unit := unit_of(splits.y_train):
+        in_the_targets_unit(network, *unit)
+    task, y_val = task_of(dataset), splits.y_val.numpy()
+    predictions = predict(network, splits.X_val.numpy())
+    metrics = task.metrics(y_val, predictions)
 
     with replacing(OUTPUT / "models" / "densenet.pt") as beside:
         beside.write_bytes(network_bytes(network))
@@ -104,13 +130,13 @@ def write_results(run: Run, state: State, splits: TensorSplits, classes: list[st
         OUTPUT / "metrics" / "densenet.json", {**metrics, "rows": len(y_val), "training_rows": len(splits.y_train)}
     )
     plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))
-    plot_confusion_matrix(counts, classes, OUTPUT / "confusion_matrix.png", "Dense network, validation rows")
+    task.plot(y_val, predictions, dataset.classes, OUTPUT / "predictions.png", "Dense network, validation rows")
 
     # One step after the last epoch, where the best epoch's weights are back: a run shows its latest values.
     run.log_metrics({f"validation_{name}": value for name, value in metrics.items()}, len(history["epoch"]) + 1)
-    for name in ("models/densenet.pt", "training_history.csv", "training_history.png", "confusion_matrix.png"):
+    for name in ("models/densenet.pt", "training_history.csv", "training_history.png", "predictions.png"):
         run.log_artifact(OUTPUT / name)
-    print(f"best epoch {best_epoch(history)}: validation accuracy {metrics['accuracy']:.3f}")
+    print(f"best epoch {best_epoch(history)}: validation {in_short(task, metrics)}")
 
 
 def write_history(history: History, path: Path) -> None:

@@ -20,7 +20,7 @@ from labkit.process.tracking import JOURNAL_VARIABLE
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
 from lib.metrics import classification_metrics
-from lib.pytorch import load_network, predict_probabilities
+from lib.pytorch import load_network, predict
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +112,7 @@ def test_the_metrics_are_those_of_the_written_network(workspace: Path) -> None:
     splits = load_data_splits(workspace / DIR_PROCESSED)
     metrics = read_json(workspace / OUTPUT / "metrics" / "densenet.json")
 
-    probabilities = predict_probabilities(load_network(workspace / OUTPUT / "models" / "densenet.pt"), splits.X_val)
+    probabilities = predict(load_network(workspace / OUTPUT / "models" / "densenet.pt"), splits.X_val)
 
     assert metrics.pop("training_rows") == 200
     assert metrics.pop("rows") == len(splits.y_val)
@@ -137,7 +137,7 @@ def test_the_run_has_every_epoch_and_then_the_written_network(workspace: Path) -
 def test_the_run_has_what_was_written(workspace: Path) -> None:
     artifacts = {event["target"] for event in logged(workspace) if event["event"] == "artifact"}
 
-    assert artifacts == {"densenet.pt", "training_history.csv", "training_history.png", "confusion_matrix.png"}
+    assert artifacts == {"densenet.pt", "training_history.csv", "training_history.png", "predictions.png"}
 
 
 def test_other_threads_and_another_hash_seed_give_the_same_bytes(workspace: Path) -> None:

@@ -20,6 +20,7 @@ class Training(Strict):
     weight_decay: float = Field(ge=0, le=1000)
     batch_size: int = Field(gt=0, le=2**31 - 1)
     epochs: int = Field(gt=0, le=MOST)
+    class_weight: Literal["balanced"] | None = None
     kernels: Literal["portable", "native"]  # for the launcher, which sets them before the process starts
 
 

@@ -16,6 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import has_fit_parameter
 
 from lab.processes.train_standard_classifiers.params import Classifiers
 from labkit.process.errors import InputError
@@ -26,10 +27,11 @@ FOLDS = 5  # of the support vector machine's calibration
 
 
 class Rows(NamedTuple):
-    """X: (rows, features) float32, scaled; y: (rows,) class indices."""
+    """X: (rows, features) float32, scaled; y: (rows,) class indices or numbers; weights: (rows,), if they differ."""
 
     X: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
 
 def create_classifiers(params: Classifiers, y: NDArray[np.int64]) -> dict[str, ClassifierMixin]:
@@ -72,19 +74,22 @@ def create_classifiers(params: Classifiers, y: NDArray[np.int64]) -> dict[str, C
     return {name: families[name](own) for name, own in sections.items() if own is not None}
 
 
-def fit(name: str, classifier: ClassifierMixin, training: Rows) -> None:
+def fit(name: str, model: Any, training: Rows) -> None:
     """Fit the family `name`, on all cores, to the same model on any number of them.
 
+    Neighbours know no weights.
     Raises InputError when it does not converge.
     """
+    weighted = training.weights is not None and has_fit_parameter(model, "sample_weight")
+    weights = {"sample_weight": training.weights} if weighted else {}
     try:
         # Only while fitting: a forest that predicts in parallel adds its trees up in another order each time.
         with warnings.catch_warnings(), parallel_config("threading", n_jobs=-1):
             warnings.simplefilter("error", ConvergenceWarning)
-            classifier.fit(training.X, training.y)
+            model.fit(training.X, training.y, **weights)
     except ConvergenceWarning as warning:
-        settings = classifier.get_params()
-        C = settings.get("C", settings.get("estimator__C"))
+        settings = model.get_params()
+        C = settings.get("C", settings.get("estimator__C", settings.get("regressor__C")))
         raise InputError(f"params.yaml: classifiers.{name}.C is {C}, where no solution is found; lower it") from warning
 
 

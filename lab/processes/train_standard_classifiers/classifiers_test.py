@@ -109,6 +109,20 @@ def test_every_parameter_changes_the_probabilities(name: str, section: dict[str,
     assert not np.allclose(*probabilities)
 
 
+@pytest.mark.parametrize("name", sorted({*FAMILIES} - {"k_nearest_neighbours"}))
+def test_with_weights_a_rare_class_is_found_more_often(name: str) -> None:
+    random = np.random.default_rng(0)
+    y = (np.arange(400) % 10 == 0).astype(np.int64)
+    X = (random.normal(size=(400, 3)) + 0.8 * y[:, None]).astype(np.float32)
+    expected = []
+    for weights in (None, np.where(y == 1, 5.0, 5 / 9)):
+        classifier = create_classifiers(small_params(decision_tree={"max_depth": 3}), y)[name]
+        fit(name, classifier, Rows(X, y, weights))
+        expected.append(classifier.predict_proba(X[y == 1])[:, 1].mean())
+
+    assert expected[1] > 1.2 * expected[0]
+
+
 def test_no_solution_is_refused_with_the_parameter_to_change() -> None:
     random = np.random.default_rng(0)
     noise = Rows(random.normal(size=(60, 1)).astype(np.float32), random.integers(0, 2, 60))

@@ -20,7 +20,7 @@ from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import JOURNAL_VARIABLE, Run
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
-from lib.metrics import HIGHER_IS_BETTER, classification_metrics
+from lib.metrics import BASELINE, METRICS, classification_metrics
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +56,7 @@ def families() -> list[str]:
     return [name for name, section in sections.items() if isinstance(section, dict)]
 
 
-@pytest.mark.parametrize("pattern", ["models/{}.joblib", "metrics/{}.json", "confusion_matrix/{}.png"])
+@pytest.mark.parametrize("pattern", ["models/{}.joblib", "metrics/{}.json", "predictions/{}.png"])
 def test_every_family_has_its_files_and_no_other_has(workspace: Path, pattern: str) -> None:
     found = {path.name for path in (workspace / OUTPUT / pattern).parent.iterdir()}
 
@@ -79,9 +79,15 @@ def test_the_comparison_lists_the_families_best_log_loss_first(workspace: Path) 
         rows = list(csv.DictReader(file))
 
     assert [row["log_loss"] for row in rows] == sorted((row["log_loss"] for row in rows), key=float)
+    assert {row["model"] for row in rows} == {*families(), BASELINE}
     for row in rows:
-        metrics = read_json(workspace / OUTPUT / "metrics" / f"{row.pop('model')}.json")
-        assert {name: float(value) for name, value in row.items()} == {name: metrics[name] for name in HIGHER_IS_BETTER}
+        if (name := row.pop("model")) == BASELINE:
+            assert float(row["balanced_accuracy"]) == float(row["roc_auc"]) == 0.5
+            continue
+        metrics = read_json(workspace / OUTPUT / "metrics" / f"{name}.json")
+        assert {name: float(value) for name, value in row.items()} == {
+            name: metrics[name] for name in METRICS["classification"]
+        }
 
 
 def test_every_family_is_a_nested_run_that_also_has_the_times(workspace: Path) -> None:
@@ -94,7 +100,7 @@ def test_every_family_is_a_nested_run_that_also_has_the_times(workspace: Path) -
         if event["event"] == "metrics":
             logged[names[event["run"]]] |= event["metrics"].keys()
 
-    expected = {f"validation_{metric}" for metric in HIGHER_IS_BETTER} | {
+    expected = {f"validation_{metric}" for metric in METRICS["classification"]} | {
         "training_rows",
         "fit_seconds",
         "predict_seconds",

@@ -1,5 +1,7 @@
 """What train_standard_classifiers reads of params.yaml."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from labkit.process.params import Strict
@@ -55,6 +57,7 @@ class Classifiers(Strict):
 
     seed: int = Field(ge=0, lt=2**32)
     max_rows_quadratic: int = Field(ge=100, le=MOST)
+    class_weight: Literal["balanced"] | None = None
     logistic_regression: LogisticRegressionParams | None
     naive_bayes: NaiveBayesParams | None
     k_nearest_neighbours: KNearestNeighboursParams | None
@@ -70,7 +73,7 @@ class Classifiers(Strict):
         return self
 
 
-FAMILIES = [name for name in Classifiers.model_fields if name not in ("seed", "max_rows_quadratic")]
+FAMILIES = [name for name in Classifiers.model_fields if name not in ("seed", "max_rows_quadratic", "class_weight")]
 
 
 class Params(Strict):
