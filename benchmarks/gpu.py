@@ -23,8 +23,8 @@ import torch
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
+from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
 from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, loss_of, train  # noqa: E402
-from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from lib.pytorch import build_network, make_deterministic  # noqa: E402
 
 TURNS = 3
@@ -80,7 +80,7 @@ def measure(size: Size, device: str) -> Rates:
         lasting: Any = SimpleNamespace(**vars(params), epochs=epochs)
         state = initial_state(size.features, CLASSES, params, torch.device(device))
         started = now(device)
-        deque(train(state, data, few, lasting, Team()), maxlen=0)
+        deque(train(state, data, few, lasting, Worker()), maxlen=0)
         return (now(device) - started) / epochs
 
     def bare(epochs: int) -> float:
@@ -97,7 +97,7 @@ def measure(size: Size, device: str) -> Rates:
     def measuring(epochs: int) -> float:
         started = now(device)
         for _ in range(epochs):
-            evaluate(network, data, loss_of(data, params), Team())
+            evaluate(network, data, loss_of(data, params), Worker())
         return (now(device) - started) / epochs
 
     bare(1)  # what only the first use costs

@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alo
 
 import lab.processes.train_dnn_pytorch.densenet as densenet  # noqa: E402
 import lab.processes.train_standard_classifiers.classifiers as families  # noqa: E402
+from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
 from lab.processes.train_dnn_pytorch.params import Params as Network  # noqa: E402
-from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from lab.processes.train_standard_classifiers.params import Params as Standard  # noqa: E402
 from labkit.process.params import read_params  # noqa: E402
 
@@ -49,7 +49,7 @@ def measure(rows: int) -> tuple[dict[str, float], dict[str, int]]:
     started = perf_counter()
     rows_of = [densenet.Rows(torch.from_numpy(X[part]), torch.from_numpy(y[part])) for part in (train, validation)]
     state = densenet.initial_state(30, 2, training, torch.device("cpu"))
-    list(densenet.train(state, rows_of[0], rows_of[1], training, Team()))
+    list(densenet.train(state, rows_of[0], rows_of[1], training, Worker()))
     seconds["densenet, one epoch"], fitted["densenet, one epoch"] = perf_counter() - started, train.stop
     return seconds, fitted
 

@@ -20,9 +20,9 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
+from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
 from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train  # noqa: E402
 from lab.processes.train_dnn_pytorch.params import Params, Training  # noqa: E402
-from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from labkit.launch.kernels import deciding_variables  # noqa: E402
 from labkit.launch.machine import this_machine  # noqa: E402
 from labkit.process.params import read_params  # noqa: E402
@@ -47,7 +47,7 @@ def epoch_seconds(hidden_layers: list[int], batch_size: int, rows: int) -> float
     few = Rows(data.X[:2], data.y[:2])
     changed = {"hidden_layers": hidden_layers, "batch_size": batch_size, "epochs": 2}
     params: Training = read_params(Params, ROOT / "params.yaml").training.model_copy(update=changed)
-    epochs = train(initial_state(FEATURES, 2, params, torch.device("cpu")), data, few, params, Team())
+    epochs = train(initial_state(FEATURES, 2, params, torch.device("cpu")), data, few, params, Worker())
     next(epochs)
     started = process_time()
     next(epochs)

@@ -24,9 +24,9 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
 
+from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
 from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train  # noqa: E402
 from lab.processes.train_dnn_pytorch.params import Params  # noqa: E402
-from lab.processes.train_dnn_pytorch.team import Team  # noqa: E402
 from labkit.process.params import read_params  # noqa: E402
 from lib.pytorch import build_network  # noqa: E402
 
@@ -112,7 +112,7 @@ def network_against_bare_loop(table: Table, rows: int = 30_000) -> None:
 
     def ours() -> None:
         state = initial_state(30, 2, params, torch.device("cpu"))
-        list(train(state, data, few, params, Team(0, 1)))
+        list(train(state, data, few, params, Worker(0, 1)))
 
     def bare() -> None:
         network.train()

@@ -1,15 +1,13 @@
 """The sections of params.yaml that prepare_data reads. What has a default needs no line there."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, WrapValidator, field_validator, model_validator
 
 from labkit.process.credentials import holds_credentials
 from labkit.process.errors import SecretError
 from labkit.process.params import Strict
-
-Choice = TypeVar("Choice")
 
 
 def _explained(wanted: str) -> WrapValidator:

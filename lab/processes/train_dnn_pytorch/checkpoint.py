@@ -13,7 +13,6 @@ import torch
 
 from lab.processes.train_dnn_pytorch import densenet
 from lab.processes.train_dnn_pytorch.densenet import Moments, Rows, State
-from lab.processes.train_dnn_pytorch.params import Training
 from labkit.process.files import replacing
 from lib import pytorch
 
@@ -24,9 +23,9 @@ CHECKPOINTS = Path(".lab") / "checkpoints"
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
-def checkpoint_path(params: Training, training: Rows, validation: Rows, n_classes: int, team_size: int) -> Path:
+def checkpoint_path(params: Training, training: Rows, validation: Rows, n_classes: int, world_size: int) -> Path:
     """A file named after all that decides the result, so that no other training takes it for its own."""
-    settings = [params.model_dump(), n_classes, team_size, torch.__version__]
+    settings = [params.model_dump(), n_classes, world_size, torch.__version__]
     key = hashlib.sha256(json.dumps(settings).encode())
     for source in (densenet.__file__, pytorch.__file__):
         key.update(Path(source).read_bytes())

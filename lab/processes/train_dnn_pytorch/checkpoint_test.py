@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
 from lab.processes.train_dnn_pytorch.densenet import Rows, State, initial_state, train
 from lab.processes.train_dnn_pytorch.params import Training
-from lab.processes.train_dnn_pytorch.team import Team
 from lib.pytorch import make_deterministic
 
 pytestmark = pytest.mark.unittest
@@ -32,7 +32,7 @@ def deterministic() -> None:
 
 def trained() -> State:
     """After one epoch."""
-    return next(train(initial_state(2, 2, PARAMS, torch.device("cpu")), ROWS, ROWS, PARAMS, Team()))
+    return next(train(initial_state(2, 2, PARAMS, torch.device("cpu")), ROWS, ROWS, PARAMS, Worker()))
 
 
 def test_no_checkpoint_is_none_and_nothing_to_speak_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,14 +67,14 @@ def test_whatever_decides_the_result_gives_a_checkpoint_of_its_own() -> None:
     other = ROWS._replace(X=ROWS.X + 1)
 
     paths = [
-        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, team_size=1),
-        checkpoint_path(PARAMS.model_copy(update={"epochs": 5}), ROWS, ROWS, n_classes=2, team_size=1),
-        checkpoint_path(PARAMS.model_copy(update={"device": "cuda"}), ROWS, ROWS, n_classes=2, team_size=1),
-        checkpoint_path(PARAMS, other, ROWS, n_classes=2, team_size=1),
-        checkpoint_path(PARAMS, ROWS, other, n_classes=2, team_size=1),
-        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=3, team_size=1),
-        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, team_size=2),
+        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, world_size=1),
+        checkpoint_path(PARAMS.model_copy(update={"epochs": 5}), ROWS, ROWS, n_classes=2, world_size=1),
+        checkpoint_path(PARAMS.model_copy(update={"device": "cuda"}), ROWS, ROWS, n_classes=2, world_size=1),
+        checkpoint_path(PARAMS, other, ROWS, n_classes=2, world_size=1),
+        checkpoint_path(PARAMS, ROWS, other, n_classes=2, world_size=1),
+        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=3, world_size=1),
+        checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, world_size=2),
     ]
 
     assert len(set(paths)) == len(paths)
-    assert checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, team_size=1) == paths[0]
+    assert checkpoint_path(PARAMS, ROWS, ROWS, n_classes=2, world_size=1) == paths[0]

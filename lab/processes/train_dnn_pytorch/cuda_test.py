@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from lab.processes.train_dnn_pytorch.checkpoint import read_checkpoint, resume, write_checkpoint
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
 from lab.processes.train_dnn_pytorch.densenet import Rows, State, best_epoch, initial_state, train
-from lab.processes.train_dnn_pytorch.team import Team
 from lib.pytorch import make_deterministic
 
 pytestmark = pytest.mark.unittest
@@ -42,7 +42,7 @@ def untrained(device: str) -> State:
 
 def train_to(state: State, epochs: int, training: Rows, validation: Rows) -> State:
     params: Any = SimpleNamespace(**vars(PARAMS), epochs=epochs)
-    deque(train(state, training, validation, params, Team()), maxlen=0)
+    deque(train(state, training, validation, params, Worker()), maxlen=0)
     return state
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.adam import adam
 
-from lab.processes.train_dnn_pytorch.team import Team, sum_over
+from lab.processes.train_dnn_pytorch.data_parallel import Worker, all_reduce_sum
 from labkit.process.errors import InputError
 from lib.pytorch import SLICE_ROWS, build_network
 
@@ -62,22 +62,25 @@ def initial_state(n_features: int, n_classes: int, params: Training, device: tor
     return State(network, Moments(means, squares, steps), {name: [] for name in columns}, {})
 
 
-def train(state: State, training: Rows, validation: Rows, params: Training, team: Team) -> Iterator[State]:
+def train(state: State, training: Rows, validation: Rows, params: Training, worker: Worker) -> Iterator[State]:
     """Take `state` through the epochs that it lacks, and yield it after each.
 
     Losses are in nats; with params.class_weight, of rows that weigh 1 on average. Both parts are measured alike, after
     the epoch and without dropout, so that their curves compare. Raises InputError when the loss is no number any more.
     """
-    alone = team.size == 1
+    alone = worker.world_size == 1
     network: nn.Module = state.network if alone else DistributedDataParallel(state.network)
     loss = loss_of(training, params)
     for epoch in range(len(state.history["epoch"]) + 1, params.epochs + 1):
         # An epoch's random numbers follow from its number alone, so a training that goes on needs no generator's state.
         torch.manual_seed(_seed(params.seed, epoch, 0))
         order = torch.randperm(len(training.X)).to(training.X.device)
-        torch.manual_seed(_seed(params.seed, epoch, 1 + team.rank))
-        _train_epoch(network, state.moments, Rows(training.X[order], training.y[order]), loss, params, team)
-        measured = [*evaluate(state.network, training, loss, team), *evaluate(state.network, validation, loss, team)]
+        torch.manual_seed(_seed(params.seed, epoch, 1 + worker.rank))
+        _train_epoch(network, state.moments, Rows(training.X[order], training.y[order]), loss, params, worker)
+        measured = [
+            *evaluate(state.network, training, loss, worker),
+            *evaluate(state.network, validation, loss, worker),
+        ]
         if not all(map(math.isfinite, measured)):
             raise InputError(
                 f"params.yaml: training.lr is {params.lr}: the loss is no number any more after epoch {epoch}; "
@@ -108,16 +111,16 @@ def loss_of(training: Rows, params: Training) -> Loss:
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, rows: Rows, loss: Loss, team: Team) -> list[float]:
-    """Mean loss, and accuracy where there are classes, over all rows; the team shares the work."""
+def evaluate(network: nn.Module, rows: Rows, loss: Loss, worker: Worker) -> list[float]:
+    """Mean loss, and accuracy where there are classes, over all rows; the workers share the work."""
     network.eval()
     sums = torch.zeros(1 if rows.y.is_floating_point() else 2, dtype=torch.float64, device=rows.X.device)
-    own = (torch.split(part.tensor_split(team.size)[team.rank], SLICE_ROWS) for part in rows)
+    own = (torch.split(part.tensor_split(worker.world_size)[worker.rank], SLICE_ROWS) for part in rows)
     for x, y in zip(*own, strict=True):
         logits = network(x).double()
         hits = [] if y.is_floating_point() else [(logits.argmax(dim=1) == y).sum()]
         sums += torch.stack([loss(logits, y), *hits])
-    return (sum_over(team, sums) / len(rows.X)).tolist()
+    return (all_reduce_sum(worker, sums) / len(rows.X)).tolist()
 
 
 @torch.no_grad()
@@ -129,14 +132,16 @@ def in_the_targets_unit(network: nn.Sequential, mean: float, scale: float) -> No
     last.bias.mul_(scale).add_(mean)
 
 
-def _train_epoch(network: nn.Module, moments: Moments, rows: Rows, loss: Loss, params: Training, team: Team) -> None:
+def _train_epoch(
+    network: nn.Module, moments: Moments, rows: Rows, loss: Loss, params: Training, worker: Worker
+) -> None:
     """One step of Adam for each batch of `rows`, in their order; each rank takes its part of every batch."""
     network.train()
     weights: list[Tensor] = list(network.parameters())
     for x, y in zip(*(torch.split(part, params.batch_size) for part in rows), strict=True):
-        logits = network(x[team.rank :: team.size])
+        logits = network(x[worker.rank :: worker.world_size])
         # The mean over the whole batch, even from uneven parts: the ranks' gradients are averaged after this.
-        mean_loss = loss(logits, y[team.rank :: team.size]) * (team.size / len(x))
+        mean_loss = loss(logits, y[worker.rank :: worker.world_size]) * (worker.world_size / len(x))
         for weight in weights:
             weight.grad = None
         torch.autograd.backward(mean_loss)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
 from lab.processes.train_dnn_pytorch.densenet import (
     Rows,
     State,
@@ -15,7 +16,6 @@ from lab.processes.train_dnn_pytorch.densenet import (
     train,
 )
 from lab.processes.train_dnn_pytorch.params import Training
-from lab.processes.train_dnn_pytorch.team import Team
 from labkit.process.errors import InputError
 from lib.pytorch import make_deterministic, predict
 
@@ -50,7 +50,7 @@ def blobs(n_rows: int, n_classes: int, spread: float = 0.3, seed: int = 0) -> Ro
 
 def trained(params: Training, training: Rows, validation: Rows) -> State:
     state = initial_state(training.X.shape[1], int(training.y.max()) + 1, params, CPU)
-    deque(train(state, training, validation, params, Team()), maxlen=0)
+    deque(train(state, training, validation, params, Worker()), maxlen=0)
     return state
 
 
@@ -84,7 +84,7 @@ def test_the_best_epoch_s_weights_are_kept() -> None:
     state.network.load_state_dict(state.best_weights)
 
     assert best < last
-    assert evaluate(state.network, validation, loss_of(validation, params), Team())[0] == best
+    assert evaluate(state.network, validation, loss_of(validation, params), Worker())[0] == best
 
 
 def test_the_earliest_of_equal_epochs_is_the_best() -> None:
@@ -117,9 +117,9 @@ def test_a_training_in_two_parts_is_the_training_in_one() -> None:
     torch.manual_seed(0)  # whatever else drew random numbers in between
 
     state = initial_state(2, 2, PARAMS, CPU)
-    deque(train(state, rows, rows, PARAMS.model_copy(update={"epochs": 2}), Team()), maxlen=0)
+    deque(train(state, rows, rows, PARAMS.model_copy(update={"epochs": 2}), Worker()), maxlen=0)
     torch.manual_seed(1)
-    deque(train(state, rows, rows, PARAMS, Team()), maxlen=0)
+    deque(train(state, rows, rows, PARAMS, Worker()), maxlen=0)
 
     assert state.history == whole.history
 
@@ -146,7 +146,7 @@ def test_a_number_is_learned_and_predicted_in_its_unit() -> None:
     rows = Rows(X, (y - y.mean()) / y.std())
     params = PARAMS.model_copy(update={"epochs": 20, "dropout": 0.0})
     state = initial_state(2, 1, params, CPU)
-    deque(train(state, rows, rows, params, Team()), maxlen=0)
+    deque(train(state, rows, rows, params, Worker()), maxlen=0)
 
     assert list(state.history) == ["epoch", "training_loss", "validation_loss"]
     assert state.history["validation_loss"][-1] < 0.05

@@ -18,6 +18,7 @@ from time import monotonic
 from torch import Tensor
 
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
+from lab.processes.train_dnn_pytorch.data_parallel import broadcast, join_process_group
 from lab.processes.train_dnn_pytorch.densenet import (
     History,
     Rows,
@@ -30,7 +31,6 @@ from lab.processes.train_dnn_pytorch.densenet import (
 from lab.processes.train_dnn_pytorch.device import chosen_device
 from lab.processes.train_dnn_pytorch.params import Params
 from lab.processes.train_dnn_pytorch.progress import show_progress
-from lab.processes.train_dnn_pytorch.team import from_leader, join_team
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
@@ -49,8 +49,8 @@ def main(run: Run) -> None:
     params = read_params(Params)
     device = chosen_device(params.training.device)
     make_deterministic()
-    with join_team(device) as team:
-        if team.rank == 0:
+    with join_process_group(device) as worker:
+        if worker.rank == 0:
             run.log_params(params.model_dump())
         splits = load_data_splits(as_type="tensor")
         dataset = load_dataset()
@@ -60,12 +60,12 @@ def main(run: Run) -> None:
         training = Rows(splits.X_train.to(device), scaled(splits.y_train, unit).to(device))
         validation = Rows(splits.X_val.to(device), scaled(splits.y_val, unit).to(device))
         state = initial_state(training.X.shape[1], outputs, params.training, device)
-        checkpoint = checkpoint_path(params.training, training, validation, outputs, team.size)
-        found = from_leader(read_checkpoint(checkpoint) if team.rank == 0 else None, team)
+        checkpoint = checkpoint_path(params.training, training, validation, outputs, worker.world_size)
+        found = broadcast(read_checkpoint(checkpoint) if worker.rank == 0 else None, worker)
         if found is not None:
             state = resume(state, found)
-        trained = train(state, training, validation, params.training, team)
-        if team.rank > 0:
+        trained = train(state, training, validation, params.training, worker)
+        if worker.rank > 0:
             deque(trained, maxlen=0)  # it only trains: rank 0 writes files, logs and prints
             return
         watch(run, trained, state.history, params.training.epochs, len(training.X), checkpoint)

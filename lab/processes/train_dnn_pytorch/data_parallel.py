@@ -14,40 +14,40 @@ import torch.distributed.nn
 from torch import distributed
 
 
-class Team(NamedTuple):
-    """This process's place among `size` equal ones; rank 0 is the one that reads, writes and prints."""
+class Worker(NamedTuple):
+    """This process's place among `world_size` equal ones; rank 0 is the one that reads, writes and prints."""
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
 
 @contextmanager
-def join_team(device: torch.device) -> Iterator[Team]:
+def join_process_group(device: torch.device) -> Iterator[Worker]:
     """Join the processes that torchrun started until the end; on CUDA, each with a device of its own."""
     if not distributed.is_torchelastic_launched():
-        yield Team()
+        yield Worker()
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size())
+        yield Worker(distributed.get_rank(), distributed.get_world_size())
     finally:
         gc.collect()  # the model holds the group, and itself
         distributed.destroy_process_group()
 
 
-def from_leader(value: Any, team: Team) -> Any:
+def broadcast(value: Any, worker: Worker) -> Any:
     """What rank 0 gave as `value`, on every rank."""
-    if team.size == 1:
+    if worker.world_size == 1:
         return value
     box = [value]
     distributed.broadcast_object_list(box)
     return box[0]
 
 
-def sum_over(team: Team, values: torch.Tensor) -> torch.Tensor:
+def all_reduce_sum(worker: Worker, values: torch.Tensor) -> torch.Tensor:
     """The sum of the ranks' `values`, on every rank; `values` is overwritten."""
-    if team.size > 1:
+    if worker.world_size > 1:
         distributed.all_reduce(values)
     return values
