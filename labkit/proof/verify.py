@@ -94,8 +94,10 @@ def _verify(commit: str, to: Path) -> int:
         with chdir(clone), open_project() as project:
             declared = declared_here(project)
         tolerances = {stage: tolerance_of(stage, one.meta) for stage, one in declared.items()}
-        rerun = run_again(clone, recorded)
+        frozen = [stage for stage, one in declared.items() if one.frozen]
+        rerun = run_again(clone, recorded, [out for one in declared.values() for out in one.outs])
         outcomes = judge(recorded, rerun.records, {stage: one.outs for stage, one in declared.items()}, rerun.not_run)
+        outcomes = [not_of_frozen(one) if one.stage in frozen else one for one in outcomes]
         outcomes = [measured(one, clone, commit, tolerances.get(one.stage, RELATIVE)) for one in outcomes]
         statement = _statement(commit, clone, recorded, rerun, outcomes)
     place, page = to / f"{commit[:12]}.json", page_of(statement)
@@ -105,6 +107,12 @@ def _verify(commit: str, to: Path) -> int:
     print(page)
     print(f"{headline(outcomes)}; the receipt is {place}", file=sys.stderr)
     return EXIT_CODES[verdict_of(outcomes)]
+
+
+def not_of_frozen(outcome: Outcome) -> Outcome:
+    """The outcome of a stage that DVC does not run, whatever else has written its output."""
+    reason = f"its stage is frozen, so that nothing ran; `dvc unfreeze {outcome.stage}`, and commit"
+    return outcome.model_copy(update={"verdict": Verdict.UNKNOWN, "made": "", "reason": reason})
 
 
 def measured(outcome: Outcome, clone: Path, commit: str, relative: float) -> Outcome:
