@@ -29,6 +29,7 @@ from labkit.proof.differences import RELATIVE, folder_differences
 from labkit.proof.outcomes import EXIT_CODES, Outcome, Verdict, is_read, judge, verdict_of
 from labkit.proof.page import headline, page_of
 from labkit.proof.receipt import (
+    DECIDING,
     RECORDS,
     VERIFIER,
     Descriptor,
@@ -42,8 +43,6 @@ from labkit.proof.receipt import (
 from labkit.proof.rerun import Rerun, clean_clone, recorded_output, run_again
 
 RECEIPTS = Path(".lab/receipts")
-# What of the commit decides the bytes, beside its tree as a whole: named, so that two receipts can be compared.
-DECIDING = ("Pipfile.lock", "lab/processes/*/Pipfile*.lock", "labkit/launch/kernels.yaml")
 CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
     "processes are those of the verifier."

@@ -41,6 +41,7 @@ def make(lab: Path, shell: Shell) -> Path:
         "dvc.yaml": DVC_YAML.replace("${RAN", "\\${RAN"),  # else DVC takes it for a variable of its own
         ".dvcignore": ".lab\n",
         ".gitignore": "/.lab/\n/receipt/\n",
+        "Pipfile.lock": "{}",
     }.items():
         (lab / name).write_text(text)
     shell("git init --quiet --initial-branch main && dvc init --quiet", lab)
@@ -293,6 +294,10 @@ NOUGHTS = "0" * 64
         (lambda it: _configured(it, "dvc.lock")["digest"].update(sha256=NOUGHTS), "dvc.lock of the commit has another"),
         (lambda it: _configured(it, "raw/numbers")["digest"].update(md5=NOUGHTS[:32]), "its raw data are not those"),
         (lambda it: _configured(it, "raw/numbers")["digest"].update(sha256=NOUGHTS), "numbers here has another sha256"),
+        (
+            lambda it: it["predicate"]["configuration"].remove(_configured(it, "Pipfile.lock")),
+            "it does not name Pipfile.lock of the commit, which decides the bytes",
+        ),
         (_left_out, "judge: score.json: dvc.lock of the commit does not record"),
         (_other_result, "judge: score.json: dvc.lock of the commit does not record"),
     ],
