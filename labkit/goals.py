@@ -13,7 +13,7 @@ from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.flat import flat, is_number
 from labkit.process.params import MOST_PROBLEMS, Strict
-from labkit.process.strict_yaml import load_yaml
+from labkit.process.strict_yaml import load_yaml, parse_yaml
 
 GOALS_FILE = Path("goals/goals.yaml")
 
@@ -51,7 +51,15 @@ class Verdict(NamedTuple):
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
     """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""
-    content = load_yaml(path)
+    return _checked(load_yaml(path), path)
+
+
+def parse_goals(text: bytes, name: str) -> list[Goal]:
+    """Check the goals of a file's text, which is called `name`. Raises InputError as `read_goals`."""
+    return _checked(parse_yaml(text, name), name)
+
+
+def _checked(content: Any, path: Path | str) -> list[Goal]:
     if content is None:  # nothing but comments: no goals yet
         return []
     try:
@@ -82,13 +90,15 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)
 
 
-def verdicts(not_made: Callable[[str], bool] = lambda file: False, results: Path = Path()) -> list[Verdict]:
-    """Judge every goal by the files below `results`.
+def verdicts(
+    not_made: Callable[[str], bool] = lambda file: False, results: Path = Path(), goals: list[Goal] | None = None
+) -> list[Verdict]:
+    """Judge every goal, of GOALS_FILE unless `goals` are given, by the files below `results`.
 
     Those whose files are not there, or of another run as `not_made` tells, are not judged. Raises InputError when the
     goals can't be read.
     """
-    return [_judged(goal, not_made, results) for goal in read_goals()]
+    return [_judged(goal, not_made, results) for goal in (read_goals() if goals is None else goals)]
 
 
 def _judged(goal: Goal, not_made: Callable[[str], bool], results: Path) -> Verdict:

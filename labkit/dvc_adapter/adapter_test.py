@@ -280,10 +280,10 @@ def test_what_is_declared_is_told_without_what_was_recorded() -> None:
     Path("dvc.yaml").write_text(content + each)
     with open_project() as project:
         assert declared_here(project) == {
-            "judge": (["score.json", "curve.csv"], None),
-            "train": (["model"], {"tolerance": 0.1}),
-            "each@a": (["out/a"], None),
-            "each@b": (["out/b"], None),
+            "judge": (["score.json", "curve.csv"], None, False),
+            "train": (["model"], {"tolerance": 0.1}, False),
+            "each@a": (["out/a"], None, False),
+            "each@b": (["out/b"], None, False),
         }
 
 

@@ -67,17 +67,18 @@ class Stage(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """A stage of dvc.yaml: the paths from the root of what it writes, and its `meta`."""
+    """A stage of dvc.yaml: the paths from the root of what it writes, its `meta`, and whether DVC never runs it."""
 
     outs: list[str]
     meta: Any
+    frozen: bool
 
 
 def declared_here(project: Project) -> dict[str, Declared]:
     """The stages of dvc.yaml by their names, `foreach` and variables resolved. Nothing is hashed for it."""
     repo: Any = project
     return {
-        stage.addressing: Declared([path_from_root(repo, out) for out in stage.outs], stage.meta)
+        stage.addressing: Declared([path_from_root(repo, out) for out in stage.outs], stage.meta, bool(stage.frozen))
         for stage in repo.index.stages
         if isinstance(stage, PipelineStage)
     }

@@ -16,7 +16,8 @@ import pytest
 
 from labkit.launch.kernels import Choice, deciding_variables
 from labkit.launch.machine import described, this_machine
-from labkit.process.tracking import ROOM_BYTES, room_of
+from labkit.paths import ROOT
+from labkit.process.tracking import ROOM_BYTES, ROOT_RUN, append, room_of
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import all_runs, is_running, journals
 
@@ -301,3 +302,17 @@ def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(
     assert "default" in shell(f'python -c "{look}"', lab, MLFLOW_TRACKING_URI="sqlite:///mlflow.db").stdout.split()
     assert shell("git status --porcelain -- . ':!dvc.lock'", lab).stdout == ""
     assert {folder.stat().st_mode & 0o777 for folder in (lab / ".lab", lab / ".lab" / "journals")} == {0o700}
+
+
+@pytest.mark.parametrize("end", ["is not reaped", "takes long to exit", "hangs"])
+def test_a_run_that_has_ended_is_given_no_other_end_at_its_limit(tmp_path: Path, end: str) -> None:
+    journal = tmp_path / "1-train.jsonl"
+    journal.touch()
+    if end == "takes long to exit":
+        append(journal, ROOT_RUN, "end", status="FINISHED")
+    with subprocess.Popen(["true"] if end == "is not reaped" else ["sleep", "60"]) as process:
+        watch = [sys.executable, "-m", "labkit.launch.limits", "train", "0.5s", str(process.pid), str(journal)]
+        done = subprocess.run(watch, cwd=ROOT, capture_output=True, text=True)
+    assert ("ended after 0.5s" in done.stderr) == (end != "is not reaped"), done.stderr
+    told = [json.loads(line)["status"] for line in journal.read_text().splitlines()]
+    assert told == {"is not reaped": [], "takes long to exit": ["FINISHED"], "hangs": ["FAILED"]}[end]

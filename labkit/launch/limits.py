@@ -7,9 +7,11 @@ DVC ignores `meta`, so that a changed limit re-runs nothing. A separate process 
 hangs in C runs no Python handler, and a wrapper would break Ctrl-C.
 """
 
+import json
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -79,11 +81,13 @@ def watch(limit: Limit, pid: int, journal: str) -> None:
         with suppress(psutil.TimeoutExpired):
             process.wait(limit.seconds)
             return
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return  # it has ended, and whoever started it has not looked yet
         process.suspend()  # it starts nothing more, and writes nothing after the end that its journal is given
         reason = f"ended after {limit.text}, the limit in {limit.place}; raise it there, which re-runs no other stage"
         print(f"error: {limit.stage}: {reason}", file=sys.stderr, flush=True)
-        if journal:
-            with suppress(OSError):
+        with suppress(OSError):
+            if journal and not has_ended(Path(journal)):
                 append(Path(journal), ROOT_RUN, "end", status="FAILED", reason=reason)
         children = process.children(recursive=True)
         process.kill()
@@ -93,6 +97,16 @@ def watch(limit: Limit, pid: int, journal: str) -> None:
         for child in psutil.wait_procs(children, GRACE_SECONDS)[1]:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+
+
+def has_ended(journal: Path) -> bool:
+    """Whether a journal has the end of its run: an interpreter that takes long to exit has written it before."""
+    with journal.open("rb") as file:
+        last = b"".join(deque(file, maxlen=1))
+    with suppress(ValueError):
+        event = json.loads(last)
+        return bool(event.get("event") == "end" and event.get("run") == ROOT_RUN)
+    return False
 
 
 def _metas(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:

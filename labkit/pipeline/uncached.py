@@ -1,6 +1,7 @@
 """Outputs with `cache: false`: a runner loses those that Git ignores, and can't publish past those that Git tracks.
 
-`dvc stage add` writes it for its options -M, -O and --plots-no-cache.
+`dvc stage add` writes it for its options -M, -O and --plots-no-cache. And outputs that Git tracks beside DVC: of two
+contents of one file, whoever reads the commit may get the one that no run made.
 """
 
 import shlex
@@ -10,19 +11,34 @@ from typing import Any
 
 from labkit.git_cli import git_or_empty
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages
+from labkit.pipeline.records import DVC_LOCK, read_records
 from labkit.process.errors import InputError
 
 WHY = "with `cache: false` DVC keeps no copy, and no other machine gets it"
 
 
 def refuse_uncached(root: Path = Path()) -> None:
-    """Raise InputError where an output of dvc.yaml says `cache: false`, with what to change for each.
+    """Raise InputError where an output says `cache: false`, or Git tracks it, with what to change for each.
 
     What else is wrong there, DVC tells. Raises InputError, too, when it is not YAML.
     """
     found = [fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached(stage)]
     if found:
         raise InputError(f"{'; '.join(found)}: {WHY}")
+    if tracked := tracked_outputs(root):
+        raise InputError(
+            f"{', '.join(tracked)}: Git tracks what a stage writes and DVC keeps, and may hold other bytes than "
+            f"{DVC_LOCK} records; run `git rm -r --cached {shlex.join(tracked)}`, and commit"
+        )
+
+
+def tracked_outputs(root: Path = Path()) -> list[str]:
+    """The files of the outputs in dvc.lock that Git tracks. Raises InputError when it can't be read."""
+    lock = root / DVC_LOCK
+    records = read_records(lock.read_bytes()) if lock.exists() else {}
+    outs = [out["path"] for record in records.values() for out in record.get("outs", [])]
+    command = ("--literal-pathspecs", "-C", str(root), "ls-files", "-z", "--")
+    return list(filter(None, git_or_empty(*command, *outs).split("\0"))) if outs else []
 
 
 def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:

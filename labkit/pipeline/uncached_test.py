@@ -58,3 +58,9 @@ def test_it_is_refused_before_training_and_what_the_words_say_mends_it(
     refuse_uncached()
     shell("dvc repro --quiet", tmp_path)
     assert shell("dvc status", tmp_path).stdout == "Data and pipelines are up to date.\n"
+    shell("git add --force 'of all.json'", tmp_path)
+    told = (
+        "^of all.json: Git tracks what a stage writes and DVC keeps, .* `git rm -r --cached 'of all.json'`, and commit$"
+    )
+    with pytest.raises(InputError, match=told):
+        refuse_uncached()

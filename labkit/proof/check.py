@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from labkit.dvc_adapter.folders import hash_of
@@ -12,7 +13,7 @@ from labkit.pipeline.input_changes import some
 from labkit.pipeline.records import Records, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.proof.outcomes import Verdict, hashes, is_read, verdict_of
-from labkit.proof.receipt import CODE, VERIFIER, Descriptor, Statement, digests_of, tests_of
+from labkit.proof.receipt import CODE, DECIDING, VERIFIER, Descriptor, Statement, digests_of, tests_of
 
 
 class Finding(NamedTuple):
@@ -81,12 +82,25 @@ def _of_commit(statement: Statement, records: Records) -> Iterator[Finding]:
         text = None if one.name == VERIFIER else file_in(statement.commit, one.name)
         if text is not None and one.digest.get("sha256") != hashlib.sha256(text).hexdigest():
             yield Finding(f"{one.name} of the commit has another sha256")
+    named = {one.name for one in statement.predicate.configuration}
+    if lacking := [file for file in _deciding_files(statement.commit) if file not in named]:
+        yield Finding(f"it does not name {some(lacking)} of the commit, which decides the bytes")
     hashed = [(stage, hashes(record, "outs")) for stage, record in records.items()]
     recorded = {(stage, path): md5 for stage, outs in hashed for path, md5 in outs.items() if md5}
     told = {(one.stage, one.output): one.recorded for one in statement.outcomes if one.output and one.recorded}
     for stage, output in sorted(recorded.keys() | told.keys()):
         if recorded.get((stage, output)) != told.get((stage, output)):
             yield Finding(f"{stage}: {output}: dvc.lock of the commit does not record what it says")
+
+
+def _deciding_files(commit: str) -> list[str]:
+    """The files of a commit that are called as in DECIDING, whose `*` stands for one folder or name."""
+    files = [PurePosixPath(line) for line in git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")]
+    return [str(file) for file in files if any(_is_called(file, pattern) for pattern in DECIDING)]
+
+
+def _is_called(file: PurePosixPath, pattern: str) -> bool:
+    return len(file.parts) == len(PurePosixPath(pattern).parts) and file.match(pattern)
 
 
 def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ from labkit.proof.outcomes import Outcome, Verdict, verdict_of
 
 RESULTS = {Verdict.REPRODUCED: "PASSED", Verdict.DIFFERS: "FAILED", Verdict.UNKNOWN: "WARNED"}
 CODE, RECORDS, VERIFIER = "code", "dvc.lock", "labkit"
+# What of the commit decides the bytes, beside its tree as a whole: named, so that two receipts can be compared.
+DECIDING = ("Pipfile.lock", "lab/processes/*/Pipfile*.lock", "labkit/launch/kernels.yaml")
 MOST_PROBLEMS = 5
 Digests = dict[str, str]
 
@@ -82,14 +84,16 @@ class Statement(_Model):
         code = self.subject[0] if self.subject else None
         if code is None or code.name != CODE or not {"gitCommit", "gitTree"} <= code.digest.keys():
             raise ValueError("the first subject is not the code, with its gitCommit and gitTree")
-        names = [one.name for one in self.subject[1:]]
-        if len({*names}) != len(names):
-            raise ValueError("two subjects have the same name")
+        if not all(re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", code.digest[one]) for one in ("gitCommit", "gitTree")):
+            raise ValueError("the code's gitCommit or gitTree is not a whole hash")
+        _refuse_twice("subjects", [one.name for one in self.subject[1:]])
+        _refuse_twice("things in the configuration", [one.name for one in self.predicate.configuration])
+        _refuse_twice("outcomes", [one.output or one.name for one in self.outcomes])
         for one in (*self.subject, *self.predicate.configuration):
             hashes_are_well = all(re.fullmatch("[0-9a-f]{32,64}", digest) for digest in one.digest.values())
             if not one.name.isprintable() or not hashes_are_well:
                 raise ValueError(f"{one.name!r} is not the name of a file, or its digest is not a hash")
-        _ = self.outcomes, self.verifier
+        _ = self.verifier
         return self
 
     @property
@@ -109,6 +113,11 @@ class Statement(_Model):
 
     def _annotations(self, name: str) -> dict[str, Any]:
         return next(one.annotations or {} for one in self.predicate.configuration if one.name == name)
+
+
+def _refuse_twice(what: str, names: list[str]) -> None:
+    if len({*names}) != len(names):
+        raise ValueError(f"two {what} have the same name")
 
 
 def make_statement(

@@ -112,6 +112,7 @@ def test_the_page_names_the_stage_from_which_on_it_differs_and_how_far() -> None
         (["subject", 0, "digest"], {"gitCommit": COMMIT}),
         (["subject", 0, "digest", "gitCommit"], "--output=x"),
         (["subject", 0, "digest", "gitCommit"], "HEAD"),
+        (["subject", 0, "digest", "gitCommit"], COMMIT[:39]),
         (["subject", 1, "digest"], {}),
         (["subject", 1, "digest", "md5"], "../../../../etc/passwd"),
         (["subject", 1, "name"], "model\x00"),
@@ -136,8 +137,19 @@ def test_text_of_another_kind_is_refused(text: str | bytes) -> None:
         read_statement(text, "given.json")
 
 
-def test_two_subjects_of_one_name_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (["subject"], "two subjects have the same name"),
+        (["predicate", "configuration"], "two things in the configuration have the same name"),
+        (["predicate", "configuration", 0, "annotations", "outcomes"], "two outcomes have the same name"),
+    ],
+)
+def test_what_is_said_twice_is_refused(place: list[Any], told: str) -> None:
     content = json.loads(write_statement(statement(SAME)))
-    content["subject"].append(content["subject"][1])
-    with pytest.raises(InputError, match="two subjects have the same name"):
+    inner = content
+    for key in place:
+        inner = inner[key]
+    inner.append(inner[-1])
+    with pytest.raises(InputError, match=told):
         read_statement(json.dumps(content), "given.json")

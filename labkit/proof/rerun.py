@@ -7,10 +7,11 @@ against the hash that its lock names. DVC and the launcher are those of the lab 
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,11 +52,16 @@ def clean_clone(commit: str) -> Iterator[Path]:
         git("clone", *options, git("rev-parse", "--show-toplevel"), str(clone))
         with chdir(clone):
             git("checkout", "--quiet", "--detach", commit)
+            git("remote", "remove", "origin")  # it is this lab's folder, with all its results
         yield clone / git("rev-parse", "--show-prefix")
 
 
-def run_again(clone: Path, recorded: Records) -> Rerun:
-    """Bring the raw data into the clone and run its pipeline, unless there are some that a stage reads and none has."""
+def run_again(clone: Path, recorded: Records, outputs: Iterable[str]) -> Rerun:
+    """Bring the raw data into the clone and run its pipeline, unless there are some that a stage reads and none has.
+
+    `outputs` are all that dvc.yaml declares: those that Git has are removed first.
+    """
+    remove_outputs(clone, outputs)
     if lacking := [path for path in bring_raw_data(clone) if is_read(path, recorded)]:
         return Rerun({}, f"raw data are neither in DVC's cache nor in the remote: {', '.join(lacking)}", [])
     if damaged := [path for path in damaged_raw_data(clone) if is_read(path, recorded)]:
@@ -68,6 +74,17 @@ def run_again(clone: Path, recorded: Records) -> Rerun:
     made = read_records(lock.read_text(encoding="utf-8")) if lock.exists() else {}
     environments = sorted(path.parent.name for path in caches.glob("lab/environments/*/complete"))
     return Rerun(made, f"{NOT_RUN}: {'; '.join(errors)}" if errors else NOT_RUN, environments)
+
+
+def remove_outputs(clone: Path, outputs: Iterable[str]) -> None:
+    """Remove outputs, which are paths from the root: what lies there already is what no run here has made."""
+    for place in (clone / output for output in outputs):
+        if not place.parent.resolve().is_relative_to(clone.resolve()) or ".." in place.parts:
+            continue  # it is not the clone's
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def bring_raw_data(clone: Path) -> list[str]:

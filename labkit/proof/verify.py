@@ -29,6 +29,7 @@ from labkit.proof.differences import RELATIVE, folder_differences
 from labkit.proof.outcomes import EXIT_CODES, Outcome, Verdict, is_read, judge, verdict_of
 from labkit.proof.page import headline, page_of
 from labkit.proof.receipt import (
+    DECIDING,
     RECORDS,
     VERIFIER,
     Descriptor,
@@ -42,8 +43,6 @@ from labkit.proof.receipt import (
 from labkit.proof.rerun import Rerun, clean_clone, recorded_output, run_again
 
 RECEIPTS = Path(".lab/receipts")
-# What of the commit decides the bytes, beside its tree as a whole: named, so that two receipts can be compared.
-DECIDING = ("Pipfile.lock", "lab/processes/*/Pipfile*.lock", "labkit/launch/kernels.yaml")
 CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
     "processes are those of the verifier."
@@ -94,8 +93,10 @@ def _verify(commit: str, to: Path) -> int:
         with chdir(clone), open_project() as project:
             declared = declared_here(project)
         tolerances = {stage: tolerance_of(stage, one.meta) for stage, one in declared.items()}
-        rerun = run_again(clone, recorded)
+        frozen = [stage for stage, one in declared.items() if one.frozen]
+        rerun = run_again(clone, recorded, [out for one in declared.values() for out in one.outs])
         outcomes = judge(recorded, rerun.records, {stage: one.outs for stage, one in declared.items()}, rerun.not_run)
+        outcomes = [not_of_frozen(one) if one.stage in frozen else one for one in outcomes]
         outcomes = [measured(one, clone, commit, tolerances.get(one.stage, RELATIVE)) for one in outcomes]
         statement = _statement(commit, clone, recorded, rerun, outcomes)
     place, page = to / f"{commit[:12]}.json", page_of(statement)
@@ -105,6 +106,12 @@ def _verify(commit: str, to: Path) -> int:
     print(page)
     print(f"{headline(outcomes)}; the receipt is {place}", file=sys.stderr)
     return EXIT_CODES[verdict_of(outcomes)]
+
+
+def not_of_frozen(outcome: Outcome) -> Outcome:
+    """The outcome of a stage that DVC does not run, whatever else has written its output."""
+    reason = f"its stage is frozen, so that nothing ran; `dvc unfreeze {outcome.stage}`, and commit"
+    return outcome.model_copy(update={"verdict": Verdict.UNKNOWN, "made": "", "reason": reason})
 
 
 def measured(outcome: Outcome, clone: Path, commit: str, relative: float) -> Outcome:

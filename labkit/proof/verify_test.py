@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from labkit.git_cli import git
 from labkit.proof.receipt import Statement, read_statement
+from labkit.proof.rerun import clean_clone, remove_outputs
 from labkit.proof.verify import verify
 from labkit.testing.fixtures import Shell
 
@@ -39,6 +41,7 @@ def make(lab: Path, shell: Shell) -> Path:
         "dvc.yaml": DVC_YAML.replace("${RAN", "\\${RAN"),  # else DVC takes it for a variable of its own
         ".dvcignore": ".lab\n",
         ".gitignore": "/.lab/\n/receipt/\n",
+        "Pipfile.lock": "{}",
     }.items():
         (lab / name).write_text(text)
     shell("git init --quiet --initial-branch main && dvc init --quiet", lab)
@@ -165,6 +168,42 @@ def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys
     assert "failed to reproduce 'train'" in told
 
 
+@pytest.mark.parametrize("way", ["frozen", "persist"])
+def test_an_output_that_git_has_and_no_run_made_is_not_reproduced(
+    lab: Path, shell: Shell, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    was = hashlib.md5((lab / "score.json").read_bytes()).hexdigest()
+    (lab / "score.json").unlink()
+    (lab / "score.json").write_text('{"loss": 0.001}\n')
+    changes = {"  judge:\n": "  judge:\n    frozen: true\n"}
+    if way == "persist":
+        keeping = "> other; test -e score.json || mv other score.json"
+        changes = {"> score.json": keeping, "[score.json]": "[{score.json: {persist: true, cache: false}}]"}
+    changes[was] = in_cache(lab, '{"loss": 0.001}\n')
+    for file in (lab / "dvc.yaml", lab / "dvc.lock"):
+        text = file.read_text()
+        for old, new in changes.items():
+            text = text.replace(old, new) if old != "  judge:\n" or file.name == "dvc.yaml" else text
+        file.write_text(text)
+    shell("git add --force score.json && git commit --quiet --no-verify -a -m made-up", lab)
+    assert verify(to=RECEIPT) == (2 if way == "frozen" else 1)
+    [_, outcome] = receipt_of(lab / RECEIPT).outcomes
+    assert outcome.verdict == ("could not check" if way == "frozen" else "differs")
+    assert ("its stage is frozen, so that nothing ran; `dvc unfreeze judge`" in outcome.reason) == (way == "frozen")
+
+
+def test_the_clone_knows_neither_the_folder_it_came_from_nor_removes_what_is_not_its_own(lab: Path) -> None:
+    (lab / "kept").mkdir()
+    with clean_clone("main") as clone:
+        assert git("-C", str(clone), "remote") == ""
+        (clone / "link").symlink_to(lab)
+        (clone / "own").mkdir()
+        (clone / "own" / "out").touch()
+        remove_outputs(clone, ["link/kept", "../../../kept", str(lab / "kept"), "own", "absent"])
+        assert not (clone / "own").exists()
+    assert (lab / "kept").exists()
+
+
 @pytest.mark.parametrize("revision", ["no-such-tag", "--help", "HEAD:dvc.yaml", "HEAD~7", "a b"])
 def test_an_unknown_revision_is_refused(lab: Path, revision: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(revision) == 2
@@ -255,6 +294,10 @@ NOUGHTS = "0" * 64
         (lambda it: _configured(it, "dvc.lock")["digest"].update(sha256=NOUGHTS), "dvc.lock of the commit has another"),
         (lambda it: _configured(it, "raw/numbers")["digest"].update(md5=NOUGHTS[:32]), "its raw data are not those"),
         (lambda it: _configured(it, "raw/numbers")["digest"].update(sha256=NOUGHTS), "numbers here has another sha256"),
+        (
+            lambda it: it["predicate"]["configuration"].remove(_configured(it, "Pipfile.lock")),
+            "it does not name Pipfile.lock of the commit, which decides the bytes",
+        ),
         (_left_out, "judge: score.json: dvc.lock of the commit does not record"),
         (_other_result, "judge: score.json: dvc.lock of the commit does not record"),
     ],

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.revisions import copy_from, not_kept
 from labkit.dvc_adapter.storage import default_remote
-from labkit.git_cli import GitError, git
-from labkit.goals import GOALS_FILE, Verdict, read_goals, verdicts
+from labkit.git_cli import GitError, file_in, git
+from labkit.goals import GOALS_FILE, Verdict, parse_goals, verdicts
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.registry.comparison import Comparison, Rows, compare, read_predictions
@@ -56,13 +56,15 @@ def committed_goals() -> str:
     return git("rev-parse", "HEAD")
 
 
-def judge_results(commit: str) -> list[Verdict]:
-    """Today's goals, judged by a commit's results. Raises InputError when the goals can't be read."""
-    if not GOALS_FILE.exists():
-        return []
+def judge_results(commit: str, judge: str) -> list[Verdict]:
+    """The goals of the commit `judge`, judged by a commit's results. Raises InputError when they can't be read.
+
+    Not those of the working folder: Git can be told to see no change there.
+    """
+    goals = parse_goals(file_in(judge, str(GOALS_FILE)) or b"", f"{GOALS_FILE} of {judge[:10]}")
     with TemporaryDirectory() as folder:
-        fetch_files(commit, [goal.file for goal in read_goals()], Path(folder))
-        return verdicts(results=Path(folder))
+        fetch_files(commit, [goal.file for goal in goals], Path(folder))
+        return verdicts(results=Path(folder), goals=goals)
 
 
 def compare_results(candidate: str, champion: str) -> Comparison | None:

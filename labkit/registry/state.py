@@ -4,17 +4,21 @@ Ordered by the counter that stands in the tag's name. Clocks are wrong, and a ta
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from labkit.git_cli import GitError
 from labkit.process.errors import InputError
 from labkit.registry.settings import source_of
-from labkit.registry.tags import REFUSED, STAGE, TAGS, Tag, fetch_tags, has_origin, read_tags
+from labkit.registry.tags import REFUSED, STAGE, TAGS, Tag, fetch_tags, has_origin, plain, read_tags
 
 PROMOTE, ROLLBACK = "promote", "rollback"
 VERSION_KEYS = ("Reason", "Person", "Before", "Goals")
 ASSIGNMENT_KEYS = (*VERSION_KEYS, "Action", "Version", "Compared")
 MADE_BY = "tags are made by `python -m lab register`, `promote` and `rollback`"
+
+MOST_GAP = 1000  # between two numbers: names that are taken are passed over, but none may use up all that there are
+FAR = f"its number is more than {MOST_GAP} above {{}}, the last one before it; {MADE_BY}"
 
 
 class Version(NamedTuple):
@@ -131,7 +135,7 @@ def read_registry(name: str, offline: bool = False) -> Registry:
             faults.append(Fault(tag.ref, reason))
         else:
             counted.append(tag)
-    return _state(name, counted, faults, {tag.ref for tag in tags})
+    return _state(name, counted, faults, {tag.ref for tag in tags} | {*map(plain, shared or ())})
 
 
 def _no_annotated(tag: Tag) -> str:
@@ -159,16 +163,31 @@ def _state(name: str, tags: list[Tag], faults: list[Fault], taken: set[str]) -> 
             deprecated = tag.ref
         else:
             others.append(tag)
-    versions = {n: one._replace(withdrawn=n in withdrawn) for n, one in sorted(versions.items())}
+    last = _last_sound(versions)
+    faults += [Fault(one.tag.ref, FAR.format(last)) for number, one in versions.items() if number > last]
+    versions = {n: one._replace(withdrawn=n in withdrawn) for n, one in sorted(versions.items()) if n <= last}
     for tag in others:
         step = _step(name, tag, versions)
         if isinstance(step, Step):
             steps.append(step)
         elif step:
             faults.append(Fault(tag.ref, step))
+    last = _last_sound(step.counter for step in steps if not step.refused)
+    faults += [Fault(step.tag.ref, FAR.format(last)) for step in steps if not step.refused and step.counter > last]
+    steps = [step for step in steps if step.refused or step.counter <= last]
     # Of an assignment and an end with the same counter, the end counts: it is the safe one.
     steps.sort(key=lambda step: (step.counter, not step.refused, step.attempt, step.version is None))
     return Registry(name, versions, steps, faults + _gaps(steps), taken, deprecated)
+
+
+def _last_sound(numbers: Iterable[int]) -> int:
+    """The last of the numbers of which none is more than MOST_GAP above the one before it."""
+    last = 0
+    for number in sorted(numbers):
+        if number > last + MOST_GAP:
+            break
+        last = number
+    return last
 
 
 def _gaps(steps: list[Step]) -> list[Fault]:

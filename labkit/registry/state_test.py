@@ -181,3 +181,51 @@ def test_a_cancelled_version_and_a_cancelled_assignment_count(
         assert champion() == "None"  # of two with one counter, the end counts
         promote("v1", "d")
         assert champion() == "v1"
+
+
+def test_no_number_uses_up_all_that_follow(lab: Lab) -> None:
+    register("first")
+    register("better")
+    most = "9" * 18
+    by_hand(f"{NAME}#champion#{most}", "first", ASSIGNED)
+    by_hand(f"{NAME}#champion!#{most}", "first", "x")
+    by_hand(f"{NAME}@v{most}.0.0", "worse", VERSION)
+    registry = promote("v2", "Better")
+    assert (str(registry.champion), [step.counter for step in registry.steps]) == ("v2", [1])
+    assert faults(registry)[f"{NAME}#champion#{most}"].startswith("its number is more than 1000 above 1, the last one")
+    assert registry.next_version() == f"refs/tags/{NAME}@v3.0.0"
+
+
+def test_a_promotion_that_does_not_have_the_last_word_is_no_success(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register("first")
+    register("better")
+    monkeypatch.setattr(Registry, "next_counter", lambda _: 5000)
+    with pytest.raises(InputError, match=r"#champion#5000 was made, and yet the champion is none; .* more than 1000"):
+        promote("v2", "Better")
+    monkeypatch.setattr(Registry, "next_version", lambda _: f"refs/tags/{NAME}@v5000.0.0")
+    with pytest.raises(
+        InputError, match=r"v5000.0.0 was made, and yet \w+ is no version; .* is more than 1000 above 2"
+    ):
+        register("worse")
+    assert " is the champion" not in capsys.readouterr().out
+
+
+def test_a_tag_below_a_name_blocks_nothing(lab: Lab) -> None:
+    register("first")
+    for name in (f"{NAME}@v8/x", f"{NAME}@v2.0.0/x", f"{NAME}#champion#1/x"):
+        git("push", "--quiet", "origin", f"first:refs/tags/{name}")
+    assert register("better").versions.keys() == {1, 3}
+    assert [step.counter for step in promote("v3", "Better").steps] == [2]
+
+
+def test_a_command_that_is_told_runs_nothing_of_a_tags_name(lab: Lab) -> None:
+    name = f"{NAME}@v1';touch${{IFS}}PWNED;'"
+    git("push", "--quiet", "origin", f"first:refs/tags/{name}")
+    git("update-ref", f"refs/tags/{name}", "better")
+    with pytest.raises(InputError) as told:
+        read_registry(NAME)
+    lab.git(str(told.value).split("`")[3], lab.laptop)
+    assert not (lab.laptop / "PWNED").exists()
+    assert name not in git("tag")

@@ -10,6 +10,7 @@ A tag is made as an object, and gets its name here once the remote has taken it:
 """
 
 import re
+import shlex
 from collections import Counter
 from typing import NamedTuple
 
@@ -53,6 +54,12 @@ def patterns(name: str) -> list[str]:
     return [f"{TAGS}{name}@*", f"{TAGS}{name}#*", f"{REFUSED}{name}#*"]
 
 
+def plain(ref: str) -> str:
+    """A ref without what follows a slash in its name, which no tag of the registry has: Git then has it as a folder."""
+    prefix = REFUSED if ref.startswith(REFUSED) else TAGS
+    return prefix + ref.removeprefix(prefix).partition("/")[0]
+
+
 def has_origin() -> bool:
     """Whether there is a remote to decide races. Without one, this clone decides."""
     return "origin" in git_or_empty("remote").split()
@@ -69,9 +76,10 @@ def fetch_tags(name: str) -> dict[str, str]:
     for ref in there.keys() & here.keys():
         if there[ref] != here[ref]:
             raise InputError(
-                f"{ref} here is another than that of `origin`, which counts; `git update-ref -d '{ref}'` takes it away"
+                f"{ref} here is another than that of `origin`, which counts; "
+                f"`git update-ref -d {shlex.quote(ref)}` takes it away"
             )
-    if lacking := there.keys() - here.keys():
+    if lacking := {ref for ref in there if plain(ref) == ref} - here.keys():
         ask_origin("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))
     return there
 

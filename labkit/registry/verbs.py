@@ -39,8 +39,11 @@ def register(revision: str = "HEAD", reason: str = "") -> Registry:
         **goals,
     }
     make_tag(ref, commit, f"Register {registry.name} {number}", trailers)
+    after = read_registry(registry.name)
+    if after.of_commit(commit) is None:
+        raise InputError(f"{ref} was made, and yet {commit[:10]} is no version; {_why_not(after, ref)}")
     print(f"{registry.name} {number} is {commit[:10]}; goals: {tally(judged)}")
-    return read_registry(registry.name)
+    return after
 
 
 def promote(wanted: str, reason: str, force: bool = False) -> Registry:
@@ -71,9 +74,9 @@ def promote(wanted: str, reason: str, force: bool = False) -> Registry:
         raise _refusal(registry, version, trailers, f"{missed}; a goal can't be forced")
     if doubt and not force:
         raise _refusal(registry, version, trailers, f"{doubt}; `--force` overrules that, and is recorded")
-    _assign(registry, version, trailers | {"Forced": doubt})
+    after = _assign(registry, version, trailers | {"Forced": doubt})
     print(f"{registry.name} {version} is the champion; goals: {tally(judged)}; compared: {compared}")
-    return read_registry(registry.name)
+    return after
 
 
 def rollback(reason: str, wanted: str = "") -> Registry:
@@ -102,9 +105,9 @@ def rollback(reason: str, wanted: str = "") -> Registry:
         "Goals": "not judged for a rollback",
         "Compared": "not for a rollback",
     }
-    _assign(registry, version, trailers)
+    after = _assign(registry, version, trailers)
     print(f"{registry.name} {version} is the champion again")
-    return read_registry(registry.name)
+    return after
 
 
 def former_champions(moves: list[Step]) -> list[Version]:
@@ -167,7 +170,7 @@ def _need(reason: str) -> None:
 def _goals(commit: str) -> tuple[dict[str, str], list[Verdict]]:
     """The goals' verdict as trailers, and in full."""
     judge = committed_goals()
-    judged = judge_results(commit)
+    judged = judge_results(commit, judge)
     verdict = tally(judged) if judged else "none asked"
     return {"Goals": "; ".join(filter(None, [verdict, unmet(judged)])), "Goals-Commit": judge}, judged
 
@@ -198,7 +201,18 @@ def _refusal(registry: Registry, version: Version, trailers: dict[str, str], why
     return RefusedError(told)
 
 
-def _assign(registry: Registry, version: Version, trailers: dict[str, str]) -> None:
+def _assign(registry: Registry, version: Version, trailers: dict[str, str]) -> Registry:
+    """Make a version the champion; the registry after that. Raises InputError where it is not the champion then."""
     ref = assignment_ref(registry.name, registry.next_counter())
     subject = f"{trailers['Action'].capitalize()} {registry.name} {version} to {STAGE}"
     make_tag(ref, version.tag.commit, subject, trailers)
+    after = read_registry(registry.name)
+    if after.champion is None or after.champion.number != version.number:
+        raise InputError(f"{ref} was made, and yet the champion is {after.champion or 'none'}; {_why_not(after, ref)}")
+    return after
+
+
+def _why_not(registry: Registry, ref: str) -> str:
+    """What is said of a tag that was just made, and does not have the last word."""
+    reasons = [str(fault) for fault in registry.faults if fault.ref == ref] or ["another tag came after it"]
+    return f"{reasons[0]}; `python -m lab history` shows all"

@@ -133,6 +133,24 @@ def test_goals_that_are_not_committed_judge_nothing(lab: Lab) -> None:
     assert lab.tags(lab.origin) == [V1]
 
 
+def test_goals_that_git_is_told_not_to_look_at_judge_nothing(lab: Lab) -> None:
+    versions("bad")
+    git("update-index", "--assume-unchanged", "goals/goals.yaml")
+    (lab.laptop / "goals" / "goals.yaml").write_text("")
+    with pytest.raises(RefusedError, match="goal 'it knows both'"):
+        promote("v1", "Try")
+
+
+def test_results_that_git_tracks_beside_dvc_lock_are_not_believed(lab: Lab) -> None:
+    made_up = '{"test": {"accuracy": 1.0}}'
+    lab.git(f"git checkout -q bad && dvc pull -q && echo '{made_up}' > out/metrics.json", lab.laptop)
+    lab.git("git add --force out/metrics.json && git commit --quiet -m liar", lab.laptop)
+    told = r"^out/metrics.json of \w{10} has other bytes than dvc.lock there records of out/metrics.json: Git tracks it"
+    with pytest.raises(InputError, match=told):
+        register("HEAD")
+    assert lab.tags(lab.origin) == []
+
+
 def test_a_goal_that_can_not_be_judged_does_not_hold(lab: Lab) -> None:
     lab.git("sed -i s/test.accuracy/test.recall/ goals/goals.yaml && git commit --quiet -am goals", lab.laptop)
     versions("better")

@@ -6,13 +6,14 @@ Outputs of stages that did not finish are not shown: the files there belong to a
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import md5
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.results import declared_plots, metrics_of
 from labkit.dvc_adapter.states import Stage, stages_here
-from labkit.git_cli import GitError, git
+from labkit.git_cli import GitError, file_in, git
 from labkit.github import github_run, was_cancelled
 from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.paths import lies_in
@@ -119,20 +120,32 @@ def read_metrics(project: Project, rev: str, missing: list[str] | None = None) -
         # DVC reads from its cache what the workspace lacks.
         if missing is not None and (not Path(file).exists() or lies_in(file, missing)):
             continue
-        if content is None and lies_in(file, recorded):
+        if lies_in(file, recorded) and (content is None or (missing is None and in_git_otherwise(rev, file, recorded))):
             found[Row(file, "")] = {}
+            continue
         for part, metrics in _parts(content).items():
             found[Row(file, part)] = metrics
     return found
 
 
-def recorded_outs(rev: str) -> list[str]:
-    """The outputs that the dvc.lock of a revision names; none where there is none."""
+def recorded_outs(rev: str) -> dict[str, str]:
+    """The outputs that the dvc.lock of a revision names, with DVC's hashes; none where there is none."""
     try:
         records = read_records(records_of(rev))
     except (GitError, InputError):
-        return []
-    return [out["path"] for record in records.values() for out in record.get("outs", [])]
+        return {}
+    return {out["path"]: str(out.get("md5", "")) for record in records.values() for out in record.get("outs", [])}
+
+
+def in_git_otherwise(rev: str, file: str, recorded: dict[str, str]) -> bool:
+    """Whether Git has other bytes of an output than dvc.lock records: DVC prefers what Git tracks to its cache."""
+    content = file_in(rev, file)
+    return content is not None and md5(content).hexdigest() != recorded.get(file)  # of a folder, Git has no business
+
+
+def changed_outputs(states: list[Stage]) -> list[str]:
+    """The outputs that are here with other bytes than dvc.lock records."""
+    return [out.path for stage in states for out in stage.outs if out.recorded and out.state == "modified"]
 
 
 def read_plots(project: Project, missing: list[str]) -> tuple[list[Plot], list[str]]:

@@ -5,6 +5,7 @@
 It is a run's page with other questions: which parameters, which results that are not made yet, against where it parted.
 """
 
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from labkit.report.page import (
     Metrics,
     changed_in,
     changed_inputs,
+    changed_outputs,
     goals_section,
     judged_goals,
     known_leaderboard,
@@ -58,7 +60,8 @@ def branch_page(against: str, drawings: Path | None = None) -> str:
     with open_project() as project:
         states = stages_here(project)
         stale = stale_stages(project, states)
-        missing = [out.path for stage in states if stage.name in stale for out in stage.outs]
+        changed = changed_outputs(states)
+        missing = [out.path for stage in states if stage.name in stale for out in stage.outs] + changed
         limit_waiting(project)  # for what neither Git nor the cache has of the base
         here, before = read_metrics(project, "workspace", missing), read_metrics(project, base.commit)
         plots, _ = read_plots(project, missing)
@@ -72,6 +75,7 @@ def branch_page(against: str, drawings: Path | None = None) -> str:
     sections = [
         "## What this branch changes",
         verdict(reports, here, before, goals, board),
+        changed_section(changed),
         parameters_section(base),
         metrics_section(here, before, base.commit, changed_inputs(base.commit, first), missing, board),
         absent_section(states, stale, here),
@@ -117,6 +121,17 @@ def parameters_section(base: Base) -> str:
 def params_of(commit: str) -> Any:
     """The parameters of a commit; none where it has no file of them."""
     return parse_yaml(file_in(commit, str(PARAMS_FILE)) or b"", f"{PARAMS_FILE} of {commit[:10]}")
+
+
+def changed_section(changed: list[str]) -> str:
+    """Which outputs are not those of dvc.lock, and so count for nothing."""
+    if not changed:
+        return ""
+    command = code(f"git rm -r --cached {shlex.join(changed)}")
+    return (
+        f"**Not what dvc.lock records, and not shown**: {', '.join(map(code, changed))}. Where Git tracks them, "
+        f"{command} has it leave them to DVC."
+    )
 
 
 def absent_section(stages: list[Stage], stale: dict[str, list[str]], here: Metrics) -> str:

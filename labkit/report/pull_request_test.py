@@ -13,6 +13,9 @@ from labkit.testing.fixtures import Shell
 pytestmark = pytest.mark.integration
 
 
+BEST = "artifacts/best_model/metrics.json"
+
+
 def page(branch: str) -> str:
     git("checkout", "--quiet", branch)
     return branch_page("origin/main")
@@ -86,6 +89,24 @@ def test_metrics_that_somebody_made_better_are_not_shown(on: Path, shell: Shell)
     assert "0.0100" not in said
     assert "`forest` | 0.1" not in said
     assert "| ★ `forest` on its test rows | 0.0500" in said
+
+
+def test_an_output_that_git_tracks_does_not_beat_dvc_lock(on: Path, shell: Shell) -> None:
+    git("checkout", "--quiet", "ran")
+    lies = {"models/forest.json": '{"log_loss": 0.01}', BEST: '{"selected": "forest", "test": {"log_loss": 0.001}}'}
+    for file, content in lies.items():
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(content)
+    shell(f"git add --force {' '.join(lies)} && git commit --quiet -m liar && git tag liar", on)
+    said = page("liar")
+    assert f"**Not what dvc.lock records, and not shown**: `models`, `{BEST}`. Where" in said
+    assert "0.0010" not in said
+    assert "0.0100" not in said
+    assert "| it is good | not judged |" in said
+    shell(f"git rm --quiet {' '.join(lies)} && git commit --quiet -m mended", on)
+    said = branch_page("liar")  # nor does one of the base
+    assert "| ★ `forest` (those before can't be had) | 0.1000 |" in said
+    assert "0.0990" not in said
 
 
 def test_changed_goals_and_a_base_that_has_newer_results_are_told(on: Path, shell: Shell) -> None:
