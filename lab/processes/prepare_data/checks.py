@@ -12,7 +12,7 @@ from pandas.api.types import is_numeric_dtype
 from lab.processes.prepare_data.params import Constant, Data, Split
 from lab.processes.prepare_data.problems import Problem, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
-from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
+from lab.processes.prepare_data.recognition import Recognised, distinct, otherwise_written, recognise, to_numbers
 from lib.columns import LARGEST, Column, as_dates, as_text
 
 ID_ROWS = 20  # from here on, words that never repeat name their rows
@@ -110,6 +110,12 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
         yield Problem(f"{name} has no values", {"drop": [name]})
         return
     found = recognise(column, data)
+    if not {name} & {*data.dates, *data.category_names()} and (found.marks or not found.settings):
+        other = otherwise_written(column, data)
+        if other.any():
+            told = f"numbers with other marks than data.decimal and data.thousands say: {_first(name, column, other)}"
+            yield Problem(f"{told}; write all numbers of the table alike, or add {name} to data.drop")
+            return
     if name in data.dates:
         kind = "date"
         yield from _date_problems(name, column, data, found)

@@ -174,6 +174,23 @@ def test_with_a_decimal_comma_a_point_is_no_fraction(table: pd.DataFrame) -> Non
     assert advised(told) == {"thousands": "."}
 
 
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        (["10.125", "0.5"], {"decimal": ",", "thousands": "."}),
+        (["10", "0.5"], {"decimal": ","}),
+        (["1,234", "0,5"], {"thousands": ","}),
+    ],
+)
+def test_numbers_that_other_columns_marks_would_change_are_told(
+    table: pd.DataFrame, values: list[str], settings: dict[str, Any]
+) -> None:
+    told = refusal(table.assign(width=values * 30), settings)
+    assert f"numbers with other marks than data.decimal and data.thousands say: width is {values[1]!r}" in told
+    assert "in data row 2; write" in told
+    assert "params.yaml" not in told
+
+
 @pytest.mark.parametrize("values", [[[1], [2]], [b"a", b"b"], [{"a": 1}, None], [pd.Timedelta("1s"), None]])
 def test_a_column_of_anything_is_refused_in_words(table: pd.DataFrame, values: list[Any]) -> None:
     with pytest.raises(InputError, match="width is "):

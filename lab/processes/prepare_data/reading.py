@@ -1,12 +1,13 @@
 """Read a table from an open file: CSV as the section data of params.yaml says, or Parquet."""
 
 import gzip
+import re
 from collections.abc import Callable
 from typing import IO, Any
 from zipfile import ZipFile
 
 import pandas as pd
-from pandas.api.types import is_integer_dtype
+from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from lab.processes.prepare_data.params import Data
 
@@ -60,18 +61,30 @@ def _header(file: IO[bytes], data: Data, compression: str | None) -> list[str]:
 
 
 def _table(file: IO[bytes], data: Data, compression: str | None) -> pd.DataFrame:
+    options: Any = {
+        "sep": data.separator,
+        "encoding": data.encoding,
+        "compression": compression,
+        "na_values": data.missing_values,
+        "low_memory": False,  # the whole file: a column guessed at by parts may be numbers here and words there
+    }
     file.seek(0)
-    options: Any = {"sep": data.separator, "encoding": data.encoding, "compression": compression}
-    table: pd.DataFrame = pd.read_csv(
-        file,
-        decimal=data.decimal,
-        thousands=data.thousands,
-        na_values=data.missing_values,
-        dtype=dict.fromkeys([*data.category_names(), *data.dates], "str"),  # 01 is no number there, nor 1.2.2026
-        low_memory=False,  # the whole file, since a column guessed at by parts may be numbers here and words there
-        **options,
-    )
+    as_text: Any = dict.fromkeys([*data.category_names(), *data.dates], "str")  # 01 is no number there, nor 1.2.2026
+    table: pd.DataFrame = pd.read_csv(file, decimal=data.decimal, thousands=data.thousands, dtype=as_text, **options)
+    if data.thousands is not None and isinstance(table.index, pd.RangeIndex):
+        file.seek(0)
+        text = pd.read_csv(file, dtype="str", **options)
+        for name in table:
+            if is_numeric_dtype(table[name]) and misgrouped(text[name].dropna(), data).any():
+                table[name] = text[name]
     return table
+
+
+def misgrouped(text: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
+    """Where data.thousands is in a text that has no groups of three: pandas makes 5 of 0.5."""
+    mark, point = re.escape(data.thousands or ""), re.escape(data.decimal)
+    grouped = rf"\s*[-+]?\d{{1,3}}({mark}\d{{3}})+({point}\d*)?([eE][-+]?\d+)?\s*"
+    return text.str.contains(mark).astype(bool) & ~text.str.fullmatch(grouped).astype(bool)
 
 
 def _encoding(content: bytes) -> str:

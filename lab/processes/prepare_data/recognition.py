@@ -16,6 +16,7 @@ DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.
 DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 THOUSANDS_POINT = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")
 THOUSANDS_COMMA = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+ANY_NUMBER = r"[-+]?\d+([.,]\d{3})*([.,]\d+)?"
 MOST_MARKS = 3  # of other words in a column are marks for missing values; with more it holds words
 
 
@@ -48,6 +49,17 @@ def recognise(column: "pd.Series[Any]", data: Data) -> Recognised:
         return Recognised("category", {}, [])
     kind, settings, marks = min(readings, key=lambda reading: len(reading[2]))  # the first of equals
     return Recognised(kind, settings, sorted(marks))
+
+
+def otherwise_written(column: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
+    """Where a number has other marks than those that `data` sets, in a column that holds mostly numbers."""
+    if data.decimal == "." and data.thousands is None:
+        return pd.Series(False, column.index)
+    text = column.astype(object).map(str, na_action="ignore").str.strip()
+    mark, point = re.escape(data.thousands or data.decimal), re.escape(data.decimal)
+    numbers = text.str.fullmatch(ANY_NUMBER).eq(True)
+    good = text.str.fullmatch(rf"[-+]?(\d+|\d{{1,3}}({mark}\d{{3}})+)({point}\d+)?").eq(True)
+    return numbers & ~good & (numbers.sum() >= column.notna().sum() / 2)
 
 
 def distinct(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -84,6 +96,8 @@ def _commas(text: "pd.Series[Any]", numbers: "pd.Series[bool]", data: Data) -> l
     def fits(pattern: re.Pattern[str]) -> "pd.Series[bool]":
         return text.map(lambda value: pattern.fullmatch(value) is not None).astype(bool)
 
+    if data.thousands is not None:  # another way to read this column would misread those that fit
+        return []
     decimal, thousands, points = fits(DECIMAL_COMMA), fits(THOUSANDS_COMMA), fits(THOUSANDS_POINT)
     if data.decimal == ",":
         return [("number", {"thousands": "."}, points | numbers)] if points.any() else []
