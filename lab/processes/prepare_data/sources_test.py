@@ -241,6 +241,12 @@ def test_thousands_are_groups_of_three_digits_and_nothing_else(
     assert table["b"].tolist() == [f"10{thousands}125", bad]
 
 
+def test_what_rows_are_split_by_is_read_as_it_is_written(raw: Path) -> None:
+    (raw / "flowers.csv").write_text("day;target\n08.04.2024;x\n12.345;y\n")
+    data = Data(source="data/raw/flowers.csv", target="target", separator=";", decimal=",", thousands=".")
+    assert load_table(data, ["day"])[0]["day"].tolist() == ["08.04.2024", "12.345"]
+
+
 def test_several_files_are_one_table_whose_rows_know_their_file(raw: Path) -> None:
     TABLE.to_csv(raw / "flowers-1.csv", index=False)
     TABLE[["target", "width", "length"]].to_csv(raw / "flowers-2.csv", index=False)
