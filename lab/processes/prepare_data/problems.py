@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import pandas as pd
 import yaml
 
 from lab.processes.prepare_data.params import Data
@@ -57,6 +58,8 @@ def place(label: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "empty"
     words = repr(value) if isinstance(value, str) else str(value)
     return words if len(words) <= LONGEST_VALUE else words[: LONGEST_VALUE - 1] + "…"
 

@@ -12,7 +12,17 @@ from lab.processes.prepare_data.params import Data
 from lab.processes.prepare_data.reading import Settings
 from lib.columns import as_dates
 
-DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y")
+DATE_FORMATS = (
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+)
 DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 THOUSANDS_POINT = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")
 THOUSANDS_COMMA = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -49,6 +59,13 @@ def recognise(column: "pd.Series[Any]", data: Data) -> Recognised:
         return Recognised("category", {}, [])
     kind, settings, marks = min(readings, key=lambda reading: len(reading[2]))  # the first of equals
     return Recognised(kind, settings, sorted(marks))
+
+
+def other_formats(column: "pd.Series[Any]", chosen: str) -> list[str]:
+    """The formats that read as many of the values as the chosen one."""
+    values = distinct(column)
+    most = as_dates(values, chosen).notna().sum()
+    return [known for known in DATE_FORMATS if known != chosen and as_dates(values, known).notna().sum() == most]
 
 
 def otherwise_written(column: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
