@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ def refusal(table: pd.DataFrame, settings: dict[str, Any] | None = None, split: 
 
 def advised(told: str) -> dict[str, Any]:
     """The section data that a refusal advises."""
-    lines = told.split("your-data.md:\n")[1].splitlines()
-    advice: dict[str, Any] = yaml.safe_load("\n".join(line[2:] for line in lines))["data"]
+    lines = told.split("your-data.md:\n")[1]
+    assert all(re.match(r"  \w+: .+  # \w+", line) for line in lines.splitlines())
+    advice: dict[str, Any] = yaml.safe_load(f"data:\n{lines}")["data"]
     return advice
 
 
@@ -122,6 +124,12 @@ def test_what_no_setting_clears_is_refused(
     table: pd.DataFrame, spoil: Callable[[pd.DataFrame], pd.DataFrame], message: str
 ) -> None:
     assert message in refusal(spoil(table))
+
+
+def test_the_lines_to_paste_hold_any_name(table: pd.DataFrame) -> None:
+    names = ["a: b", "#1", "x" * 200, "a, b", "'q\"", "on", "é\n"]
+    told = refusal(table.assign(**dict.fromkeys(names, np.nan)))
+    assert advised(told) == {"drop": names}
 
 
 def test_everything_is_told_at_once_and_beside_what_is_set_already(table: pd.DataFrame) -> None:
