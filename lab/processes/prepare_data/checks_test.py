@@ -199,6 +199,10 @@ def test_numbers_that_other_columns_marks_would_change_are_told(
     assert "params.yaml" not in told
 
 
+def test_numbers_that_were_read_by_the_marks_are_taken(table: pd.DataFrame) -> None:
+    check_table(table, data(decimal=",", thousands="."), SPLIT, {})
+
+
 @pytest.mark.parametrize(
     ("values", "spellings"), [(["0", "0.0", "two"], "'0', '0.0'"), (["rose", "rose ", "lily"], "'rose', 'rose '")]
 )

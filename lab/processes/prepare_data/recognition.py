@@ -70,9 +70,9 @@ def other_formats(column: "pd.Series[Any]", chosen: str) -> list[str]:
 
 def otherwise_written(column: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
     """Where a number has other marks than those that `data` sets, in a column that holds mostly numbers."""
-    if data.decimal == "." and data.thousands is None:
+    if is_numeric_dtype(column.dtype) or (data.decimal == "." and data.thousands is None):
         return pd.Series(False, column.index)
-    text = column.astype(object).map(str, na_action="ignore").str.strip()
+    text = column.astype(object).where(column.map(lambda value: isinstance(value, str))).astype("str").str.strip()
     mark, point = re.escape(data.thousands or data.decimal), re.escape(data.decimal)
     numbers = text.str.fullmatch(ANY_NUMBER).eq(True)
     good = text.str.fullmatch(rf"[-+]?(\d+|\d{{1,3}}({mark}\d{{3}})+)({point}\d+)?").eq(True)
