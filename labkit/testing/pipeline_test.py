@@ -150,7 +150,7 @@ def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_serve
     refused = shell("dvc repro prepare_data", lab, check=False)
     told = refused.stderr + refused.stdout
     assert "Traceback" not in told
-    advice = yaml.safe_load(dedent(told.split("your-data.md:\n")[1].split("\nERROR")[0]))["data"]
+    advice = yaml.safe_load(dedent(told.split("your-data.md:\n")[1].split("\nERROR")[0]))
     assert advice == {
         "encoding": "latin-1",
         "separator": ";",

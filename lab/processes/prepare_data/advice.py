@@ -21,7 +21,10 @@ MOST_ROWS_TRIED = 10_000  # to find such a column
 
 def warnings_of(prepared: Prepared, data: Data) -> list[str]:
     """All warnings, each in one line."""
-    found = (duplicates(prepared), useless(prepared), giveaways(prepared), levels(prepared, data), few(prepared))
+    found = (
+        *(duplicates(prepared), useless(prepared), giveaways(prepared)),
+        *(levels(prepared, data), spellings(prepared), few(prepared)),
+    )
     return [warning for warnings in found for warning in warnings]
 
 
@@ -100,6 +103,19 @@ def levels(prepared: Prepared, data: Data) -> Iterator[str]:
                     f"{column.name} has {count} levels, of which all but the {data.max_levels - 1} most frequent share "
                     "one feature: raise data.max_levels, or add it to data.drop"
                 )
+
+
+def spellings(prepared: Prepared) -> Iterator[str]:
+    """Levels and classes that only spaces and capitals tell apart."""
+    everything = pd.concat(prepared.rows)
+    words = {column.name: everything[column.name] for column in prepared.columns if column.kind == "category"}
+    words[prepared.dataset.target] = pd.Series(prepared.dataset.classes, dtype=object)
+    for name, values in words.items():
+        known = pd.Series(sorted(values.dropna().unique()), dtype=object)
+        for _, same in known.groupby(known.str.strip().str.casefold()):
+            if len(same) > 1:
+                told = f"{name} has {some(map(repr, same))}, which differ only in spaces or capitals"
+                yield f"{told}: write them alike in the source, if they mean the same"
 
 
 def few(prepared: Prepared) -> Iterator[str]:

@@ -46,6 +46,17 @@ def test_a_column_that_is_of_no_use_is_told(table: pd.DataFrame, columns: dict[s
     assert any(warning.startswith(told) for warning in said(table.assign(**columns)))
 
 
+def test_levels_and_classes_of_several_spellings_are_told(table: pd.DataFrame) -> None:
+    place = table["place"].where(table.index % 5 > 0, " Hill").where(table.index % 7 > 0, None)
+    species = table["species"].where(table.index % 3 > 0, "Rose")
+    data = DATA.model_copy(update={"missing": "most_frequent"})
+    told = warnings_of(prepare(table.assign(place=place, species=species), data, SPLIT), data)
+    assert [warning.split(", which")[0] for warning in told] == [
+        "place has ' Hill', 'hill'",
+        "species has 'Rose', 'rose'",
+    ]
+
+
 @pytest.mark.parametrize("kind", ["words", "numbers"])
 def test_a_column_that_predicts_the_target_alone_is_told(table: pd.DataFrame, kind: str) -> None:
     noise = np.random.default_rng(0).choice(["a", "b", "c"], ROWS)

@@ -1,14 +1,23 @@
 """All that a table lacks to be prepared, found before anything is made of it."""
 
 from collections.abc import Iterator
+from numbers import Number
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from lab.processes.prepare_data.params import Constant, Data, Split
 from lab.processes.prepare_data.problems import Problem, first, place, refuse, shown, some
 from lab.processes.prepare_data.reading import Settings
-from lab.processes.prepare_data.recognition import Recognised, distinct, recognise, to_numbers
+from lab.processes.prepare_data.recognition import (
+    Recognised,
+    distinct,
+    other_formats,
+    otherwise_written,
+    recognise,
+    to_numbers,
+)
 from lab.processes.prepare_data.target import target_problems
 from lib.columns import LARGEST, Column, as_dates, as_text
 
@@ -37,6 +46,7 @@ def check_table(table: pd.DataFrame, data: Data, split: Split, guessed: Settings
         problems += value_problems(name, table[name], as_read)
     for name in filter(None, (split.group, split.time)):
         problems += order_problems(name, table[name], as_read, split)
+    problems += label_problems(table[data.target])
     problems += target_problems(table[data.target], kept_rows(table, as_read, split)[data.target], as_read, split)
     refuse(data, problems)
 
@@ -95,7 +105,7 @@ def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Pr
         if name not in columns:
             yield Problem(f"no column {name!r}, which {key} names; correct it to one of {some(columns)}")
     for key, name in keys:
-        if key in ("data.categories", "data.dates", "data.missing") and name in {data.target, split.group, split.time}:
+        if key in ("data.categories", "data.dates", "data.missing") and name == data.target:
             yield Problem(f"{name!r} is no feature; take it out of {key}")
     if data.target in data.drop:
         yield Problem(f"{data.target!r} is the target; take it out of data.drop")
@@ -107,6 +117,12 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
         yield Problem(f"{name} has no values", {"drop": [name]})
         return
     found = recognise(column, data)
+    if not {name} & {*data.dates, *data.category_names()} and (found.marks or not found.settings):
+        other = otherwise_written(column, data)
+        if other.any():
+            told = f"numbers with other marks than data.decimal and data.thousands say: {first(name, column, other)}"
+            yield Problem(f"{told}; write all numbers of the table alike, or add {name} to data.drop")
+            return
     if name in data.dates:
         kind = "date"
         yield from _date_problems(name, column, data, found)
@@ -140,11 +156,16 @@ def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recog
             yield Problem(f"numbers with other marks: {example}", found.settings)
         case "date":
             parts: Any = {"dates": {name: ["year", "month", "weekday"]}}
-            yield Problem(f"dates: {example}", parts | found.settings)
+            yield Problem(f"dates: {example}{_other_order(column, found)}", parts | found.settings)
         case "category" if data.categories != "one_hot":
             levels = len(distinct(column))
             if levels == column.notna().sum() >= ID_ROWS:
                 yield Problem(f"words, other ones in every row: {example}", {"drop": [name]})
+            elif levels > 2 * data.max_levels:
+                told = f"words, {levels} different ones in {len(column)} rows: {example}"
+                yield Problem(
+                    f"{told}; if they tell which rows belong together, set split.group: {name}", {"drop": [name]}
+                )
             else:
                 yield Problem(f"words, {levels} different ones: {example}", {"categories": {name: "one_hot"}})
 
@@ -153,8 +174,15 @@ def _date_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recog
     wrong = column.notna() & as_dates(column, data.date_format).isna()
     if wrong.any():
         settings = found.settings if found.kind == "date" else {}
-        remedy = "" if settings else "; correct it, or set data.date_format"
+        remedy = _other_order(column, found) if settings else "; correct it, or set data.date_format"
         yield Problem(f"no date: {first(name, column, wrong)}{remedy}", settings)
+
+
+def _other_order(column: "pd.Series[Any]", found: Recognised) -> str:
+    """What to say of dates that another format fits as well, as day and month in 01/02/2020."""
+    chosen = found.settings.get("date_format")
+    others = other_formats(column, chosen) if chosen else []
+    return f"; {chosen} and {' and '.join(others)} fit all of them: set the one that is meant" if others else ""
 
 
 def _level_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[Problem]:
@@ -194,7 +222,26 @@ def order_problems(name: str, column: "pd.Series[Any]", data: Data, split: Split
         found = recognise(column, data)
         if found.kind == "category" or found.marks or found.settings:
             told = f"split.time: {name} holds no dates or numbers as they are read"
-            yield Problem(f"{told} ({first(name, column, column.notna())})", found.settings)
+            told += f" ({first(name, column, column.notna())}){_other_order(column, found)}"
+            yield Problem(told, found.settings)
+
+
+def label_problems(labels: "pd.Series[Any]") -> Iterator[Problem]:
+    """Labels that are one class written in several ways, as 0 and 0.0, which would become several classes."""
+    known = distinct(labels)
+    if is_numeric_dtype(labels) or is_numeric_dtype(pd.Series(known.tolist())):
+        return
+    kinds = {isinstance(label, Number): label for label in known}
+    if len(kinds) > 1:
+        told = f"labels that are numbers and labels that are text: {shown(kinds[True])} and {shown(kinds[False])}"
+        yield Problem(f"{told}; write all of {labels.name} alike in all files")
+        return
+    text = known.astype(str)
+    alike = text.groupby(to_numbers(text).astype(object).where(to_numbers(text).notna(), text.str.strip()))
+    for spellings in (some(map(shown, same)) for _, same in alike if len(same) > 1):
+        yield Problem(
+            f"labels that differ only in how they are written: {spellings}; write each class of {labels.name} alike"
+        )
 
 
 def _column(name: str, column: "pd.Series[Any]", data: Data) -> Column:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,9 @@ def refusal(table: pd.DataFrame, settings: dict[str, Any] | None = None, split: 
 
 def advised(told: str) -> dict[str, Any]:
     """The section data that a refusal advises."""
-    lines = told.split("your-data.md:\n")[1].splitlines()
-    advice: dict[str, Any] = yaml.safe_load("\n".join(line[2:] for line in lines))["data"]
+    lines = told.split("your-data.md:\n")[1]
+    assert all(re.match(r"  \w+: .+  # \w+", line) for line in lines.splitlines())
+    advice: dict[str, Any] = yaml.safe_load(f"data:\n{lines}")["data"]
     return advice
 
 
@@ -74,7 +76,7 @@ def test_labels_of_any_kind_become_ordered_classes(labels: list[object], classes
         (lambda t: t.set_axis(["", "width", "height", "species"], axis=1), "a column has no name", {"drop": [""]}),
         (lambda t: t.assign(width=np.nan), "width has no values", {"drop": ["width"]}),
         (lambda t: t.assign(species=t["species"].where(t.index > 0)),
-         "rows without a label: species is nan in data row 1", {"drop_unlabelled": True}),
+         "rows without a label: species is empty in data row 1", {"drop_unlabelled": True}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "1,5")),
          "numbers with other marks: height is ", {"decimal": ","}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "?")),
@@ -125,6 +127,12 @@ def test_what_no_setting_clears_is_refused(
     assert message in refusal(spoil(table))
 
 
+def test_the_lines_to_paste_hold_any_name(table: pd.DataFrame) -> None:
+    names = ["a: b", "#1", "x" * 200, "a, b", "'q\"", "on", "é\n"]
+    told = refusal(table.assign(**dict.fromkeys(names, np.nan)))
+    assert advised(told) == {"drop": names}
+
+
 def test_everything_is_told_at_once_and_beside_what_is_set_already(table: pd.DataFrame) -> None:
     table = table.assign(place=HALF, width=table["width"].where(table.index > 3), number=range(60))
     told = refusal(table, {"missing": {"height": "median"}, "drop": ["number"]})
@@ -173,6 +181,76 @@ def test_settings_that_do_not_fit_the_table_are_refused(
 def test_with_a_decimal_comma_a_point_is_no_fraction(table: pd.DataFrame) -> None:
     told = refusal(table.assign(width=["1.234", "5"] * 30), {"decimal": ","})
     assert advised(told) == {"thousands": "."}
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        (["10.125", "0.5"], {"decimal": ",", "thousands": "."}),
+        (["10", "0.5"], {"decimal": ","}),
+        (["1,234", "0,5"], {"thousands": ","}),
+    ],
+)
+def test_numbers_that_other_columns_marks_would_change_are_told(
+    table: pd.DataFrame, values: list[str], settings: dict[str, Any]
+) -> None:
+    told = refusal(table.assign(width=values * 30), settings)
+    assert f"numbers with other marks than data.decimal and data.thousands say: width is {values[1]!r}" in told
+    assert "in data row 2; write" in told
+    assert "params.yaml" not in told
+
+
+def test_numbers_that_were_read_by_the_marks_are_taken(table: pd.DataFrame) -> None:
+    check_table(table, data(decimal=",", thousands="."), SPLIT, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "spellings"), [(["0", "0.0", "two"], "'0', '0.0'"), (["rose", "rose ", "lily"], "'rose', 'rose '")]
+)
+def test_a_class_that_is_written_in_several_ways_is_refused(
+    table: pd.DataFrame, values: list[str], spellings: str
+) -> None:
+    assert f"labels that differ only in how they are written: {spellings}; " in refusal(
+        table.assign(species=values * 20)
+    )
+
+
+def test_labels_that_are_numbers_in_one_file_and_text_in_another_are_refused(table: pd.DataFrame) -> None:
+    mixed = pd.Series([0.0, 1.0, "0", "1", "two"] * 12, dtype=object)
+    assert "labels that are numbers and labels that are text: 1.0 and 'two'; " in refusal(table.assign(species=mixed))
+
+
+def test_words_of_far_more_levels_than_features_are_dropped_or_a_group(table: pd.DataFrame) -> None:
+    told = refusal(table.assign(patient=[f"p{row % 50}" for row in range(60)]))
+    assert "words, 50 different ones in 60 rows: patient is 'p0' in data row 1; if they tell which" in told
+    assert "set split.group: patient" in told
+    assert advised(told) == {"drop": ["patient"]}
+
+
+@pytest.mark.parametrize("key", ["group", "time"])
+def test_settings_for_a_column_that_rows_are_split_by_may_stay(table: pd.DataFrame, key: str) -> None:
+    seen = pd.date_range("2026-01-01", periods=60).strftime("%d.%m.%Y")
+    settings = data(
+        dates={"seen": ["year"]}, missing={"seen": "median"}, categories={"seen": "one_hot"}, date_format="%d.%m.%Y"
+    )
+    check_table(table.assign(seen=seen), settings, SPLIT.model_copy(update={key: "seen"}), {})
+
+
+@pytest.mark.parametrize(
+    ("written", "formats"),
+    [
+        ("0{}/02/2020", "%d/%m/%Y and %m/%d/%Y"),
+        ("0{}/02/20", "%d/%m/%y and %m/%d/%y"),
+        ("0{}-02-2020", "%d-%m-%Y and %m-%d-%Y"),
+    ],
+)
+def test_dates_that_are_read_in_two_ways_are_told(table: pd.DataFrame, written: str, formats: str) -> None:
+    seen = [written.format(row % 9 + 1) for row in range(60)]
+    assert f"; {formats} fit all of them: set the one that is meant" in refusal(table.assign(seen=seen))
+    split = SPLIT.model_copy(update={"time": "seen"})
+    assert f"; {formats} fit all of them" in refusal(table.assign(seen=seen), split=split)
+    clear = [*seen[1:], written.replace("0{}", "28")]
+    assert "fit all of them" not in refusal(table.assign(seen=clear))
 
 
 @pytest.mark.parametrize("values", [[[1], [2]], [b"a", b"b"], [{"a": 1}, None], [pd.Timedelta("1s"), None]])

@@ -117,7 +117,7 @@ def check_prepared(source: str, query: str | None = None, **changes: Any) -> str
 
     def read() -> None:
         params = validate(Params, content, "params.yaml")
-        table, guessed = load_table(params.data)
+        table, guessed = load_table(params.data, params.split.columns())
         splits = prepare(table, params.data, params.split, guessed).splits
         parts = (splits.X_train, splits.X_val, splits.X_test)
         assert sum(map(len, parts)) == len(table)

@@ -30,7 +30,7 @@ def main(run: Run) -> None:
     """Write the six splits, the fitted preprocessing, the dataset's description, and the report of the data."""
     params = read_params(Params)
     run.log_params(params.model_dump(exclude_unset=True))
-    table, guessed = load_table(params.data)
+    table, guessed = load_table(params.data, params.split.columns())
     prepared = prepare(table, params.data, params.split, guessed)
     warnings = warnings_of(prepared, params.data)
     if warnings and params.data.strict:

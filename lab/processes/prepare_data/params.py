@@ -107,6 +107,10 @@ class Split(Strict):
     group: str | None = None
     time: str | None = None
 
+    def columns(self) -> list[str]:
+        """The column that the rows are split by, if there is one."""
+        return [name for name in (self.group, self.time) if name is not None]
+
     @model_validator(mode="after")
     def _has_one_way(self) -> "Split":
         if self.group is not None and self.time is not None:

@@ -1,6 +1,8 @@
 """What stands in the way of preparing a table, all of it told at once, with the lines of params.yaml that clear it."""
 
+import json
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,6 +13,19 @@ from labkit.process.errors import InputError
 
 MOST_TOLD = 20
 LONGEST_VALUE = 60  # characters
+REASONS = {  # every line of params.yaml has one
+    "separator": "what stands between two fields",
+    "encoding": "how the file's letters are written",
+    "decimal": "the mark before the fraction of a number",
+    "thousands": "the mark between groups of three digits",
+    "date_format": "how dates are written",
+    "missing_values": "words that stand for a missing value",
+    "drop": "no features: nothing in them, a name for each row, or not to be learned from",
+    "drop_unlabelled": "rows without a label, or without what they are split by, teach nothing",
+    "missing": "what takes the place of a missing value",
+    "categories": "words that are levels",
+    "dates": "the parts of a date that may tell something",
+}
 
 
 class Problem(NamedTuple):
@@ -29,11 +44,19 @@ def refuse(data: Data, problems: Sequence[Problem]) -> None:
         told.append(f"  and {len(problems) - MOST_TOLD} more")
     settings = merged(data, (problem.settings or {} for problem in problems))
     if settings:
-        style: Any = {"sort_keys": False, "allow_unicode": True, "width": 1000, "default_flow_style": None}
-        lines = yaml.safe_dump({"data": settings}, **style)
-        told += ["To go on so, put these lines into params.yaml; other choices are in lab/docs/your-data.md:"]
-        told += [f"  {line}" for line in lines.splitlines()]
+        told.append(
+            "To go on so, put these lines below `data:` in params.yaml, in the place of those of the same keys; "
+            "other choices are in lab/docs/your-data.md:"
+        )
+        told += [f"  {key}: {_written(value)}  # {REASONS[key]}" for key, value in settings.items()]
     raise InputError("\n".join([f"{data.source} cannot be used as it is:", *told]))
+
+
+def _written(value: Any) -> str:
+    """The value as YAML in one line."""
+    style: Any = {"sort_keys": False, "allow_unicode": True, "width": inf, "default_flow_style": True}
+    line = str(yaml.safe_dump([value], **style)).strip()[1:-1]
+    return json.dumps(value) if "\n" in line else line  # as in a name that has a line break; JSON is YAML too
 
 
 def merged(data: Data, settings: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -64,6 +87,8 @@ def first(name: str, column: "pd.Series[Any]", wrong: "pd.Series[bool]") -> str:
 
 def shown(value: Any) -> str:
     """A value as a message shows it."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "empty"
     words = repr(value) if isinstance(value, str) else str(value)
     return words if len(words) <= LONGEST_VALUE else words[: LONGEST_VALUE - 1] + "…"
 

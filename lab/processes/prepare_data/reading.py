@@ -1,17 +1,18 @@
 """Read a table from an open file: CSV as the section data of params.yaml says, or Parquet."""
 
 import gzip
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 from zipfile import ZipFile
 
 import pandas as pd
-from pandas.api.types import is_integer_dtype
+from pandas.api.types import is_integer_dtype, is_numeric_dtype
 
 from lab.processes.prepare_data.params import Data
 
 Settings = dict[str, Any]  # keys of the section data with other values
-Reader = Callable[[IO[bytes], Data], tuple[pd.DataFrame, Settings]]
+Reader = Callable[[IO[bytes], Data, Sequence[str]], tuple[pd.DataFrame, Settings]]
 
 COMPRESSIONS = {".gz": "gzip", ".zip": "zip"}
 SEPARATORS = ";\t|"
@@ -22,13 +23,16 @@ def reader_of(name: str) -> Reader | None:
     lower = name.lower()
     compression = next((COMPRESSIONS[end] for end in COMPRESSIONS if lower.endswith(f".csv{end}")), None)
     if lower.endswith(".csv") or compression:
-        return lambda file, data: read_csv(file, data, compression)
+        return lambda file, data, text: read_csv(file, data, text, compression)
     return read_parquet if lower.endswith(".parquet") else None
 
 
-def read_csv(file: IO[bytes], data: Data, compression: str | None = None) -> tuple[pd.DataFrame, Settings]:
+def read_csv(
+    file: IO[bytes], data: Data, text: Sequence[str] = (), compression: str | None = None
+) -> tuple[pd.DataFrame, Settings]:
     """The table, with its column names as they are (they may repeat), and what it was read with in place of `data`.
 
+    text: columns that are read as they are written.
     Where the file does not fit `data`, it is read as it seems to be meant, so that all that is wrong is found at once.
     Raises ValueError where there is no table in it.
     """
@@ -38,12 +42,12 @@ def read_csv(file: IO[bytes], data: Data, compression: str | None = None) -> tup
         if len(header) == 1 and (found := [mark for mark in SEPARATORS if mark in header[0]]):
             guessed["separator"] = max(found, key=header[0].count)
             header = _header(file, data.model_copy(update=guessed), compression)
-        table = _table(file, data.model_copy(update=guessed), compression)
+        table = _table(file, data.model_copy(update=guessed), text, compression)
     except UnicodeError:
         encoding = _encoding(_content(file, compression))
         if encoding == data.encoding:
             raise
-        table, more = read_csv(file, data.model_copy(update={"encoding": encoding}), compression)
+        table, more = read_csv(file, data.model_copy(update={"encoding": encoding}), text, compression)
         return table, {"encoding": encoding, **more}
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError("its rows have more fields than its header")
@@ -59,19 +63,32 @@ def _header(file: IO[bytes], data: Data, compression: str | None) -> list[str]:
     return [str(name) for name in first.iloc[0]]
 
 
-def _table(file: IO[bytes], data: Data, compression: str | None) -> pd.DataFrame:
+def _table(file: IO[bytes], data: Data, text: Sequence[str], compression: str | None) -> pd.DataFrame:
+    options: Any = {
+        "sep": data.separator,
+        "encoding": data.encoding,
+        "compression": compression,
+        "na_values": data.missing_values,
+        "low_memory": False,  # the whole file: a column guessed at by parts may be numbers here and words there
+    }
     file.seek(0)
-    options: Any = {"sep": data.separator, "encoding": data.encoding, "compression": compression}
-    table: pd.DataFrame = pd.read_csv(
-        file,
-        decimal=data.decimal,
-        thousands=data.thousands,
-        na_values=data.missing_values,
-        dtype=dict.fromkeys([*data.category_names(), *data.dates], "str"),  # 01 is no number there, nor 1.2.2026
-        low_memory=False,  # the whole file, since a column guessed at by parts may be numbers here and words there
-        **options,
-    )
+    # 01 is no number in these, nor 1.2.2026
+    as_text: Any = dict.fromkeys([*text, *data.category_names(), *data.dates], "str")
+    table: pd.DataFrame = pd.read_csv(file, decimal=data.decimal, thousands=data.thousands, dtype=as_text, **options)
+    if data.thousands is not None and isinstance(table.index, pd.RangeIndex):
+        file.seek(0)
+        written = pd.read_csv(file, dtype="str", **options)
+        for name in table:
+            if is_numeric_dtype(table[name]) and misgrouped(written[name].dropna(), data).any():
+                table[name] = written[name]
     return table
+
+
+def misgrouped(text: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
+    """Where data.thousands is in a text that has no groups of three: pandas makes 5 of 0.5."""
+    mark, point = re.escape(data.thousands or ""), re.escape(data.decimal)
+    grouped = rf"\s*[-+]?\d{{1,3}}({mark}\d{{3}})+({point}\d*)?([eE][-+]?\d+)?\s*"
+    return text.str.contains(mark).astype(bool) & ~text.str.fullmatch(grouped).astype(bool)
 
 
 def _encoding(content: bytes) -> str:
@@ -92,7 +109,7 @@ def _content(file: IO[bytes], compression: str | None) -> bytes:
     return file.read()
 
 
-def read_parquet(file: IO[bytes], data: Data) -> tuple[pd.DataFrame, Settings]:
+def read_parquet(file: IO[bytes], data: Data, text: Sequence[str] = ()) -> tuple[pd.DataFrame, Settings]:
     """The table of a Parquet file, which says by itself how it is read. Raises ValueError where it has an index."""
     from pyarrow.parquet import ParquetFile
 

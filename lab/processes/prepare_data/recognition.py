@@ -12,10 +12,21 @@ from lab.processes.prepare_data.params import Data
 from lab.processes.prepare_data.reading import Settings
 from lib.columns import as_dates
 
-DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y")
+DATE_FORMATS = (
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+)
 DECIMAL_COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 THOUSANDS_POINT = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")
 THOUSANDS_COMMA = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+ANY_NUMBER = r"[-+]?\d+([.,]\d{3})*([.,]\d+)?"
 MOST_MARKS = 3  # of other words in a column are marks for missing values; with more it holds words
 
 
@@ -48,6 +59,24 @@ def recognise(column: "pd.Series[Any]", data: Data) -> Recognised:
         return Recognised("category", {}, [])
     kind, settings, marks = min(readings, key=lambda reading: len(reading[2]))  # the first of equals
     return Recognised(kind, settings, sorted(marks))
+
+
+def other_formats(column: "pd.Series[Any]", chosen: str) -> list[str]:
+    """The formats that read as many of the values as the chosen one."""
+    values = distinct(column)
+    most = as_dates(values, chosen).notna().sum()
+    return [known for known in DATE_FORMATS if known != chosen and as_dates(values, known).notna().sum() == most]
+
+
+def otherwise_written(column: "pd.Series[Any]", data: Data) -> "pd.Series[bool]":
+    """Where a number has other marks than those that `data` sets, in a column that holds mostly numbers."""
+    if is_numeric_dtype(column.dtype) or (data.decimal == "." and data.thousands is None):
+        return pd.Series(False, column.index)
+    text = column.astype(object).where(column.map(lambda value: isinstance(value, str))).astype("str").str.strip()
+    mark, point = re.escape(data.thousands or data.decimal), re.escape(data.decimal)
+    numbers = text.str.fullmatch(ANY_NUMBER).eq(True)
+    good = text.str.fullmatch(rf"[-+]?(\d+|\d{{1,3}}({mark}\d{{3}})+)({point}\d+)?").eq(True)
+    return numbers & ~good & (numbers.sum() >= column.notna().sum() / 2)
 
 
 def distinct(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -84,6 +113,8 @@ def _commas(text: "pd.Series[Any]", numbers: "pd.Series[bool]", data: Data) -> l
     def fits(pattern: re.Pattern[str]) -> "pd.Series[bool]":
         return text.map(lambda value: pattern.fullmatch(value) is not None).astype(bool)
 
+    if data.thousands is not None:  # another way to read this column would misread those that fit
+        return []
     decimal, thousands, points = fits(DECIMAL_COMMA), fits(THOUSANDS_COMMA), fits(THOUSANDS_POINT)
     if data.decimal == ",":
         return [("number", {"thousands": "."}, points | numbers)] if points.any() else []

@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,10 +29,11 @@ SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCT
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 
 
-def load_table(data: Data) -> tuple[pd.DataFrame, Settings]:
+def load_table(data: Data, text: Sequence[str] = ()) -> tuple[pd.DataFrame, Settings]:
     """Load the table that `data` names, with its column names untouched (they may repeat), and how it was read.
 
     The latter are the settings that fit where those of `data` don't. Of several files, the index is (file, row).
+    text: columns that are read from a CSV file as they are written: no 01 becomes 1 there.
 
     Raises InputError when the source is missing, cannot be reached or read, or does not go with `data.query`.
     """
@@ -43,7 +45,7 @@ def load_table(data: Data) -> tuple[pd.DataFrame, Settings]:
         raise InputError(f"params.yaml: data.query is set, but {data.source} is no database; make data.query null")
     if kind == "built-in":
         return _built_in(data.source), {}
-    return _read(data.source, kind, data)
+    return _read(data.source, kind, data, text)
 
 
 def _kind(source: str) -> str:
@@ -65,11 +67,11 @@ def _built_in(name: str) -> pd.DataFrame:
     return bunch.frame if names is None else bunch.frame.assign(target=names[bunch.target])  # type: ignore[no-any-return]
 
 
-def _read(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settings]:
+def _read(source: str, kind: str, data: Data, text: Sequence[str]) -> tuple[pd.DataFrame, Settings]:
     for place in _files(source) if kind == "file" else _local_parts(source):
         _check_below_raw(place, source)
     files = _files(source) if kind == "file" else [source]
-    read = [_read_file(file, kind, data) for file in files]
+    read = [_read_file(file, kind, data, text) for file in files]
     guessed = {key: value for _, settings in read for key, value in settings.items()}
     tables = [table for table, _ in read]
     for file, table in zip(files[1:], tables[1:], strict=True):
@@ -95,7 +97,7 @@ def _files(source: str) -> list[str]:
     return found
 
 
-def _read_file(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settings]:
+def _read_file(source: str, kind: str, data: Data, text: Sequence[str]) -> tuple[pd.DataFrame, Settings]:
     if (reader := reader_of(source if kind == "file" else _name(source))) is None:
         raise InputError(
             f"params.yaml: data.source {source} is neither .csv (or .csv.gz, .csv.zip) nor .parquet; convert it"
@@ -103,7 +105,7 @@ def _read_file(source: str, kind: str, data: Data) -> tuple[pd.DataFrame, Settin
     address = source if kind == "file" else expanded(source)
     try:
         with _open(address, kind) as file:
-            return reader(file, data)
+            return reader(file, data, text)
     except pd.errors.EmptyDataError:
         raise InputError(f"{source} is empty; put a table with a header and rows there") from None
     except ImportError as error:

@@ -223,6 +223,31 @@ def test_a_file_is_read_as_the_parameters_say(raw: Path) -> None:
     assert table[["a", "c", "day", "target"]].iloc[0].tolist() == [1234.5, "01", "1.2.2026", "x"]
 
 
+@pytest.mark.parametrize(
+    ("decimal", "thousands", "good", "bad"),
+    [
+        (",", ".", "1.234,5", "0.5"),
+        (",", ".", "12.345", "8.4.2024"),
+        (",", ".", "-1.234.567,25", "1234.567"),
+        (".", ",", "1,234.5e3", "1,25"),
+    ],
+)
+def test_thousands_are_groups_of_three_digits_and_nothing_else(
+    decimal: str, thousands: str, good: str, bad: str, raw: Path
+) -> None:
+    (raw / "flowers.csv").write_text(f"a;b;target\n{good};10{thousands}125;x\n;{bad};y\n")
+    data = Data(source="data/raw/flowers.csv", target="target", separator=";", decimal=decimal, thousands=thousands)
+    table = load_table(data)[0]
+    assert table["a"].iloc[0] == float(good.replace(thousands, "").replace(decimal, "."))
+    assert table["b"].tolist() == [f"10{thousands}125", bad]
+
+
+def test_what_rows_are_split_by_is_read_as_it_is_written(raw: Path) -> None:
+    (raw / "flowers.csv").write_text("day;target\n08.04.2024;x\n12.345;y\n")
+    data = Data(source="data/raw/flowers.csv", target="target", separator=";", decimal=",", thousands=".")
+    assert load_table(data, ["day"])[0]["day"].tolist() == ["08.04.2024", "12.345"]
+
+
 def test_several_files_are_one_table_whose_rows_know_their_file(raw: Path) -> None:
     TABLE.to_csv(raw / "flowers-1.csv", index=False)
     TABLE[["target", "width", "length"]].to_csv(raw / "flowers-2.csv", index=False)

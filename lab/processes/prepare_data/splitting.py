@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from lab.processes.prepare_data.params import Data, Split
 from labkit.process.errors import InputError
-from lib.columns import as_dates
+from lib.columns import as_dates, as_text
 
 Parts = tuple[NDArray[np.int64], ...]  # the row numbers of training, validation and test
 PARTS = ("training", "validation", "test")
@@ -57,7 +58,7 @@ def split_by_class(y: NDArray[np.int64], split: Split) -> Parts:
 def split_by_group(y: NDArray[np.int64], groups: "pd.Series[Any]", split: Split) -> Parts:
     """Shuffled rows, all of a group in one part; of many draws of groups, the nearest to the shares of each class."""
     random = np.random.default_rng(split.seed)
-    group, names = pd.factorize(groups.astype(str) if groups.dtype == object else groups)
+    group, names = pd.factorize(as_groups(groups))
     counts = np.zeros((len(names), int(y.max()) + 1))
     np.add.at(counts, (group, y), 1)
     shares = np.array([1 - split.validation - split.test, split.validation, split.test])
@@ -66,6 +67,11 @@ def split_by_group(y: NDArray[np.int64], groups: "pd.Series[Any]", split: Split)
     distances = [(np.abs(_sums(part, counts) - wanted) / counts.sum(axis=0)).sum() for part in drawn]
     part = drawn[int(np.argmin(distances))]
     return _parts(random.permutation(len(y)), part[group])
+
+
+def as_groups(groups: "pd.Series[Any]") -> "pd.Series[Any]":
+    """One spelling for each group, since a group that is taken for two leaks: 'P1 ' is p1, and 01 and 1.0 are 1."""
+    return as_text(groups).str.strip().str.casefold().str.replace(r"^0*(\d+)(\.0*)?$", r"\1", regex=True)
 
 
 def _draw(sizes: NDArray[np.floating], split: Split, random: np.random.Generator) -> NDArray[np.int8]:
@@ -84,13 +90,23 @@ def _sums(part: NDArray[np.int8], counts: NDArray[np.floating]) -> NDArray[np.fl
 
 def split_by_time(times: "pd.Series[Any]", date_format: str | None, split: Split) -> Parts:
     """Rows in the order of time: the last are for test, those before them for validation. Equal times stay together."""
-    numeric = pd.api.types.is_numeric_dtype(times)
-    moments = (times if numeric else as_dates(times, date_format)).to_numpy()
+    moments = in_time(times, date_format).to_numpy()
     order = np.argsort(moments, kind="stable")
     in_order = moments[order]
     starts = [round(len(order) * (1 - share)) for share in (split.validation + split.test, split.test)]
     cuts = [int(np.searchsorted(in_order, in_order[start])) for start in starts]
     return tuple(np.split(order, cuts))
+
+
+def in_time(times: "pd.Series[Any]", date_format: str | None) -> "pd.Series[Any]":
+    """The times by what they mean, never as words: dates where `date_format` fits them all, numbers, or ISO dates."""
+    if is_numeric_dtype(times) or is_datetime64_any_dtype(times):
+        return times if is_numeric_dtype(times) else as_dates(times, date_format)
+    text = times.map(str)
+    if date_format is not None and pd.to_datetime(text, format=date_format, errors="coerce", utc=True).notna().all():
+        return as_dates(times, date_format)
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers if numbers.notna().all() else as_dates(times, date_format)
 
 
 def _parts(order: NDArray[np.int64], part: NDArray[np.int8]) -> Parts:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lab.processes.prepare_data.params import Data, Split
-from lab.processes.prepare_data.splitting import split_by_class, split_by_group, split_by_time, split_rows
+from lab.processes.prepare_data.splitting import as_groups, split_by_class, split_by_group, split_by_time, split_rows
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -57,6 +57,33 @@ def test_the_seed_decides_the_groups() -> None:
     first, again = (split_by_group(y, groups, SPLIT)[0].tolist() for _ in range(2))
     assert first == again
     assert first != split_by_group(y, groups, SPLIT.model_copy(update={"seed": 4}))[0].tolist()
+
+
+@pytest.mark.parametrize(
+    "spellings", [["7", "07"], [7, "07"], [7.0, "7"], ["P7", "P7 "], ["P7", "p7"], ["ä", "Ä"], [7.0, 7]]
+)
+def test_the_spellings_of_a_group_are_one_group(spellings: list[object]) -> None:
+    groups = pd.Series(spellings * 40 + [f"{number}" for number in range(100, 180)], dtype=object)
+    parts = split_by_group(np.arange(160) % 2, groups, SPLIT)
+    assert sum(bool({*part} & set(range(80))) for part in parts) == 1
+
+
+def test_groups_that_are_near_are_not_one() -> None:
+    names = ["1", "10", "1.5", "0", "-1", "", str(2**60), str(2**60 + 1)]
+    assert as_groups(pd.Series(names)).nunique() == len(names)
+
+
+@pytest.mark.parametrize("written", ["{}", " {}", "{}.0"])
+def test_numbers_in_text_are_numbers_in_time(written: str) -> None:
+    times = np.random.default_rng(0).permutation(np.arange(950, 1100))
+    parts = split_by_time(pd.Series([written.format(time) for time in times]), "%d.%m.%Y", SPLIT)
+    assert list(times[np.concatenate(parts)]) == list(range(950, 1100))
+
+
+def test_a_date_of_digits_alone_is_read_by_its_format() -> None:
+    days = pd.Series(pd.date_range("2026-01-01", periods=90)).sample(frac=1, random_state=0).reset_index(drop=True)
+    parts = split_by_time(days.dt.strftime("%d%m%Y"), "%d%m%Y", SPLIT)
+    assert days[np.concatenate(parts)].is_monotonic_increasing
 
 
 @pytest.mark.parametrize("written", [lambda day: day, "2026-01-{:02}".format, lambda day: pd.Timestamp(2026, 1, day)])
