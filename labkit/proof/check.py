@@ -39,6 +39,7 @@ def check_receipt(statement: Statement, commit: str | None = None) -> list[Findi
     except InputError as error:
         return [*found, Finding(str(error), contradicts=False)]
     found += _of_commit(statement, records)
+    found += _of_deciding_files(statement)
     with open_project(statement.commit) as project:
         raw = {path: recorded for path, recorded in raw_data_hashes(project).items() if is_read(path, records)}
         found += _of_raw_data(statement, raw)
@@ -82,15 +83,19 @@ def _of_commit(statement: Statement, records: Records) -> Iterator[Finding]:
         text = None if one.name == VERIFIER else file_in(statement.commit, one.name)
         if text is not None and one.digest.get("sha256") != hashlib.sha256(text).hexdigest():
             yield Finding(f"{one.name} of the commit has another sha256")
-    named = {one.name for one in statement.predicate.configuration}
-    if lacking := [file for file in _deciding_files(statement.commit) if file not in named]:
-        yield Finding(f"it does not name {some(lacking)} of the commit, which decides the bytes")
     hashed = [(stage, hashes(record, "outs")) for stage, record in records.items()]
     recorded = {(stage, path): md5 for stage, outs in hashed for path, md5 in outs.items() if md5}
     told = {(one.stage, one.output): one.recorded for one in statement.outcomes if one.output and one.recorded}
     for stage, output in sorted(recorded.keys() | told.keys()):
         if recorded.get((stage, output)) != told.get((stage, output)):
             yield Finding(f"{stage}: {output}: dvc.lock of the commit does not record what it says")
+
+
+def _of_deciding_files(statement: Statement) -> Iterator[Finding]:
+    """Where it leaves out what decides the bytes."""
+    named = {one.name for one in statement.predicate.configuration}
+    if lacking := [file for file in _deciding_files(statement.commit) if file not in named]:
+        yield Finding(f"it does not name {some(lacking)} of the commit, which decides the bytes")
 
 
 def _deciding_files(commit: str) -> list[str]:

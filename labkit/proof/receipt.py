@@ -86,14 +86,18 @@ class Statement(_Model):
             raise ValueError("the first subject is not the code, with its gitCommit and gitTree")
         if not all(re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", code.digest[one]) for one in ("gitCommit", "gitTree")):
             raise ValueError("the code's gitCommit or gitTree is not a whole hash")
-        _refuse_twice("subjects", [one.name for one in self.subject[1:]])
-        _refuse_twice("things in the configuration", [one.name for one in self.predicate.configuration])
-        _refuse_twice("outcomes", [one.output or one.name for one in self.outcomes])
         for one in (*self.subject, *self.predicate.configuration):
             hashes_are_well = all(re.fullmatch("[0-9a-f]{32,64}", digest) for digest in one.digest.values())
             if not one.name.isprintable() or not hashes_are_well:
                 raise ValueError(f"{one.name!r} is not the name of a file, or its digest is not a hash")
         _ = self.verifier
+        return self
+
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> Self:
+        _refuse_twice("subjects", [one.name for one in self.subject[1:]])
+        _refuse_twice("things in the configuration", [one.name for one in self.predicate.configuration])
+        _refuse_twice("outcomes", [one.output or one.name for one in self.outcomes])
         return self
 
     @property

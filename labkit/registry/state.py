@@ -163,18 +163,15 @@ def _state(name: str, tags: list[Tag], faults: list[Fault], taken: set[str]) -> 
             deprecated = tag.ref
         else:
             others.append(tag)
-    last = _last_sound(versions)
-    faults += [Fault(one.tag.ref, FAR.format(last)) for number, one in versions.items() if number > last]
-    versions = {n: one._replace(withdrawn=n in withdrawn) for n, one in sorted(versions.items()) if n <= last}
+    versions = {n: one._replace(withdrawn=n in withdrawn) for n, one in sorted(versions.items())}
+    versions = _without_far(versions, faults)
     for tag in others:
         step = _step(name, tag, versions)
         if isinstance(step, Step):
             steps.append(step)
         elif step:
             faults.append(Fault(tag.ref, step))
-    last = _last_sound(step.counter for step in steps if not step.refused)
-    faults += [Fault(step.tag.ref, FAR.format(last)) for step in steps if not step.refused and step.counter > last]
-    steps = [step for step in steps if step.refused or step.counter <= last]
+    steps = _steps_without_far(steps, faults)
     # Of an assignment and an end with the same counter, the end counts: it is the safe one.
     steps.sort(key=lambda step: (step.counter, not step.refused, step.attempt, step.version is None))
     return Registry(name, versions, steps, faults + _gaps(steps), taken, deprecated)
@@ -188,6 +185,20 @@ def _last_sound(numbers: Iterable[int]) -> int:
             break
         last = number
     return last
+
+
+def _without_far(versions: dict[int, Version], faults: list[Fault]) -> dict[int, Version]:
+    """The versions whose numbers are sound; the others are added to the faults."""
+    last = _last_sound(versions)
+    faults += [Fault(one.tag.ref, FAR.format(last)) for number, one in versions.items() if number > last]
+    return {number: one for number, one in versions.items() if number <= last}
+
+
+def _steps_without_far(steps: list[Step], faults: list[Fault]) -> list[Step]:
+    """The refusals, and the moves whose counters are sound; the others are added to the faults."""
+    last = _last_sound(step.counter for step in steps if not step.refused)
+    faults += [Fault(step.tag.ref, FAR.format(last)) for step in steps if not step.refused and step.counter > last]
+    return [step for step in steps if step.refused or step.counter <= last]
 
 
 def _gaps(steps: list[Step]) -> list[Fault]:
