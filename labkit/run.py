@@ -17,6 +17,7 @@ from labkit.launch.machine import other_bytes, refuse_missing_device, this_machi
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
+from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
@@ -62,6 +63,8 @@ def run_pipeline() -> int:
     execution = execution_id()
     exit_code = repro(execution)
     ran = processes_of(execution)
+    if exit_code == 0 or ran:
+        write_tables()
     if exit_code == 0:
         print_summary(console)
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")

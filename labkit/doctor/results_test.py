@@ -68,6 +68,15 @@ def test_what_git_does_not_track_is_a_problem_once_the_pipeline_that_reads_it_is
     assert (found.state, found.mend) == ("problem", "`git add code.py raw/b.dvc`, and commit")
 
 
+def test_copies_of_other_results_are_a_warning(project: Path, shell: Shell) -> None:
+    shell("mkdir -p lab/results && cp all.csv lab/results && git add lab", project)
+    assert check_tracked().state == "ok"
+    shell("echo other > lab/results/all.csv", project)
+    check = check_tracked()
+    assert (check.state, check.found) == ("warning", "not the results of dvc.lock: lab/results/all.csv")
+    assert check.mend == "`python -m lab tables && git add lab/results`, and commit"
+
+
 def test_a_current_lock_needs_no_data(without: Without) -> None:
     current = ("dvc.lock", "ok", "the 1 stages are those of this code, data and params", "")
     assert check_lock_file() == current
