@@ -64,7 +64,8 @@ def check_raw_data() -> Check:
             return ok(subject, f"all that .dvc files name is in the cache ({len(named)})")
         if not default_remote(project):
             found = f"not in the cache, and there is no remote: {', '.join(lacking)}"
-            return problem(subject, found, "`dvc commit` where it is")
+            mend = "set a remote (`python -m lab setup`), then `dvc push` where the data are"
+            return problem(subject, found, mend)
         limit_waiting(project)
         try:
             gone = raw_data_nowhere(project)
@@ -73,7 +74,7 @@ def check_raw_data() -> Check:
             return warning(subject, found, "see the DVC remote")
     if gone:
         found = f"neither in the cache nor in the remote: {', '.join(gone)}"
-        return problem(subject, found, "`dvc commit && dvc push` where it is")
+        return problem(subject, found, "`dvc push` where the data are")
     return ok(
         subject, f"all that .dvc files name is in the cache or the remote; `dvc pull` brings {', '.join(lacking)}"
     )

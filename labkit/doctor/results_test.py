@@ -111,7 +111,7 @@ def test_data_that_are_nowhere_are_a_problem(project: Path, without: Without) ->
     )
     of_c.unlink()  # one file of a folder
     found = "neither in the cache nor in the remote: raw/b"
-    assert check_raw_data() == ("raw data", "problem", found, "`dvc commit && dvc push` where it is")
+    assert check_raw_data() == ("raw data", "problem", found, "`dvc push` where the data are")
 
 
 def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, without: Without, shell: Shell) -> None:
@@ -119,6 +119,7 @@ def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, witho
     shell("dvc remote remove share", project)
     check = check_raw_data()
     assert (check.state, check.found) == ("problem", "not in the cache, and there is no remote: raw/a.csv, raw/b")
+    assert check.mend == "set a remote (`python -m lab setup`), then `dvc push` where the data are"
 
 
 def test_a_remote_that_is_away_leaves_it_open(

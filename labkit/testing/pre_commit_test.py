@@ -155,7 +155,9 @@ def test_results_of_another_dvc_lock_are_refused(with_hooks: Path, do: InClone) 
 @pytest.mark.integration
 def test_without_data_and_dvc_remote_branches_are_switched_and_pushed(with_hooks: Path, do: InClone) -> None:
     assert not (with_hooks / "data" / "processed").exists()
-    do("git switch --quiet --create work && git push --quiet origin work && git switch --quiet main")
+    pushed = do("git switch --quiet --create work && git push --quiet origin work && git switch --quiet main")
+    told = "no DVC remote: data stay on this machine (`python -m lab setup`)\n"
+    assert told in pushed.stdout + pushed.stderr
 
 
 @pytest.mark.integration
