@@ -71,16 +71,21 @@ def run_pipeline() -> int:
         for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
     if ran:
-        with console.status("handing the runs to MLflow"):
-            pending = deliver(DELIVERY_SECONDS)
-        if pending:
-            reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
-            console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
-            console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
+        hand_over(console)
     if exit_code == 0:
         console.print(NEXT_STEPS)
         console.print(COMMIT if git("status", "--porcelain") else COMMITTED)
     return exit_code
+
+
+def hand_over(console: Console) -> None:
+    """Give MLflow the runs, and say what it has not got."""
+    with console.status("handing the runs to MLflow"):
+        pending = deliver(DELIVERY_SECONDS)
+    if pending:
+        reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
+        console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
+        console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
 
 
 def repro(execution: str) -> int:
