@@ -17,6 +17,7 @@ from labkit.launch.machine import other_bytes, refuse_missing_device, this_machi
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
+from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
@@ -62,22 +63,29 @@ def run_pipeline() -> int:
     execution = execution_id()
     exit_code = repro(execution)
     ran = processes_of(execution)
+    if exit_code == 0 or ran:
+        write_tables()
     if exit_code == 0:
         print_summary(console)
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
         for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
     if ran:
-        with console.status("handing the runs to MLflow"):
-            pending = deliver(DELIVERY_SECONDS)
-        if pending:
-            reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
-            console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
-            console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
+        hand_over(console)
     if exit_code == 0:
         console.print(NEXT_STEPS)
         console.print(COMMIT if git("status", "--porcelain") else COMMITTED)
     return exit_code
+
+
+def hand_over(console: Console) -> None:
+    """Give MLflow the runs, and say what it has not got."""
+    with console.status("handing the runs to MLflow"):
+        pending = deliver(DELIVERY_SECONDS)
+    if pending:
+        reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
+        console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
+        console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
 
 
 def repro(execution: str) -> int:

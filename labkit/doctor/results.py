@@ -28,12 +28,15 @@ def check_lock_file() -> Check:
 
 
 def check_tracked() -> Check:
-    """Whether Git tracks what the pipeline reads."""
+    """Whether Git tracks what the pipeline reads, and its copies of results are those of dvc.lock."""
     from labkit.git_cli import git_or_empty
+    from labkit.pipeline.tables import REMEDY, stale_tables
     from labkit.pipeline.untracked import PIPELINE, remedy, untracked
 
     subject = "git files"
     if not (files := untracked()):
+        if stale := stale_tables():
+            return warning(subject, f"not the results of dvc.lock: {', '.join(stale)}", f"{REMEDY}, and commit")
         return ok(subject, "Git tracks all that the pipeline reads")
     committed = not git_or_empty("status", "--porcelain", "--", *PIPELINE)
     found = f"the pipeline reads what Git does not track: {', '.join(files)}"
@@ -61,7 +64,8 @@ def check_raw_data() -> Check:
             return ok(subject, f"all that .dvc files name is in the cache ({len(named)})")
         if not default_remote(project):
             found = f"not in the cache, and there is no remote: {', '.join(lacking)}"
-            return problem(subject, found, "`dvc commit` where it is")
+            mend = "set a remote (`python -m lab setup`), then `dvc push` where the data are"
+            return problem(subject, found, mend)
         limit_waiting(project)
         try:
             gone = raw_data_nowhere(project)
@@ -70,7 +74,7 @@ def check_raw_data() -> Check:
             return warning(subject, found, "see the DVC remote")
     if gone:
         found = f"neither in the cache nor in the remote: {', '.join(gone)}"
-        return problem(subject, found, "`dvc commit && dvc push` where it is")
+        return problem(subject, found, "`dvc push` where the data are")
     return ok(
         subject, f"all that .dvc files name is in the cache or the remote; `dvc pull` brings {', '.join(lacking)}"
     )

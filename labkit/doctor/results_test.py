@@ -68,6 +68,15 @@ def test_what_git_does_not_track_is_a_problem_once_the_pipeline_that_reads_it_is
     assert (found.state, found.mend) == ("problem", "`git add code.py raw/b.dvc`, and commit")
 
 
+def test_copies_of_other_results_are_a_warning(project: Path, shell: Shell) -> None:
+    shell("mkdir -p lab/results && cp all.csv lab/results && git add lab", project)
+    assert check_tracked().state == "ok"
+    shell("echo other > lab/results/all.csv", project)
+    check = check_tracked()
+    assert (check.state, check.found) == ("warning", "not the results of dvc.lock: lab/results/all.csv")
+    assert check.mend == "`python -m lab tables && git add lab/results`, and commit"
+
+
 def test_a_current_lock_needs_no_data(without: Without) -> None:
     current = ("dvc.lock", "ok", "the 1 stages are those of this code, data and params", "")
     assert check_lock_file() == current
@@ -102,7 +111,7 @@ def test_data_that_are_nowhere_are_a_problem(project: Path, without: Without) ->
     )
     of_c.unlink()  # one file of a folder
     found = "neither in the cache nor in the remote: raw/b"
-    assert check_raw_data() == ("raw data", "problem", found, "`dvc commit && dvc push` where it is")
+    assert check_raw_data() == ("raw data", "problem", found, "`dvc push` where the data are")
 
 
 def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, without: Without, shell: Shell) -> None:
@@ -110,6 +119,7 @@ def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, witho
     shell("dvc remote remove share", project)
     check = check_raw_data()
     assert (check.state, check.found) == ("problem", "not in the cache, and there is no remote: raw/a.csv, raw/b")
+    assert check.mend == "set a remote (`python -m lab setup`), then `dvc push` where the data are"
 
 
 def test_a_remote_that_is_away_leaves_it_open(

@@ -31,6 +31,8 @@ def open_project(commit: str | None = None) -> Iterator[Project]:
     try:
         with Repo(rev=commit) as repo:
             yield Project(repo)
+    except InputError:  # of the caller's
+        raise
     except (DvcException, *OF_OTHER_SHAPES) as error:
         reason = getattr(error, "exc", None)  # what in the file is wrong, and where
         told = str(error) or type(error).__name__

@@ -90,14 +90,34 @@ def mend() -> list[Forged]:
 
 def _merged(rev: str, now: Records) -> Iterator[tuple[str, str, bool]]:
     """Stages whose records a commit of `rev`'s history made, by lines, and no commit without that one has."""
-    # After `mend`, the same record is that of a run: its outputs came out as before.
-    mended = git("log", "--grep=^Mended: ", "--format=%(trailers:key=Mended,valueonly)", rev).splitlines()
+    mended = _mended(rev)
+    for stage, commit in _by_lines(rev, now):
+        if (stage, commit) not in mended and not _is_elsewhere(stage, commit):
+            yield stage, commit, True
+
+
+def _by_lines(rev: str, now: Records) -> Iterator[tuple[str, str]]:
+    """The stages of `now` whose records merges and copies in `rev`'s history made by lines, each with the commit."""
     for commit, sources in [*_copies(rev), *_merges(rev)]:
         for stage, record in _still(commit, now).items():
             known = [_records(source)[stage] for source in sources if stage in _records(source)]
-            is_mended = f"{stage} {commit}" in mended
-            if not is_mended and is_of_lines(record, known) and not _is_elsewhere(stage, commit):
-                yield stage, commit, True
+            if is_of_lines(record, known):
+                yield stage, commit
+
+
+def _mended(rev: str) -> set[tuple[str, str]]:
+    """What `mend` mended in `rev`'s history. From then on, the same record is a run's: its outputs came out as before.
+
+    A commit that says so and left the record as it was has mended nothing.
+    """
+    told = git("log", "--grep=^Mended: ", "--format=%x00%H%n%(trailers:key=Mended,valueonly)", rev)
+    found = set()
+    for commit, *lines in (entry.split("\n") for entry in told.split("\0")[1:]):
+        for stage, _, forger in (line.rpartition(" ") for line in lines if line):
+            before = [_records(parent).get(stage) for parent in _parents(commit)]
+            if _records(commit).get(stage) not in before:
+                found.add((stage, forger))
+    return found
 
 
 def _merges(rev: str) -> Iterator[tuple[str, list[str]]]:
@@ -153,7 +173,7 @@ def _may_hold(commit: str, record: Any) -> bool:
 
 
 def is_of_lines(record: Any, others: Iterable[Any]) -> bool:
-    """Whether a record is none of the others, and yet has no value that one of them has not in the same place."""
+    """Whether a record is none of the others, and yet has no value that one of them has not in such a place."""
     records = [*others]
     return (
         len(records) > 1
@@ -163,22 +183,25 @@ def is_of_lines(record: Any, others: Iterable[Any]) -> bool:
 
 
 def _values(part: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each value of a record with its place. Files go by their paths, since DVC lists them in its own order."""
+    """Each value of a record with its place. A list of files is one place: lines give one's new name another's md5."""
     if isinstance(part, dict):
         for key, value in part.items():
             yield from _values(value, (*place, str(key)))
     elif isinstance(part, list) and all(isinstance(item, dict) and "path" in item for item in part):
         for item in part:
-            yield from _values(item, (*place, str(item["path"])))
+            yield from _values(item, place)
     else:
         yield place, repr(part)
 
 
 def _is_elsewhere(stage: str, merge: str) -> bool:
-    """Whether a commit that does not build on `merge` has its very record: then a run made it."""
+    """Whether a commit has the very record of `merge` and builds on none that made it by lines: then a run did."""
     wanted = _records(merge)[stage]
+    by_lines = {merge, *(commit for _, commit in _by_lines("--all", {stage: wanted}))}
     return any(
-        _may_hold(commit, wanted) and _records(commit).get(stage) == wanted and _base(merge, commit) != merge
+        _may_hold(commit, wanted)
+        and _records(commit).get(stage) == wanted
+        and not any(_base(made, commit) == made for made in by_lines)
         for commit in _all_commits()
     )
 

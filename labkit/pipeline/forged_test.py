@@ -184,6 +184,37 @@ def test_what_a_run_of_another_branch_made_is_no_forgery(git: Git) -> None:
     assert forged_records() == []
 
 
+def test_copies_of_one_merge_do_not_clear_each_other(git: Git) -> None:
+    merged_by_a_server(git, "-p code -p lr")
+    git("git branch backup && git commit --quiet --amend -m 'Better words'")
+    assert [one.commit for one in forged_records()] == [git("git rev-parse HEAD")]
+    assert [one.commit for one in forged_records("backup")] == [git("git rev-parse backup")]
+
+
+def test_the_same_merge_on_two_branches_clears_neither(git: Git) -> None:
+    git("git switch --quiet --create release && git commit --quiet --allow-empty -m notes")
+    git("git merge --quiet --no-edit lr && git switch --quiet code && git merge --quiet --no-edit lr")
+    git("git switch --quiet release")
+    Path("dvc.lock").write_text(lock("2", "2", "2", other="1"), encoding="utf-8")
+    git("git commit --quiet --all -m 'Run other'")  # it has the record too
+    assert [one.stage for one in forged_records()] == [one.stage for one in forged_records("code")] == ["train"]
+
+
+def test_a_commit_that_says_mended_and_mends_nothing_clears_nothing(git: Git) -> None:
+    commit = merged_by_a_server(git, "-p code -p lr")
+    git(f"git commit --quiet --allow-empty -m Nothing -m 'Mended: train {commit}'")
+    assert [(one.stage, one.commit) for one in forged_records()] == [("train", commit)]
+
+
+def test_the_name_of_one_side_with_the_content_of_the_other_is_of_lines() -> None:
+    def record(path: str, md5: str, out: str) -> dict[str, object]:
+        return {"deps": [{"path": path, "md5": md5}], "outs": [{"path": "model", "md5": out}]}
+
+    renamed, changed = record("z.py", "1", "1"), record("a.py", "7", "2")
+    assert is_of_lines(record("z.py", "7", "2"), [renamed, changed])
+    assert not is_of_lines(record("z.py", "7", "3"), [renamed, changed])
+
+
 def test_a_lab_in_a_folder_of_its_repository_is_looked_at_too(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     git("git switch --quiet main && mkdir inner && git mv dvc.lock inner/ && git commit --quiet -m Move")
     monkeypatch.chdir("inner")

@@ -22,6 +22,7 @@ from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.input_changes import input_changes, param_changes, some
 from labkit.pipeline.stages import duration, process_of
+from labkit.pipeline.tables import REMEDY, stale_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.journal import JOURNALS, last_seconds
@@ -53,6 +54,8 @@ def print_status() -> None:
     for forged in forged_here():
         remedy = "python -m lab mend" if forged.certain else f"dvc repro --force --single-item {forged.stage}"
         console.print(f"[bold red]{escape(forged.stage)}[/]: {escape(str(forged))}: `{escape(remedy)}`")
+    if stale := stale_tables():
+        console.print(f"[bold red]not the results of dvc.lock[/]: {escape(some(stale))}: {REMEDY}")
     stages = pipeline_status()
     for stage in stages:
         if stage.verdict != "current":

@@ -6,15 +6,19 @@ DVC's remote keeps all results, but takes a key. What a pull request shows is re
 Nothing is believed: a file counts only if it has the hash that dvc.lock of its commit recorded.
 """
 
-import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from labkit.dvc_adapter.folders import hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.tables import check_out_absent, give_to_cache, recorded_tables, table_outputs
-from labkit.git_cli import GitError, git, read_blob
+from labkit.git_cli import GitError, git, git_or_empty, read_blob
 from labkit.paths import TABLES, lies_in
-from labkit.pipeline.records import read_records, records_of
+from labkit.pipeline.records import DVC_LOCK, read_records, records_of
+from labkit.process.tracking import md5_of
+
+REMEDY = f"`python -m lab tables && git add {TABLES}`"
 
 
 def tables_of_lock() -> dict[str, bytes]:
@@ -30,13 +34,34 @@ def tables_of_lock() -> dict[str, bytes]:
 
 
 def write_tables() -> list[str]:
-    """Make the tables in the working folder those of dvc.lock; return their paths, to be committed with it."""
+    """Make the tables in the working folder those of dvc.lock; return their paths, to be committed with it.
+
+    Others go, but for files that Git does not track: it could not bring them back.
+    """
     tables = tables_of_lock()
-    shutil.rmtree(TABLES, ignore_errors=True)
+    for name in {*_tracked()} - {*tables}:
+        Path(name).unlink(missing_ok=True)
     for name, content in tables.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(content)
+        if not Path(name).exists() or Path(name).read_bytes() != content:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_bytes(content)
     return [*tables]
+
+
+def stale_tables() -> list[str]:
+    """The tables that Git tracks and that are not what dvc.lock records. Without DVC's cache, and without a commit.
+
+    Raises InputError when dvc.lock can't be read.
+    """
+    records = read_records(Path(DVC_LOCK).read_bytes()) if Path(DVC_LOCK).exists() else {}
+    known = {name for name in _tracked() if Path(name).exists()}
+    stale = []
+    for out in (out for record in records.values() for out in record.get("outs", [])):
+        copies = _copies(out["path"], known)
+        known -= {*copies.values()}
+        if copies and hash_of({below: md5_of(Path(name)) for below, name in copies.items()}) != out.get("md5"):
+            stale.append(str(Path(TABLES, out["path"])))
+    return [*stale, *sorted(known)]  # what is left is of no output
 
 
 def tables_in(commit: str) -> dict[str, str]:
@@ -53,15 +78,24 @@ def take_tables(project: Project, commit: str) -> list[str]:
     blobs = tables_in(commit)
     taken = []
     for out in (out for record in read_records(records_of(commit)).values() for out in record.get("outs", [])):
-        place = Path(TABLES, out["path"])
-        contents = {
-            "" if Path(path) == place else Path(path).relative_to(place).as_posix(): read_blob(blob)
-            for path, blob in blobs.items()
-            if lies_in(path, [place])
-        }
+        contents = {below: read_blob(blobs[path]) for below, path in _copies(out["path"], blobs).items()}
         if contents and give_to_cache(project, out.get("md5", ""), contents):
             taken.append(out["path"])
     return taken
+
+
+def _copies(output: str, paths: Iterable[str]) -> dict[str, str]:
+    """The paths that are copies of an output, by what they are below it; a file by itself is at the empty path."""
+    place = Path(TABLES, output)
+    return {
+        "" if Path(path) == place else Path(path).relative_to(place).as_posix(): path
+        for path in paths
+        if lies_in(path, [place])
+    }
+
+
+def _tracked() -> list[str]:
+    return [name for name in git_or_empty("ls-files", "-z", "--", TABLES).split("\0") if name]
 
 
 def take_branchs_tables(base: str) -> None:

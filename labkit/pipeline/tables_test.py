@@ -1,6 +1,7 @@
 """Metrics and tables of plots in Git: what goes there, and what of it a clone without data believes."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import metrics_of
 from labkit.dvc_adapter.tables import MOST_BYTES
 from labkit.git_cli import GitError, git
-from labkit.pipeline.tables import take_branchs_tables, write_tables
+from labkit.pipeline.tables import stale_tables, take_branchs_tables, write_tables
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -78,9 +79,42 @@ def test_files_that_are_here_already_stay(clone: Path) -> None:
 def test_tables_are_written_anew_whole(clone: Path) -> None:
     shutil.rmtree(".dvc/cache", ignore_errors=True)  # nothing was pulled: HEAD has them
     Path("lab/results/gone.json").write_text("of a stage that is no more")
+    git("add", "lab/results/gone.json")
+    Path("lab/results/mine.txt").write_text("Git could not bring it back")
     shutil.rmtree("lab/results/models")
     assert sorted(write_tables()) == KEPT
     assert not Path("lab/results/gone.json").exists()
+    assert Path("lab/results/mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "stale"),
+    [
+        (lambda: Path(KEPT[0]).write_text("n,loss\n1,0.1\n"), KEPT[:1]),
+        (lambda: Path(KEPT[1]).write_text('{"loss": 0.1}\n'), ["lab/results/models"]),
+        (lambda: Path(KEPT[1]).unlink(), ["lab/results/models"]),
+        (lambda: shutil.copy(KEPT[0], "lab/results/gone.csv"), ["lab/results/gone.csv"]),
+        (lambda: shutil.rmtree("lab/results"), []),  # no copies are kept
+    ],
+)
+def test_copies_that_are_not_those_of_dvc_lock_are_told(
+    clone: Path, spoil: Callable[[], object], stale: list[str]
+) -> None:
+    shutil.rmtree(".dvc/cache", ignore_errors=True)  # which nothing here needs
+    assert stale_tables() == []
+    spoil()
+    git("add", "--all")
+    assert stale_tables() == stale
+    if stale:
+        write_tables()
+        git("add", "lab/results")
+        assert stale_tables() == []
+        assert git("status", "--porcelain") == ""
+
+
+def test_without_a_dvc_lock_no_copy_is_of_a_result(clone: Path) -> None:
+    Path("dvc.lock").unlink()
+    assert stale_tables() == KEPT
 
 
 def test_a_base_that_is_not_there_is_an_error(clone: Path) -> None:

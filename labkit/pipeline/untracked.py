@@ -1,6 +1,8 @@
 """What the pipeline reads and Git does not track: a commit without it is one that nobody else can run.
 
-    python -m labkit.pipeline.untracked      refuses it: the hook of each commit that changes what is in PIPELINE
+    python -m labkit.pipeline.untracked      the hook of each commit that changes what is in PIPELINE or lab/results
+
+It refuses that, and copies of results that are not those of dvc.lock.
 
 `git commit --all` leaves out new files: a process, the `.dvc` file of raw data, the `.gitignore` beside it.
 """
@@ -12,6 +14,7 @@ from typing import Any
 
 from labkit.git_cli import git_or_empty
 from labkit.pipeline.dependencies import declared_stages, stage_inputs, stage_outputs
+from labkit.pipeline.tables import REMEDY, stale_tables
 from labkit.process.errors import InputError
 
 PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml")
@@ -48,9 +51,9 @@ def remedy(files: list[str]) -> str:
 
 
 def main() -> None:
-    """Refuse what would be left out."""
+    """Refuse what would be left out, and what would be of other results."""
     try:
-        files = untracked()
+        files, stale = untracked(), stale_tables()
     except InputError as error:
         sys.exit(f"error: {error}")
     if files:
@@ -58,6 +61,8 @@ def main() -> None:
             f"error: dvc.yaml needs what is not in this commit, and nobody else could run it: {', '.join(files)}\n"
             f"{remedy(files)}, and commit again"
         )
+    if stale:
+        sys.exit(f"error: not the results of dvc.lock: {', '.join(stale)}\n{REMEDY}, and commit again")
 
 
 def _others(root: Path, paths: list[str], *options: str) -> list[str]:

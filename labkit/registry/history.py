@@ -33,7 +33,9 @@ def print_history() -> None:
 
 def versions_table(registry: Registry) -> Table:
     """Each version, oldest first."""
-    table = _table(f"Versions of {registry.name}", "", "version", "date", "person", "commit", "goals", "reason")
+    table = _table(f"Versions of {registry.name}", "", "version", "date", "person", "commit")
+    table.add_column("goals when registered")
+    table.add_column("reason")
     for version in registry.versions.values():
         trailers = version.tag.trailers
         mark = "★" if version == registry.champion else ("withdrawn" if version.withdrawn else "")

@@ -295,6 +295,7 @@ def test_the_history_shows_what_was_registered_promoted_forced_refused_and_taken
     capsys.readouterr()
     print_history()
     shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert any("commit goals when registered reason" in line for line in shown)
     assert any(line.startswith("★ v1 ") for line in shown)
     steps = [line for line in shown if re.match(r"(\d )?(promote|refused|rollback)", line)]
     starts = ["1 promote v1 none", "refused v2 v1", "2 promote, forced v2 v1", "3 rollback v1 v2"]

@@ -15,8 +15,15 @@ from string import Template
 import yaml
 
 from labkit.launch.locks import lock_process, read_pipfile, versions
-from labkit.paths import PROCESSES, ROOT
-from labkit.pipeline.dependencies import code_of, comparing_stages, declared_stages, stage_inputs, trained
+from labkit.paths import PROCESSES, ROOT, lies_in
+from labkit.pipeline.dependencies import (
+    code_of,
+    comparing_stages,
+    declared_stages,
+    stage_inputs,
+    stage_outputs,
+    trained,
+)
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import Strict, read_yaml
@@ -31,7 +38,9 @@ PACKAGES = {
     TEMPLATE: ("pydantic", "pyyaml"),
     MODEL_TEMPLATE: ("joblib", "matplotlib", "numpy", "pydantic", "pyyaml", "scikit-learn"),
 }
-NEEDED = ("lib/data_splits.py", "lib/task.py")  # by the template of a model
+# By the template of a model.
+NEEDED = ("lib/data_splits.py", "lib/task.py")
+PREPARED = "data/processed"
 
 
 def add_process(name: str, template: Path = TEMPLATE) -> None:
@@ -41,8 +50,8 @@ def add_process(name: str, template: Path = TEMPLATE) -> None:
     taken or no good, or the lab lacks what the template imports.
     """
     check_name(name)
-    if template == MODEL_TEMPLATE and (lacking := [file for file in NEEDED if not (ROOT / file).exists()]):
-        raise InputError(f"{' and '.join(lacking)}: not here, and read by what a new model begins with; restore it")
+    if template == MODEL_TEMPLATE:
+        check_needed(ROOT)
     folder = PROCESSES / name
     params_yaml, dvc_yaml = (path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML))
     try:
@@ -74,6 +83,18 @@ def check_name(name: str) -> None:
     taken |= dict.fromkeys(declared_stages(ROOT), "dvc.yaml")
     if name in taken:
         raise InputError(f"{name!r} is in {taken[name]} already; take another name")
+
+
+def check_needed(root: Path) -> None:
+    """Raise InputError where the lab lacks what a new model begins with: code, or a stage that prepares its data."""
+    if lacking := [file for file in NEEDED if not (root / file).exists()]:
+        raise InputError(f"{' and '.join(lacking)}: not here, and read by what a new model begins with; restore it")
+    stages = [stage.get("do", stage) for stage in declared_stages(root).values()]
+    if not any(lies_in(PREPARED, stage_outputs(stage)) for stage in stages):
+        raise InputError(
+            f"dvc.yaml: no stage writes {PREPARED}, which a new model reads; restore prepare_data, or write your own "
+            "process, without --model: lab/docs/processes.md"
+        )
 
 
 def write_folder(folder: Path, name: str, of: Path) -> None:

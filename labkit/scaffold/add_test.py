@@ -10,7 +10,7 @@ import pytest
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import declared_stages, faults
 from labkit.process.errors import InputError
-from labkit.scaffold.add import check_name
+from labkit.scaffold.add import NEEDED, check_name, check_needed
 from labkit.testing.fixtures import Shell
 
 
@@ -47,6 +47,21 @@ def test_a_bad_name_is_refused(name: str, reason: str) -> None:
 def test_a_good_name_is_taken() -> None:
     check_name("describe_data_2")
     check_name("x" * 60)
+
+
+@pytest.mark.unittest
+def test_a_model_without_a_stage_that_prepares_its_data_is_refused(tmp_path: Path) -> None:
+    for file in NEEDED:
+        with pytest.raises(InputError, match=rf"{file}\b.*: not here, "):
+            check_needed(tmp_path)
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("", encoding="utf-8")
+    dvc_yaml = tmp_path / "dvc.yaml"
+    dvc_yaml.write_text("stages: {train: {cmd: train, deps: [data/processed], outs: [m]}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"^dvc.yaml: no stage writes data/processed, which a new model reads; "):
+        check_needed(tmp_path)
+    dvc_yaml.write_text("stages: {prepare: {cmd: prepare, outs: [data/processed]}}\n", encoding="utf-8")
+    check_needed(tmp_path)
 
 
 @pytest.fixture

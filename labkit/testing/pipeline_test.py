@@ -168,7 +168,12 @@ def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_serve
     said = shell("dvc repro", lab).stdout
     assert "Nr is no feature, as data.drop says" in said
     assert "warning: 1 column(s) with one value in all training rows (Keller)" in said
+    metrics = "artifacts/best_model/metrics.json"
+    assert (lab / "lab/results" / metrics).read_bytes() != (lab / metrics).read_bytes()
+    assert "not the results of dvc.lock: " in shell("python -m lab status", lab).stdout
     assert "Keller" in shell("python -m lab run", lab, COLUMNS="300").stdout  # where nothing has to run
+    assert (lab / "lab/results" / metrics).read_bytes() == (lab / metrics).read_bytes()
+    assert "not the results of dvc.lock: " not in shell("git add lab && python -m lab status", lab).stdout
 
     model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
     flat = {"Fläche": 71, "Zimmer": None, "Stadt": "Bonn", "Frei ab": "24.12.2026", "Keller": "1"}

@@ -144,9 +144,20 @@ def test_a_commit_of_all_that_leaves_a_new_file_out_is_told_what_to_add(with_hoo
 
 
 @pytest.mark.integration
+def test_results_of_another_dvc_lock_are_refused(with_hooks: Path, do: InClone) -> None:
+    do("mkdir -p lab/results && echo 1 > lab/results/gone.json && git add lab/results")
+    refused = do("git commit --quiet --message results", check=False)
+    assert "not the results of dvc.lock: lab/results/gone.json" in refused.stderr
+    assert "`python -m lab tables && git add lab/results`, and commit again" in refused.stderr
+    do("git reset --quiet --hard")
+
+
+@pytest.mark.integration
 def test_without_data_and_dvc_remote_branches_are_switched_and_pushed(with_hooks: Path, do: InClone) -> None:
     assert not (with_hooks / "data" / "processed").exists()
-    do("git switch --quiet --create work && git push --quiet origin work && git switch --quiet main")
+    pushed = do("git switch --quiet --create work && git push --quiet origin work && git switch --quiet main")
+    told = "no DVC remote: data stay on this machine (`python -m lab setup`)\n"
+    assert told in pushed.stdout + pushed.stderr
 
 
 @pytest.mark.integration

@@ -166,7 +166,8 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
 def configure() -> None:
     """Set what the environment leaves open, before MLflow reads it."""
     logging.basicConfig(format="%(asctime)s %(message)s")
-    for name, value in SETTINGS.items():
+    bars = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": str(sys.stderr.isatty()).lower()}  # not in a log
+    for name, value in (SETTINGS | bars).items():
         os.environ[name] = os.environ.get(name) or value
 
 

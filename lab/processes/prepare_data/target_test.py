@@ -83,7 +83,7 @@ def test_the_report_of_a_number_tells_its_range(table: pd.DataFrame) -> None:
         (lambda rent: rent.map("{:.1f} EUR".format), {"task": "regression"}, "the target is no number: rent is '"),
         (lambda rent: rent.map("{:.2f}".format).str.replace(".", ","), {}, "no plain numbers: rent is '"),
         (lambda rent: rent.where(rent.index != 3, np.inf), {}, "far too large values: rent is inf in data row 4"),
-        (lambda rent: rent.where(rent.index != 3), {}, "rows without a label: rent is nan in data row 4"),
+        (lambda rent: rent.where(rent.index != 3), {}, "rows without a label: rent is empty in data row 4"),
         (lambda rent: rent * 0, {"task": "regression"}, "'rent' is 0.0 in all rows; correct data.target"),
         (lambda rent: rent[:9], {"drop_unlabelled": True, "task": "regression"}, "9 rows, and 10 are needed"),
     ],
