@@ -4,6 +4,8 @@ Each is marked as one of `unittest` and `integration`, and a unit test runs no c
 run with `--nightly` alone.
 """
 
+import signal
+
 import pytest
 
 KINDS = {"unittest", "integration"}
@@ -12,6 +14,12 @@ KINDS = {"unittest", "integration"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --nightly."""
     parser.addoption("--nightly", action="store_true", help="also run the tests marked `nightly`, which take minutes")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C: a shell has its background jobs ignore it, and what the tests start would ignore it too."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m leaves any out
