@@ -23,10 +23,10 @@ def test_a_path_lies_in_what_holds_it_and_overlaps_what_it_holds_too(path: str, 
 @pytest.mark.parametrize(
     ("root", "home"),
     [
-        ("/work/lab", "/work/lab"),
-        ("/work/lab/.dvc/tmp/exps/tmpk2", "/work/lab"),
-        ("/work/lab/.dvc/tmp/exps/standalone/tmpk2", "/work/lab"),
-        ("/work/.dvc/tmp/lab", "/work/.dvc/tmp/lab"),
+        ("/home/me/lab", "/home/me/lab"),
+        ("/home/me/lab/.dvc/tmp/exps/tmpk2", "/home/me/lab"),
+        ("/home/me/lab/.dvc/tmp/exps/standalone/tmpk2", "/home/me/lab"),
+        ("/home/me/.dvc/tmp/lab", "/home/me/.dvc/tmp/lab"),
     ],
 )
 def test_a_queued_experiment_runs_in_a_copy_whose_home_is_the_lab(root: str, home: str) -> None:
