@@ -47,7 +47,7 @@ for process in trainers():
     import_module(f"lab.processes.{process}.model")
 
 start = os.getcwd()
-for folder in ("default", "wine"):
+for folder in ("default", "wine", "diabetes"):
     os.chdir(os.path.join(start, folder))
     for process in %r:
         import_module(f"lab.processes.{process}.main").main(Run(None))
@@ -68,9 +68,13 @@ def fill(folder: Path) -> Path:
     params["training"]["epochs"] = EPOCHS
     for family in ("random_forest", "gradient_boosting"):
         params["classifiers"][family]["n_estimators"] = TREES
-    for name in ("default", "wine", "families"):
+    for name in ("default", "wine", "diabetes", "families"):
         (folder / name).mkdir(parents=True)
     write_yaml(folder / "default" / "params.yaml", params)
+    own = dict(params["data"])
+    params["data"] |= {"source": "diabetes"}
+    write_yaml(folder / "diabetes" / "params.yaml", params)
+    params["data"] |= own
     params["data"] |= {"source": "sqlite:///data/raw/wine.db", "query": "SELECT * FROM wines", "target": "target"}
     write_yaml(folder / "wine" / "params.yaml", params)
     (folder / "wine" / "data" / "raw").mkdir(parents=True)
@@ -103,6 +107,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ("part", "example"),
     [
         ("default", "artifacts/train_dnn_pytorch/models/densenet.pt"),
+        ("diabetes", "artifacts/train_dnn_pytorch/models/densenet.pt"),  # a number
         ("wine", "artifacts/best_model/model/MLmodel"),  # three classes, from a database
         ("families", "support_vector_machine.joblib"),  # on 10,000 rows
     ],
