@@ -126,6 +126,17 @@ def verify(
 
 
 @app.command()
+def export(
+    revision: Annotated[str, typer.Argument()] = "HEAD",
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
+) -> None:
+    """Write REVISION's code, parameters and results as a Workflow Run RO-Crate, which other tools read."""
+    from labkit.proof.export import export
+
+    print(export(revision, to))
+
+
+@app.command()
 def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
     """Register the results of REVISION as the next version of the model; MLflow follows."""
     from labkit.registry import verbs

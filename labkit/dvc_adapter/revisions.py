@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc_data.hashfile.tree import Tree
+from dvc_data.index import DataIndexDirError
 
 from labkit.dvc_adapter.folders import Files, hash_of
 from labkit.dvc_adapter.repository import Project
@@ -29,9 +30,12 @@ def copy_from(project: Project, rev: str, path: str, target: Path) -> None:
         files = repo.dvcfs
         if not files.exists(path):
             raise FileNotFoundError(path)
-        with replacing(target) as beside:
-            files.get(path, str(beside), recursive=files.isdir(path))
-            _refuse_other_bytes(repo, rev, path, beside)
+        try:
+            with replacing(target) as beside:
+                files.get(path, str(beside), recursive=files.isdir(path))
+                _refuse_other_bytes(repo, rev, path, beside)
+        except DataIndexDirError:  # not even the list of the folder's files could be had
+            raise FileNotFoundError(path) from None
 
 
 def not_kept(project: Project, rev: str, stage: str) -> list[str]:
