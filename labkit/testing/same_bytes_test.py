@@ -1,4 +1,6 @@
-"""The same bytes on processors of both vendors: on this machine's own, and on two that QEMU emulates.
+"""The same bytes on processors of both vendors: on this machine's own, and on those that QEMU emulates.
+
+Every run emulates a processor of the other vendor; the nightly one also an older processor of this machine's own.
 
 An interpreter starts slowly under emulation, so one does all of a processor's work, with the packages of the tests'
 environment, which are those of the processes (locks_test.py), and trains for few epochs and few trees. The whole
@@ -17,6 +19,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from labkit.launch.kernels import deciding_variables
+from labkit.launch.machine import this_machine
 from labkit.paths import ROOT
 from labkit.process.tracking import md5_of
 from labkit.testing.example_lab import STAGES, example_params, read_yaml, write_yaml
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 EMULATOR = shutil.which("qemu-x86_64")
 # Intel's and AMD's of the same years. QEMU 7.2 knows no AVX-512, which the machine itself may have.
-PROCESSORS = ("Haswell-v4", "EPYC-Milan")
+PROCESSORS = {"GenuineIntel": "Haswell-v4", "AuthenticAMD": "EPYC-Milan"}
 EPOCHS, TREES = 4, 5  # what many compute, few do too
 
 WORK = """
@@ -84,25 +87,36 @@ def fill(folder: Path) -> Path:
     return folder
 
 
+def make(folder: Path, *emulator: str) -> Path:
+    """Do the work in a folder, and return it."""
+    environment = {**os.environ, **deciding_variables("portable", "x86_64"), "PYTHONPATH": str(ROOT)}
+    work = [*emulator, sys.executable, "-c", WORK % (STAGES,)]
+    done = subprocess.run(work, cwd=fill(folder), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+    return folder
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folder of what each processor made, this machine's own under `native`; all work at the same time."""
+def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what this machine's own processor made."""
+    return make(tmp_path_factory.mktemp("native"))
+
+
+def is_own(vendor: str) -> bool:
+    return vendor == this_machine().vendor
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(cpu, marks=[pytest.mark.nightly] * is_own(vendor)) for vendor, cpu in PROCESSORS.items()],
+)
+def emulated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what another processor made."""
     if EMULATOR is None:
         pytest.skip("there is no qemu-x86_64 to emulate other processors: `apt-get install qemu-user`")
-    environment = {**os.environ, **deciding_variables("portable", "x86_64"), "PYTHONPATH": str(ROOT)}
-    starts = {"native": [], **{processor: [EMULATOR, "-cpu", processor] for processor in PROCESSORS}}
-    folders = {name: fill(tmp_path_factory.mktemp(name)) for name in starts}
-    work = [sys.executable, "-c", WORK % (STAGES,)]
-    running = {
-        name: subprocess.Popen([*start, *work], cwd=folders[name], env=environment, stderr=subprocess.PIPE, text=True)
-        for name, start in starts.items()
-    }
-    errors = {name: process.communicate()[1] for name, process in running.items()}
-    assert {name: process.returncode for name, process in running.items()} == dict.fromkeys(running, 0), errors
-    return folders
+    return make(tmp_path_factory.mktemp(request.param), EMULATOR, "-cpu", request.param)
 
 
-@pytest.mark.parametrize("processor", PROCESSORS)
 @pytest.mark.parametrize(
     ("part", "example"),
     [
@@ -112,8 +126,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("families", "support_vector_machine.joblib"),  # on 10,000 rows
     ],
 )
-def test_another_processor_makes_the_same_bytes(made: dict[str, Path], processor: str, part: str, example: str) -> None:
-    own, other = (md5s(made[name] / part) for name in ("native", processor))
+def test_another_processor_makes_the_same_bytes(native: Path, emulated: Path, part: str, example: str) -> None:
+    own, other = (md5s(made / part) for made in (native, emulated))
     assert example in own
     assert other == own
 
