@@ -189,7 +189,7 @@ def test_mlflow_itself_writes_the_same_bytes(tmp_path: Path, processed: Path, tr
     processed = Path(shutil.copytree(processed, tmp_path / "processed"))
     columns = [*read_json(processed / "columns.json"), Column("größe", "category", optional=True)._asdict()]
     write_json(processed / "columns.json", columns)
-    example = raw_rows().head(3).assign(größe=["1", None, "ü"], dose=[0.5, None, 1e-9])
+    example = raw_rows().head(3).assign(größe=["1", np.nan, "ü"], dose=[0.5, np.nan, 1e-9])
     example.to_csv(processed / "example_rows.csv", index=False)
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     save_served_model(ours, *trained, processed)
