@@ -17,11 +17,15 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 
 @app.command()
-def run() -> None:
-    """Run the pipeline (`dvc repro`) and show the models, the one selected, and the goals it met."""
+def run(
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Stages at once; by default what cores and memory allow.")
+    ] = None,
+) -> None:
+    """Run the pipeline (as `dvc repro`) and show the models, the one selected, and the goals it met."""
     from labkit.run import run_pipeline
 
-    sys.exit(run_pipeline())
+    sys.exit(run_pipeline(jobs))
 
 
 @app.command()

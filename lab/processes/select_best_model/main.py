@@ -12,6 +12,7 @@ comes with a warning.
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from labkit.process.trainers import trainers
-from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, load_dataset
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset
 from lib.metrics import BASELINE, HIGHER_IS_BETTER, best_first, better
 from lib.task import in_short, selection_metric, task_of
 
@@ -44,8 +45,7 @@ def main(run: Run) -> None:
     dataset = load_dataset()
     splits = load_data_splits()
     task, metric = task_of(dataset), selection_metric(params.selection.metric, dataset.task)
-    if lacking := [name for name, model in candidates.items() if metric not in model.metrics]:
-        raise InputError(f"{', '.join(lacking)}: the metrics have no {metric}; correct what the process writes")
+    refuse_lacking(candidates, metric)
     compared = {name: model.metrics for name, model in candidates.items()}
     compared[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
     compared[BASELINE] |= {"rows": len(splits.y_val), "training_rows": len(splits.y_train)}
@@ -54,8 +54,7 @@ def main(run: Run) -> None:
     best = candidates[selected]
 
     answers = ask_all(candidates, selected)
-    for name, model in candidates.items():
-        check(name, model.metrics, answers[name].predictions[name][0], splits.y_val, dataset, metric)
+    check_all(candidates, answers, splits.y_val, dataset, metric)
     predictions = answers[selected].predictions[selected][1]
     test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
     baseline = task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test)))
@@ -109,6 +108,20 @@ def rare_classes(
     predicted = predictions.argmax(axis=1)
     recall = recall_score(splits.y_test, predicted, labels=range(len(classes)), average=None, zero_division=0.0)
     return {"recall": dict(zip(classes, recall.tolist(), strict=True))}
+
+
+def refuse_lacking(candidates: dict[str, Candidate], metric: str) -> None:
+    """Raise InputError where a candidate was not measured by what it is selected by."""
+    if lacking := [name for name, model in candidates.items() if metric not in model.metrics]:
+        raise InputError(f"{', '.join(lacking)}: the metrics have no {metric}; correct what the process writes")
+
+
+def check_all(
+    candidates: dict[str, Candidate], answers: dict[str, Answers], y: NDArray[Any], dataset: Dataset, metric: str
+) -> None:
+    """Raise InputError unless every candidate is as good as its metrics say; y: of the validation rows."""
+    for name, model in candidates.items():
+        check(name, model.metrics, answers[name].predictions[name][0], y, dataset, metric)
 
 
 def ask_all(candidates: dict[str, Candidate], selected: str) -> dict[str, Answers]:
