@@ -96,6 +96,14 @@ def status() -> None:
 
 
 @app.command()
+def plan() -> None:
+    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
+    from labkit.pipeline.plan import print_plan
+
+    print_plan()
+
+
+@app.command()
 def mend(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
 ) -> None:
