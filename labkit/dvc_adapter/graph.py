@@ -66,12 +66,12 @@ def steps_here(project: Project) -> list[Step]:
 def nodes_here(project: Project) -> list[Node]:
     """The stages that `dvc repro` runs, in its order. Nothing is hashed for it."""
     repo: Any = project
-    graph, order = _reproduced(repo)
+    _, order = _reproduced(repo)
     return [
         Node(
             name=stage.addressing,
             command=[stage.cmd] if isinstance(stage.cmd, str) else [*(stage.cmd or [])],
-            needs=_names(one for one in graph.successors(stage) if isinstance(one, PipelineStage)),
+            needs=_names(one for one in repo.index.graph.successors(stage) if isinstance(one, PipelineStage)),
             inputs=[_path(repo, dep) for dep in stage.deps if not isinstance(dep, ParamsDependency)],
             outputs=[_path(repo, out) for out in stage.outs],
             meta=stage.meta,
@@ -116,8 +116,10 @@ def _is_inside(repo: Any, one: Any) -> bool:
 
 
 def _hindrances(repo: Any, stage: Any) -> Iterator[str]:
-    if stage.is_callback:
-        yield "it has no dependency, so that each machine would run it again: give it one, its code for one"
+    if stage.path_in_repo != PROJECT_FILE:
+        yield f"only the stages of the root's {PROJECT_FILE} are distributed; move it there from {stage.path_in_repo}"
+    if not stage.deps:
+        yield "it has no dependency, so that nothing tells whether its results are current; list its code, for one"
     for out in stage.outs:
         if not _is_inside(repo, out):
             yield f"{out}: other machines have no such place; write it into the lab's folder"
@@ -128,5 +130,5 @@ def _hindrances(repo: Any, stage: Any) -> Iterator[str]:
         elif out.persist:
             yield f"{out}: `persist: true` builds on what an earlier run left here; remove that"
     for dep in stage.deps:
-        if dep.fs == repo.fs and not _is_inside(repo, dep):
+        if dep.fs.protocol == "local" and not _is_inside(repo, dep):
             yield f"{dep}: other machines have no such file; put it into the lab's folder, with `dvc add`"
