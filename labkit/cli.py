@@ -17,11 +17,15 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 
 @app.command()
-def run() -> None:
-    """Run the pipeline (`dvc repro`) and show the models, the one selected, and the goals it met."""
+def run(
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Stages at once; by default what cores and memory allow.")
+    ] = None,
+) -> None:
+    """Run the pipeline (as `dvc repro`) and show the models, the one selected, and the goals it met."""
     from labkit.run import run_pipeline
 
-    sys.exit(run_pipeline())
+    sys.exit(run_pipeline(jobs))
 
 
 @app.command()
@@ -89,6 +93,14 @@ def status() -> None:
     from labkit.pipeline.status import print_status
 
     print_status()
+
+
+@app.command()
+def plan() -> None:
+    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
+    from labkit.pipeline.plan import print_plan
+
+    print_plan()
 
 
 @app.command()

@@ -139,7 +139,8 @@ def main() -> None:
         refuse_missing_device(process, choice)
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
-        kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
+        decided = all_variables()
+        kept = {name: value for name, value in os.environ.items() if name not in decided}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)
     environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}

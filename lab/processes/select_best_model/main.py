@@ -22,7 +22,8 @@ from sklearn.metrics import recall_score
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
-from lab.processes.select_best_model.predictions import ask, check
+from lab.processes.select_best_model.predictions import Answers, ask, check
+from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
@@ -44,7 +45,7 @@ def main(run: Run) -> None:
     dataset = load_dataset()
     splits = load_data_splits()
     task, metric = task_of(dataset), selection_metric(params.selection.metric, dataset.task)
-    check_all(candidates, splits.y_val, dataset, metric)
+    refuse_lacking(candidates, metric)
     compared = {name: model.metrics for name, model in candidates.items()}
     compared[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
     compared[BASELINE] |= {"rows": len(splits.y_val), "training_rows": len(splits.y_train)}
@@ -52,8 +53,9 @@ def main(run: Run) -> None:
     selected = next(name for name in ranking if name != BASELINE)
     best = candidates[selected]
 
-    answers = ask(best.process, {selected: best.file}, DIR_PROCESSED / "X_test.npy")
-    predictions = answers.predictions[selected]
+    answers = ask_all(candidates, selected)
+    check_all(candidates, answers, splits.y_val, dataset, metric)
+    predictions = answers[selected].predictions[selected][1]
     test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
     baseline = task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test)))
     warnings = [
@@ -72,7 +74,7 @@ def main(run: Run) -> None:
         actual, predicted = (task.answers(found, dataset.classes) for found in (splits.y_test, predictions))
         pd.DataFrame({"actual": actual, "predicted": predicted}).to_csv(beside, index=False)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
-    save_served_model(OUTPUT / "model", best, answers, DIR_PROCESSED)
+    save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
 
     run.set_tags({"lab.selected": selected})
     run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
@@ -108,17 +110,36 @@ def rare_classes(
     return {"recall": dict(zip(classes, recall.tolist(), strict=True))}
 
 
-def check_all(candidates: dict[str, Candidate], y: NDArray[Any], dataset: Dataset, metric: str) -> None:
-    """Raise InputError unless every candidate can be loaded, and is as good as its metrics say."""
-    files: dict[str, dict[str, Path]] = {}
+def refuse_lacking(candidates: dict[str, Candidate], metric: str) -> None:
+    """Raise InputError where a candidate was not measured by what it is selected by."""
+    if lacking := [name for name, model in candidates.items() if metric not in model.metrics]:
+        raise InputError(f"{', '.join(lacking)}: the metrics have no {metric}; correct what the process writes")
+
+
+def check_all(
+    candidates: dict[str, Candidate], answers: dict[str, Answers], y: NDArray[Any], dataset: Dataset, metric: str
+) -> None:
+    """Raise InputError unless every candidate is as good as its metrics say; y: of the validation rows."""
     for name, model in candidates.items():
-        files.setdefault(model.process, {})[name] = model.file
-    rows = DIR_PROCESSED / "X_val.npy"
+        check(name, model.metrics, answers[name].predictions[name][0], y, dataset, metric)
+
+
+def ask_all(candidates: dict[str, Candidate], selected: str) -> dict[str, Answers]:
+    """What every candidate answers for the validation rows, and the selected one, asked alone, for the test rows too.
+
+    Alone, since its answers tell what just this model takes to be loaded.
+    """
+    groups: dict[tuple[str, bool], dict[str, Path]] = {}
+    for name, model in candidates.items():
+        groups.setdefault((model.process, name == selected), {})[name] = model.file
+
+    def answer(group: tuple[str, bool]) -> Answers:
+        process, is_selected = group
+        parts = ("X_val.npy", "X_test.npy") if is_selected else ("X_val.npy",)
+        return ask(process, groups[group], *(DIR_PROCESSED / part for part in parts))
+
     with ThreadPoolExecutor() as pool:
-        answers = pool.map(lambda process: ask(process, files[process], rows), files)
-    for answer in answers:
-        for name, predictions in answer.predictions.items():
-            check(name, candidates[name].metrics, predictions, y, dataset, metric)
+        return {name: answers for answers in pool.map(answer, groups) for name in answers.predictions}
 
 
 if __name__ == "__main__":
