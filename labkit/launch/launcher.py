@@ -152,6 +152,6 @@ def main() -> None:
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
     if limit:
-        start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
+        environment |= start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
     os.chdir(ROOT)
     os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)

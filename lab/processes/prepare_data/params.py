@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, WrapValidator, field_validator, model_validator
 
-from labkit.process.credentials import holds_credentials
+from labkit.process.credentials import holds_credentials, query_holds_credentials
 from labkit.process.errors import SecretError
 from labkit.process.params import Strict
 
@@ -75,6 +75,13 @@ class Data(Strict):
             told = "holds a password or a token, and is committed: write $NAME in its place, in capitals, and set NAME"
             raise SecretError(f"{told} in the environment; an @ that belongs to a path is %40")
         return source
+
+    @field_validator("query")
+    @classmethod
+    def _tells_no_password(cls, query: str | None) -> str | None:
+        if query and query_holds_credentials(query):
+            raise SecretError("gives a password, and is committed: connect by data.source, with $NAME in its place")
+        return query
 
     @field_validator("encoding")
     @classmethod
