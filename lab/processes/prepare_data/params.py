@@ -113,6 +113,7 @@ class Split(Strict):
     seed: int = Field(ge=0)
     group: str | None = None
     time: str | None = None
+    folds: int | None = Field(None, ge=3, le=50)
 
     def columns(self) -> list[str]:
         """The column that the rows are split by, if there is one."""
