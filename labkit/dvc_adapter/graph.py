@@ -1,11 +1,13 @@
 """The graph of dvc.yaml: what `dvc repro` looks at, in its order, and what each stage reads and writes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvc.dependency.param import ParamsDependency
 from dvc.dvcfile import PROJECT_FILE
+from dvc.exceptions import CheckoutError
 from dvc.repo import lock_repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage
@@ -61,6 +63,25 @@ def steps_here(project: Project) -> list[Step]:
             )
             for stage in order
         ]
+
+
+def bring_unchanged(project: Project) -> None:
+    """Bring here, from the cache or the remote, what `dvc repro --pull` would: the outputs of what did not change.
+
+    What the remote lacks stays away. Raises what each kind of remote raises.
+    """
+    repo: Any = project
+    with lock_repo(repo):
+        graph, order = _reproduced(repo)
+        unchanged: set[Any] = set()
+        for stage in order:
+            before = [*graph.successors(stage)]
+            if unchanged.issuperset(before) and not stage.changed(allow_missing=True, upstream=before):
+                unchanged.add(stage)
+        away = [stage.addressing for stage in order if stage in unchanged and stage.changed()]
+    if away:
+        with suppress(CheckoutError):
+            repo.pull(targets=away)
 
 
 def nodes_here(project: Project) -> list[Node]:

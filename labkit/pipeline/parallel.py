@@ -23,10 +23,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from labkit.dvc_adapter.graph import Step, steps_here
+from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
+from labkit.paths import ROOT
 from labkit.pipeline.order import as_one_by_one
 from labkit.pipeline.stages import duration, process_of
+from labkit.process.credentials import without_credentials
+from labkit.process.errors import InputError
 from labkit.tracking.journal import last_seconds
 
 MEMORY_OF_A_STAGE = 2 << 30  # bytes that must be free for each, where nobody says how many at once
@@ -50,12 +53,21 @@ class Started(NamedTuple):
     ending: Event
 
 
-def reproduce(jobs: int | None, environment: Mapping[str, str]) -> int:
+def reproduce_here(jobs: int | None) -> int:
+    """Do what `dvc repro --pull --keep-going` does, in this lab. The exit code and what is raised are `reproduce`'s."""
+    os.chdir(ROOT)
+    return reproduce(jobs, os.environ, pull=True)
+
+
+def reproduce(jobs: int | None, environment: Mapping[str, str], pull: bool = False) -> int:
     """Run what changed and what follows from it, `jobs` stages at once; the exit code is DVC's, or 130 after Ctrl-C.
 
-    Where stages run at once and one fails, those that do not need it still run. Raises InputError where DVC refuses
-    dvc.yaml.
+    As `dvc repro --keep-going`: where one fails, those that do not need it still run; with `pull`, as with `--pull`.
+    Raises InputError where DVC refuses dvc.yaml.
     """
+    options = ["--pull"] if pull else []
+    if pull:
+        _bring()
     with open_project() as project:
         steps = steps_here(project)
     stale = [step for step in steps if not step.is_fresh]
@@ -63,9 +75,9 @@ def reproduce(jobs: int | None, environment: Mapping[str, str]) -> int:
     if not stale:
         return 0
     if jobs == 1 or is_chain(stale):
-        return _one_by_one(environment)
+        return _one_by_one(options, environment)
     with as_one_by_one(steps):
-        return _at_once(stale, jobs, environment)
+        return _at_once(stale, jobs, options, environment)
 
 
 def allowed_jobs() -> int:
@@ -81,9 +93,21 @@ def is_chain(steps: list[Step]) -> bool:
     return all(before.name in step.needs for before, step in pairwise(steps))
 
 
-def _one_by_one(environment: Mapping[str, str]) -> int:
+def _bring() -> None:
+    """Bring here what did not change; where that fails, each stage tries by itself, and says why it can't."""
+    try:
+        with open_project() as project:
+            bring_unchanged(project)
+    except InputError:
+        raise
+    except Exception as error:  # each kind of remote raises its own
+        print(f"warning: the DVC remote: {without_credentials(str(error))}", file=sys.stderr, flush=True)
+
+
+def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
     """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env=environment) as dvc:
+    command = [sys.executable, "-m", "dvc", "repro", "--keep-going", *options]
+    with subprocess.Popen(command, env=environment) as dvc:
         while True:
             try:
                 return dvc.wait()
@@ -91,7 +115,7 @@ def _one_by_one(environment: Mapping[str, str]) -> int:
                 continue
 
 
-def _at_once(steps: list[Step], jobs: int, environment: Mapping[str, str]) -> int:
+def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapping[str, str]) -> int:
     """Run steps, which are in order, and show what they say, each line with its step."""
     console = Console(highlight=False)
     width, colours = max(len(step.name) for step in steps), {}
@@ -112,7 +136,8 @@ def _at_once(steps: list[Step], jobs: int, environment: Mapping[str, str]) -> in
         def run(step: Step) -> int:
             bar = bars.add_task(step.name)
             try:
-                return _run(step, started, partial(tell, step.name), environment)
+                command = ["--wait-for-lock", "repro", *options, "--single-item", step.name]
+                return _run(command, started, partial(tell, step.name), environment)
             finally:
                 bars.remove_task(bar)
 
@@ -155,11 +180,11 @@ def _schedule(
     return next(iter(exit_codes), 0)
 
 
-def _run(step: Step, started: Started, tell: Callable[[str], None], environment: Mapping[str, str]) -> int:
-    """Run one step, and show what it says."""
+def _run(command: list[str], started: Started, tell: Callable[[str], None], environment: Mapping[str, str]) -> int:
+    """Run a DVC command of one step, and show what it says."""
     began = monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", step.name],
+        [sys.executable, "-m", "dvc", *command],
         env={**environment, "PYTHONUNBUFFERED": "1"},  # what it says is shown when it says it
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

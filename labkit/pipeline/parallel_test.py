@@ -153,6 +153,18 @@ def test_ctrl_c_ends_all_that_run(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+def test_what_did_not_change_is_pulled_and_the_rest_runs(project: Path, shell: Shell) -> None:
+    shell("dvc remote add --quiet -d share ../share && dvc repro --quiet && dvc push --quiet", project, ALONE="1")
+    shell("git add --all && git commit --quiet -m done && git clone --quiet . ../clone", project)
+    clone = project.parent / "clone"
+    pulling = HERE.replace("os.environ", "os.environ, pull=True")
+    (clone / "dvc.yaml").write_text(DVC_YAML.replace("cat made/*", "sort made/*").replace("cp made/a", "cat made/a >"))
+    lines = shell(f"{pulling} 3", clone, PYTHONPATH=str(ROOT)).stdout.splitlines()
+    assert {line.split()[0] for line in lines} == {"after_a", "join", "last"}
+    assert (clone / "after").read_text() == "2"
+
+
+@pytest.mark.integration
 def test_a_chain_is_left_to_dvc_repro(project: Path, run: Run) -> None:
     (project / "dvc.yaml").write_text("stages: {first: {cmd: cp sub/made start, deps: [sub/made], outs: [start]}}")
     said = run(project).stdout
