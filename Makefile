@@ -4,6 +4,8 @@ IS_IT = -c 'import sys; sys.exit("$(VERSION)" != "{}.{}".format(*sys.version_inf
 PYTHON ?= $(shell for found in python$(VERSION) python3 "$$(uv python find $(VERSION) 2>/dev/null)"; do \
 	"$$found" $(IS_IT) && echo "$$found" && break; done)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Images of Docker often set it: Python would then compile DVC again at each start, which takes longer than all else.
+unexport PYTHONDONTWRITEBYTECODE
 VENV = $$(mkdir -p .venv && cd .venv && pwd -P)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000

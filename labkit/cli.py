@@ -16,12 +16,23 @@ except ModuleNotFoundError as missing:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
+Jobs = Annotated[int | None, typer.Option(min=1, help="Stages at once; else, what cores and memory allow.")]
+
+
 @app.command()
-def run() -> None:
-    """Run the pipeline (`dvc repro`) and show the models, the one selected, and the goals it met."""
+def run(jobs: Jobs = None) -> None:
+    """Run the pipeline (as `dvc repro`) and show the models, the one selected, and the goals it met."""
     from labkit.run import run_pipeline
 
-    sys.exit(run_pipeline())
+    sys.exit(run_pipeline(jobs))
+
+
+@app.command()
+def repro(jobs: Jobs = None) -> None:
+    """Run the pipeline as `dvc repro --pull --keep-going` does, independent stages at the same time; show nothing."""
+    from labkit.pipeline.parallel import reproduce_here
+
+    sys.exit(reproduce_here(jobs))
 
 
 @app.command()
@@ -89,6 +100,14 @@ def status() -> None:
     from labkit.pipeline.status import print_status
 
     print_status()
+
+
+@app.command()
+def plan() -> None:
+    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
+    from labkit.pipeline.plan import print_plan
+
+    print_plan()
 
 
 @app.command()

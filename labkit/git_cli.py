@@ -1,7 +1,9 @@
 """Git, called in the folder where this process is."""
 
 import os
+import re
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -62,6 +64,25 @@ def read_blob(name: str) -> bytes:
     if done.returncode:
         raise GitError(f"git cat-file failed: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
+
+
+def read_blobs(names: Sequence[str]) -> list[bytes | None]:
+    """What Git has by each of these names, which hold no line end; None where it has nothing."""
+    asked = "".join(f"{name}\n" for name in names).encode()
+    printed = subprocess.run(["git", "cat-file", "--batch"], input=asked, capture_output=True, check=True).stdout
+    found: list[bytes | None] = []
+    place = 0
+    for _ in names:
+        end = printed.index(b"\n", place)
+        is_there = re.fullmatch(rb"[0-9a-f]{40,64} (\w+) (\d+)", printed[place:end])  # else: NAME missing
+        place = end + 1
+        content = None
+        if is_there:
+            size = int(is_there[2])
+            content = printed[place : place + size] if is_there[1] == b"blob" else None
+            place += size + 1
+        found.append(content)
+    return found
 
 
 def write_blob(content: bytes) -> str:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from labkit import git_cli
-from labkit.git_cli import GitError, ask_origin, file_in, git
+from labkit.git_cli import GitError, ask_origin, file_in, git, read_blobs
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -36,6 +36,15 @@ def silent_port() -> Iterator[int]:
         server.bind(("127.0.0.1", 0))
         server.listen()
         yield server.getsockname()[1]
+
+
+def test_many_are_read_at_once_and_what_is_not_there_is_none(clone: Path) -> None:
+    for name, content in (("a b", b"1\n"), ("empty", b""), ("end", b"\n\nx missing\n")):
+        (clone / name).write_bytes(content)
+    git("add", ".")
+    names = [":a b", ":nowhere", ":./empty", "HEAD", "none such:x", ":end"]
+    assert read_blobs(names) == [b"1\n", None, b"", None, None, b"\n\nx missing\n"]
+    assert read_blobs([]) == []
 
 
 def test_a_file_of_a_commit_has_its_very_bytes(clone: Path) -> None:

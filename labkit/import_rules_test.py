@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unittest
 LAYERS: list[set[str]] = [
     {"cli"},
     {"doctor", "run", "scaffold", "setup", "ui", "upgrade"},
-    {"proof", "publish"},
+    {"distribute", "proof", "publish"},
     {"registry"},
     {"report"},
     {"pipeline"},

@@ -8,12 +8,17 @@ TABLES = "lab/results"  # copies in Git of results that are small
 PROCESSES = ROOT / "lab" / "processes"
 
 
+# Below these a lab has copies of itself, which are removed: DVC's for queued experiments, and those of single stages.
+COPIES = ((".dvc", "tmp", "exps"), (".lab", "tmp", "tasks"))
+
+
 def home_of(root: Path) -> Path:
-    """The lab itself: DVC runs a queued experiment in a copy below .dvc/tmp/exps, which it then removes."""
-    return next((place.parents[2] for place in root.parents if place.parts[-3:] == (".dvc", "tmp", "exps")), root)
+    """The lab itself, of a copy that is removed."""
+    return next((place.parents[2] for place in root.parents if place.parts[-3:] in COPIES), root)
 
 
 HOME = home_of(ROOT)  # what outlives an experiment is kept here
+TASKS = HOME.joinpath(*COPIES[1])
 
 
 def lies_in(path: str | Path, places: Iterable[str | Path]) -> bool:

@@ -26,6 +26,7 @@ def test_a_path_lies_in_what_holds_it_and_overlaps_what_it_holds_too(path: str, 
         ("/home/me/lab", "/home/me/lab"),
         ("/home/me/lab/.dvc/tmp/exps/tmpk2", "/home/me/lab"),
         ("/home/me/lab/.dvc/tmp/exps/standalone/tmpk2", "/home/me/lab"),
+        ("/home/me/lab/.lab/tmp/tasks/tmpk2/lab", "/home/me/lab"),
         ("/home/me/.dvc/tmp/lab", "/home/me/.dvc/tmp/lab"),
     ],
 )

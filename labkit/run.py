@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +16,7 @@ from labkit.launch.machine import other_bytes, refuse_missing_device, this_machi
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
+from labkit.pipeline.parallel import reproduce
 from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
@@ -35,8 +35,8 @@ COMMIT = "[bold]git add --all[/]      and commit: the results belong to the code
 COMMITTED = "These are the committed results, byte for byte."
 
 
-def run_pipeline() -> int:
-    """Run the pipeline, print what came out, and return the exit code of `dvc repro`.
+def run_pipeline(jobs: int | None = None) -> int:
+    """Run the pipeline, `jobs` stages at once, print what came out, and return the exit code of `dvc repro`.
 
     Raises InputError when params.yaml, goals.yaml, a limit or an output of dvc.yaml is wrong or there is no Git
     repository, RuntimeError when an environment can't be made.
@@ -61,7 +61,7 @@ def run_pipeline() -> int:
     with console.status("making the environments of the processes"):
         environments.make_all()
     execution = execution_id()
-    exit_code = repro(execution)
+    exit_code = reproduce(jobs, {**os.environ, EXECUTION_VARIABLE: execution})
     ran = processes_of(execution)
     if exit_code == 0 or ran:
         write_tables()
@@ -86,15 +86,3 @@ def hand_over(console: Console) -> None:
         reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
         console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
         console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
-
-
-def repro(execution: str) -> int:
-    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"], env={**os.environ, EXECUTION_VARIABLE: execution}
-    ) as dvc:
-        while True:
-            try:
-                return dvc.wait()
-            except KeyboardInterrupt:
-                continue

@@ -1,5 +1,6 @@
 """The prepared data, as prepare_data writes it and every other process reads it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 DIR_PROCESSED = Path("data/processed")
+FOLDS = "folds"
 
 
 class ArraySplits(NamedTuple):
@@ -24,6 +26,20 @@ class ArraySplits(NamedTuple):
     y_train: NDArray[Any]
     y_val: NDArray[Any]
     y_test: NDArray[Any]
+
+
+class Fold(NamedTuple):
+    """A part of the rows that are not for the test, held out, and all others to train on; prepared by the latter alone.
+
+    X: (rows, features) float32; y: (rows,), as in ArraySplits. stops: (training rows,) bool, those by which a training
+    that watches itself may decide when to stop; it then trains on the others. Folds may differ in their features.
+    """
+
+    X_train: NDArray[np.float32]
+    y_train: NDArray[Any]
+    stops: NDArray[np.bool_]
+    X_val: NDArray[np.float32]
+    y_val: NDArray[Any]
 
 
 class TensorSplits(NamedTuple):
@@ -51,6 +67,23 @@ def save_data_splits(splits: ArraySplits, dir_processed: str | Path) -> None:
     Path(dir_processed).mkdir(parents=True, exist_ok=True)
     for name, array in splits._asdict().items():
         np.save(Path(dir_processed) / f"{name}.npy", array, allow_pickle=False)
+
+
+def save_folds(folds: Sequence[Fold], dir_processed: str | Path) -> None:
+    """Write each fold's arrays into a folder of its own."""
+    for number, fold in enumerate(folds, 1):
+        folder = Path(dir_processed) / FOLDS / f"{number:02}"
+        folder.mkdir(parents=True)
+        for name, array in fold._asdict().items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def load_folds(dir_processed: str | Path = DIR_PROCESSED) -> list[Fold]:
+    """The folds of a cross-validation; none where split.folds asks for none."""
+    return [
+        Fold(*(_load(folder / f"{name}.npy") for name in Fold._fields))
+        for folder in sorted((Path(dir_processed) / FOLDS).glob("*"))
+    ]
 
 
 @overload

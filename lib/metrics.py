@@ -3,13 +3,15 @@
 scikit-learn is imported on use, so that checking a metric's name costs nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labkit.process.errors import InputError
 
+CROSS_VALIDATION = "cross_validation"  # what a model's metrics call those over folds
 BASELINE = "baseline"  # what knows no feature: a row of every table, and never selected
 HIGHER_IS_BETTER = {
     "accuracy": True,
@@ -30,6 +32,15 @@ METRICS = {
     "regression": ("mae", "median_absolute_error", "r2", "rmse"),
 }
 HAVE_THE_TARGETS_UNIT = {"mae", "median_absolute_error", "rmse"}
+
+
+def over_folds(measured: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    """Each metric's mean over the folds of a cross-validation, its standard deviation there, and its values."""
+    values = {name: [float(of_fold[name]) for of_fold in measured] for name in measured[0]}
+    return {
+        name: {"mean": float(np.mean(found)), "std": float(np.std(found, ddof=1)), "folds": found}
+        for name, found in values.items()
+    }
 
 
 def class_frequencies(y_train: NDArray[np.integer], rows: int) -> NDArray[np.float64]:

@@ -215,9 +215,10 @@ def _report_row(axes: Axes, column: Mapping[str, Any], bottom: float, rows: int)
     counts = [*levels.values()] if levels is not None else column.get("histogram", [])
     if counts:
         width = 2.0 / len(counts)
-        lefts = [4.7 + width * place for place in range(len(counts))]
-        heights = [-0.8 * ROW * count / max(counts) for count in counts]
-        axes.bar(lefts, heights, 0.85 * width, bottom, align="edge", color=BLUE)
+        for place, count in enumerate(counts):  # as artists: `axes.bar` takes twice the time
+            height = -0.8 * ROW * count / max(counts)
+            bar = Rectangle((4.7 + width * place, bottom), 0.85 * width, height, facecolor=BLUE)
+            axes.add_artist(bar)
     if levels is not None:
         told = ", ".join(f"{_shortened(level)} {count:,}" for level, count in levels.items())
         axes.text(6.9, bottom, told if len(told) < 30 else f"{told[:29]}…", color=MUTED, fontsize=9)

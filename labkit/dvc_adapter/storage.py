@@ -100,6 +100,18 @@ def push(stages: list[str]) -> tuple[int, list[str]]:
         return pushed, sorted(str(out) for out in outs if out.use_cache and out.can_push and absent(out, there))
 
 
+def pull(project: Project, paths: list[str]) -> None:
+    """Bring outputs and raw data here, from the cache or the remote. Raises what DVC and each kind of remote raise."""
+    repo: Any = project
+    repo.pull(targets=paths)
+
+
+def push_stage(project: Project, name: str) -> None:
+    """Push the outputs of a stage. Raises what DVC and each kind of remote raise."""
+    repo: Any = project
+    repo.push(targets=[name])
+
+
 def raw_data(project: Project) -> list[str]:
     """The data that `.dvc` files name."""
     return sorted(str(out) for out in _raw_data(project))

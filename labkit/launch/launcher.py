@@ -139,7 +139,8 @@ def main() -> None:
         refuse_missing_device(process, choice)
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
-        kept = {name: value for name, value in os.environ.items() if name not in all_variables()}
+        decided = all_variables()
+        kept = {name: value for name, value in os.environ.items() if name not in decided}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)
     environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}
@@ -151,6 +152,6 @@ def main() -> None:
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)
     if limit:
-        start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
+        environment |= start_watch(limit, environment.get(JOURNAL_VARIABLE, ""))
     os.chdir(ROOT)
     os.execve(python, [str(python), "-m", f"lab.processes.{process}.main", *arguments], environment)

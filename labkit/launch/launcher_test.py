@@ -37,8 +37,9 @@ def main(run: Run) -> None:
     if "LAB_TEST_HANG" in os.environ and __spec__.name.startswith("lab.processes.second."):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
         child = subprocess.Popen(["sleep", "987"])
+        daemon = subprocess.run("setsid sleep 987 >/dev/null 2>&1 & echo $!", shell=True, stdout=-1, text=True).stdout
         with open(os.environ["LAB_TEST_HANG"], "w") as file:
-            print(os.getpid(), child.pid, file=file)
+            print(os.getpid(), child.pid, daemon, file=file)
         time.sleep(987)
     print(os.getcwd(), os.environ["PYTHONPATH"], os.environ["PYTHONHASHSEED"], os.environ.get("MKL_CBWR"))
 
@@ -227,7 +228,9 @@ def test_what_hangs_is_ended_at_the_limit_of_its_stage_and_the_others_are_done(
     assert runs == {"first": ("FINISHED", ""), "second": ("FAILED", reason)}
     limits = {event["name"]: event["tags"]["lab.limit"] for event in events(folder, "start")}
     assert limits == {"first": "9m", "second": "4s"}
-    for pid in map(int, (tmp_path / "pids").read_text().split()):
+    hung = [*map(int, (tmp_path / "pids").read_text().split())]
+    assert len(hung) == 3
+    for pid in hung:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             if process.status() != psutil.STATUS_ZOMBIE:
@@ -311,7 +314,7 @@ def test_a_run_that_has_ended_is_given_no_other_end_at_its_limit(tmp_path: Path,
     if end == "takes long to exit":
         append(journal, ROOT_RUN, "end", status="FINISHED")
     with subprocess.Popen(["true"] if end == "is not reaped" else ["sleep", "60"]) as process:
-        watch = [sys.executable, "-m", "labkit.launch.limits", "train", "0.5s", str(process.pid), str(journal)]
+        watch = [sys.executable, "-m", "labkit.launch.limits", "train", "0.5s", str(process.pid), str(journal), "mark"]
         done = subprocess.run(watch, cwd=ROOT, capture_output=True, text=True)
     assert ("ended after 0.5s" in done.stderr) == (end != "is not reaped"), done.stderr
     told = [json.loads(line)["status"] for line in journal.read_text().splitlines()]

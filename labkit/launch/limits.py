@@ -4,13 +4,15 @@
       limit: 6h
 
 DVC ignores `meta`, so that a changed limit re-runs nothing. A separate process waits for the limit: one that
-hangs in C runs no Python handler, and a wrapper would break Ctrl-C.
+hangs in C runs no Python handler, and a wrapper would break Ctrl-C. What the process has started is known by a variable
+that it inherits, also where it left its parents behind as a daemon does; one that clears its environment too goes on.
 """
 
 import json
 import os
 import re
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +26,7 @@ from labkit.process.tracking import ROOT_RUN, append
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 GRACE_SECONDS = 5.0  # for the children to clean up
+MARK_VARIABLE = "LAB_LIMITED"
 
 
 class Limit(NamedTuple):
@@ -65,15 +68,20 @@ def limit_here() -> Limit | None:
     return limits().get(stage) if stage else None
 
 
-def start_watch(limit: Limit, journal: str) -> None:
-    """End this process, and what it will have started, at the limit. Raises OSError when that can't be arranged."""
-    command = [sys.executable, "-m", "labkit.launch.limits", limit.stage, limit.text, str(os.getpid()), journal]
+def start_watch(limit: Limit, journal: str) -> dict[str, str]:
+    """End this process, and what it will have started, at the limit; the variable to give it.
+
+    Raises OSError when that can't be arranged.
+    """
+    mark = f"{os.getpid()}-{time.time_ns()}"
+    command = [sys.executable, "-m", "labkit.launch.limits", limit.stage, limit.text, str(os.getpid()), journal, mark]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start_detached(command, ROOT, environment, sys.stderr)
+    return {MARK_VARIABLE: mark}
 
 
-def watch(limit: Limit, pid: int, journal: str) -> None:
-    """Wait for the end of a process; at the limit, say so, also in its journal, and end it with its children."""
+def watch(limit: Limit, pid: int, journal: str, mark: str) -> None:
+    """Wait for the end of a process; at the limit, say so, also in its journal, and end it with what it started."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):
@@ -89,14 +97,27 @@ def watch(limit: Limit, pid: int, journal: str) -> None:
         with suppress(OSError):
             if journal and not has_ended(Path(journal)):
                 append(Path(journal), ROOT_RUN, "end", status="FAILED", reason=reason)
-        children = process.children(recursive=True)
+        children = {*process.children(recursive=True), *_marked(mark)} - {process}
         process.kill()
         for child in children:
             with suppress(psutil.NoSuchProcess):
                 child.terminate()
-        for child in psutil.wait_procs(children, GRACE_SECONDS)[1]:
+        _, alive = psutil.wait_procs(children, GRACE_SECONDS)
+        for child in {*alive, *_marked(mark)}:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+
+
+def _marked(mark: str) -> set[Any]:
+    """The processes that have the variable, whoever is their parent by now."""
+    import psutil
+
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK_VARIABLE) == mark:
+                found.add(process)
+    return found
 
 
 def has_ended(journal: Path) -> bool:
@@ -119,5 +140,5 @@ def _metas(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 if __name__ == "__main__":
-    stage, text, pid, journal = sys.argv[1:]
-    watch(parse_limit(stage, text), int(pid), journal)
+    stage, text, pid, journal, mark = sys.argv[1:]
+    watch(parse_limit(stage, text), int(pid), journal, mark)

@@ -36,7 +36,10 @@ class Forged(NamedTuple):
     def __str__(self) -> str:
         """What is wrong, for people."""
         if self.certain:
-            return f"no run made its record: {self.commit[:10]} merged two records by lines"
+            return (
+                f"{self.commit[:10]} merged two records into its one by lines, and no run made that, "
+                "unless one of the merged code came out as before"
+            )
         return f"{self.commit[:10]} was squashed by a server, and no commit that is known here has its record"
 
 

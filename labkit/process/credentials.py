@@ -21,13 +21,30 @@ _SETTING = re.compile(
     r"(?P<value>\{[^}\n]*\}|[^&;\s]*)",
     re.IGNORECASE,
 )
+# As YAML, JSON and Python write it: a quoted value, a line's only one, or a word.
+_PAIR = re.compile(
+    rf"(?P<name>(?:^[ \t]*(?:- )?[\w-]{{0,40}}(?P<alone>)|\b|[\"'_.-])(?:{_NAMES})"
+    r"[\w.-]{0,40}[\"']?\s{0,3}:\s{0,3})"
+    r"(?P<value>\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|(?(alone)[^\n]+|[^\s,;}\])]+))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OPTION = re.compile(rf"(?P<name>--?(?:\w+-)?(?:{_NAMES})[\w-]{{0,40}}\s+)(?P<value>[^\s-]\S*)", re.IGNORECASE)
+_BEARER = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
+# Those of GitHub, GitLab, AWS, Slack and Hugging Face, which are known by how they begin.
+_TOKEN = re.compile(
+    r"(?P<name>\b(?:gh[pousr]_|github_pat_|glpat-|AKIA|ASIA|xox[abprs]-|hf_))(?P<value>[\w-]{16,})", re.ASCII
+)
+_PASSWORD = re.compile(r"\b(?:password|passwd|pwd)\s?=\s?[^\s$=]", re.IGNORECASE)
+_SPACED = re.compile(r"(?P<name>://)[^\s/@:]*:[^/@\n]*@")  # a password with a space, which ends no word of a URL
+_SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN)
 
 
 def without_credentials(text: str) -> str:
     """The text with all before the last @ of a URL taken out, and the values of such settings as password= hidden."""
+    text = _SPACED.sub(r"\g<name>", text)
     text = re.sub(r"\S+", lambda word: _without_user(word[0]), text)
-    for found in (_ODBC, _SETTING):
-        text = found.sub(rf"\g<name>{HIDDEN}", text)
+    for shape in _SHAPES:
+        text = shape.sub(rf"\g<name>{HIDDEN}", text)
     return text
 
 
@@ -36,13 +53,28 @@ def holds_credentials(url: str) -> bool:
 
     It sees whatever SQLAlchemy, fsspec and urllib take for one, and passwords that a person forgot to encode.
     """
+    return _names_user_with_secret(url) or holds_setting(unquote(url)) or _TOKEN.search(url) is not None
+
+
+def query_holds_credentials(query: str) -> bool:
+    """Whether SQL holds the address of a database with its password; a column may be called token or secret."""
+    return _names_user_with_secret(query) or _TOKEN.search(query) is not None or _PASSWORD.search(query) is not None
+
+
+def _names_user_with_secret(url: str) -> bool:
     for scheme in re.finditer(r"(\w*)://", url):
         user, at, _ = url[scheme.end() :].rpartition("@")
         if not at or re.fullmatch(rf"(?:[^:/?#@]*:)?{VARIABLE}", user):
             continue
-        if ":" in user or (scheme[1].lower().startswith("http") and not re.search("[/?#]", user)):
+        is_password = {"oracle": "/" in user, "http": not re.search("[/?#]", user)}  # u/pw@host; TOKEN@host
+        if ":" in user or any(scheme[1].lower().startswith(of) and found for of, found in is_password.items()):
             return True
-    values = (found["value"] for found in _SETTING.finditer(unquote(url)))
+    return False
+
+
+def holds_setting(text: str) -> bool:
+    """Whether a text gives a password or a token a value, as password=..., otherwise than as $NAME."""
+    values = (found["value"] for found in _SETTING.finditer(text))
     return any(value and not re.fullmatch(VARIABLE, value) for value in values)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy
 
-from labkit.process.credentials import holds_credentials, shown, without_credentials
+from labkit.process.credentials import holds_credentials, query_holds_credentials, shown, without_credentials
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -26,6 +26,19 @@ pytestmark = pytest.mark.unittest
         ("host=a password=S3CRET user=me", "host=a password=*** user=me"),
         ("odbc_connect=UID=me;PWD={S3 CRET};", "odbc_connect=***"),
         ("no route to https://host:9000/x; a@b.c", "no route to https://host:9000/x; a@b.c"),
+        ("postgresql://me:S3 CR ET@host/db: no", "postgresql://host/db: no"),  # pragma: allowlist secret
+        ("password: S3CRET", "password: ***"),
+        ("  - db_password: S3 CRET", "  - db_password: ***"),
+        ("login failed, password: S3CRET, user: me", "login failed, password: ***, user: me"),
+        ('{"password": "S3 \\"CRET", "user": "me"}', '{"password": ***, "user": "me"}'),
+        ("{'api_key': 'S3 CRET', 'user': 'me'}", "{'api_key': ***, 'user': 'me'}"),
+        ("ran: login --user me --password S3CRET now", "ran: login --user me --password *** now"),
+        ("Authorization: Bearer S3CRETS3CRET.x", "Authorization: Bearer ***"),
+        (f"git said: ghp_{'S3CRET' * 6} is bad", "git said: ghp_*** is bad"),
+        (f"no access with AKIA{'S3CRET' * 3}", "no access with AKIA***"),
+        ("params.yaml: no_token is unknown; allowed: a, b", "params.yaml: no_token is unknown; allowed: a, b"),
+        ("set AWS_SECRET_ACCESS_KEY and run it again", "set AWS_SECRET_ACCESS_KEY and run it again"),
+        ("the bearer of the basic rights", "the bearer of the basic rights"),
     ],
 )  # pragma: allowlist secret
 def test_text_is_told_without_its_passwords(text: str, told: str) -> None:
@@ -52,10 +65,26 @@ def test_text_is_told_without_its_passwords(text: str, told: str) -> None:
         ("https://host/x.csv?sig=S3CRET", True),
         ("https://host/x.csv?sig=$SIGNATURE", False),
         ("https://host/x.csv?sig=&version=3", False),
+        ("oracle://me/S3CRET@host:1521/db", True),
+        ("oracle://me@host:1521/db", False),
+        (f"https://host/x.csv?v=ghp_{'S3CRET' * 6}", True),
     ],
 )  # pragma: allowlist secret
 def test_a_secret_is_told_from_a_user_an_at_sign_and_a_variable(url: str, holds: bool) -> None:
     assert holds_credentials(url) is holds
+
+
+@pytest.mark.parametrize(
+    ("query", "holds"),
+    [
+        ("SELECT * FROM t WHERE token = 'a' AND password IS NOT NULL", False),
+        ("SELECT * FROM dblink('host=h user=me password=S3CRET', 'SELECT 1')", True),
+        ("SELECT * FROM read_csv('https://me:S3CRET@host/x.csv')", True),  # pragma: allowlist secret
+        ("SELECT * FROM dblink('password=$PASSWORD')", False),
+    ],
+)
+def test_a_query_with_a_password_is_told_from_one_with_a_column(query: str, holds: bool) -> None:
+    assert query_holds_credentials(query) is holds
 
 
 @pytest.mark.parametrize(

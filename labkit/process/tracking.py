@@ -39,7 +39,8 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters; nested ones get dotted names."""
-        self._tell("params", params={name: str(value) for name, value in flat(params).items()})
+        told = {name: without_credentials(str(value)) for name, value in flat(params).items()}
+        self._tell("params", params=told)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is not a number."""

@@ -40,6 +40,11 @@ def test_nested_params_get_dotted_names(journal: Path) -> None:
     assert events(journal, "params")[0]["params"] == {"split.seed": "7", "split.test": "0.2", "layers": "[64, 32]"}
 
 
+def test_a_parameter_is_told_without_its_password(journal: Path) -> None:
+    Run(journal).log_params({"data": {"query": "SELECT * FROM dblink('password=S3CRET')"}})
+    assert "S3CRET" not in journal.read_text()
+
+
 def test_tags_are_words(journal: Path) -> None:
     Run(journal).set_tags({"lab.selected": "forest", "rows": 3})  # type: ignore[dict-item]
     assert events(journal, "tags")[0]["tags"] == {"lab.selected": "forest", "rows": "3"}

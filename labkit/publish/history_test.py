@@ -7,7 +7,7 @@ import pytest
 
 from labkit.git_cli import git
 from labkit.publish.conftest import Place
-from labkit.publish.history import experiments
+from labkit.publish.history import Experiment, experiments
 from labkit.publish.message import commit_message
 from labkit.publish.results_commit import commit_results
 from labkit.report.outcomes import StageReport
@@ -83,6 +83,39 @@ def test_the_log_is_read_back_from_git(place: Place) -> None:
     assert experiments("run-example-1") == []
     git("commit", "--quiet", "--allow-empty", "-m", f"Squashed\n\n{commit_message(*RUN, [RAN])}\nand more")
     assert experiments("HEAD") == [older]
+
+
+@pytest.mark.integration
+def test_what_was_written_or_moved_by_hand_is_told_apart(
+    finished_lab: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
+    monkeypatch.chdir(lab)
+    results = git("rev-parse", "HEAD")
+    code = git("rev-parse", "HEAD^")
+
+    def tell(message: str) -> Experiment:
+        """What the log tells of the results with this message, on the commit of their code."""
+        git("reset", "--quiet", "--soft", code)
+        git("commit", "--quiet", "--no-verify", "--message", message)
+        (one,) = experiments()
+        return one
+
+    git("checkout", "--quiet", results)
+    true = commit_message("run-example-1", code, URL, [RAN])
+    assert tell(true).proven
+    (metric,) = (line for line in true.splitlines() if line.startswith("Metric: "))
+    for wrong in (metric[:-1] + ("1" if metric[-1] != "1" else "2"), "Metric: test accuracy 1"):
+        assert not tell(true.replace(metric, wrong)).proven
+    assert not tell(true.replace("Selected-Model: ", "Selected-Model: my_")).proven
+    assert not tell(true.replace(code, results)).proven
+
+    assert tell(true).proven
+    shell("echo '# mine' >> params.yaml", lab)
+    git("add", "params.yaml")
+    assert not tell(true).proven  # of other code
+    said = shell("python -m lab log", lab).stdout
+    assert "unproven: it was written or moved by hand" in said
 
 
 @pytest.mark.integration

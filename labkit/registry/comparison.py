@@ -9,7 +9,16 @@ from labkit.process.errors import InputError
 NOISE = 0.05  # a difference that chance alone makes at least so often is noise
 COLUMNS = ("actual", "predicted")
 
-Rows = list[tuple[str, str]]
+
+class Row(NamedTuple):
+    """A test row: its number in the raw table, where the file tells it, its true class, and the predicted one."""
+
+    number: str
+    actual: str
+    predicted: str
+
+
+Rows = list[Row]
 
 
 class Comparison(NamedTuple):
@@ -34,7 +43,10 @@ class Comparison(NamedTuple):
 
 
 def read_predictions(file: Path, of: str) -> Rows:
-    """The `actual` and `predicted` class of each test row; `of` names the file. Raises InputError for another table."""
+    """The test rows by the columns `actual`, `predicted` and, if it is there, `row`; `of` names the file.
+
+    Raises InputError for another table.
+    """
     try:
         with file.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream, strict=True))
@@ -42,17 +54,19 @@ def read_predictions(file: Path, of: str) -> Rows:
         raise InputError(f"{of} is not CSV: {error}") from None
     if not rows or any(row.get(column) is None for row in rows for column in COLUMNS):
         raise InputError(f"{of} lacks rows, or the columns {' and '.join(COLUMNS)}, one row for each test row")
-    return [(row["actual"], row["predicted"]) for row in rows]
+    return [Row(row.get("row") or "", row["actual"], row["predicted"]) for row in rows]
 
 
 def compare(candidate: Rows, champion: Rows) -> Comparison:
     """Compare the predictions of the same rows. Raises InputError when the rows differ: no comparison is then fair."""
     if len(candidate) != len(champion):
         raise InputError(f"the test rows differ: {len(candidate)} of the candidate, {len(champion)} of the champion")
-    differ = sum(mine[0] != other[0] for mine, other in zip(candidate, champion, strict=True))
-    if differ:
-        raise InputError(f"the test rows differ: {differ} of {len(candidate)} have another actual class")
-    right = [(actual == mine, actual == other) for (actual, mine), (_, other) in zip(candidate, champion, strict=True)]
+    pairs = list(zip(candidate, champion, strict=True))
+    if differ := sum(mine.number != other.number for mine, other in pairs if mine.number and other.number):
+        raise InputError(f"the test rows differ: {differ} of {len(pairs)} are other rows of the table")
+    if differ := sum(mine.actual != other.actual for mine, other in pairs):
+        raise InputError(f"the test rows differ: {differ} of {len(pairs)} have another actual class")
+    right = [(mine.actual == mine.predicted, other.actual == other.predicted) for mine, other in pairs]
     only_candidate, only_champion = right.count((True, False)), right.count((False, True))
     from scipy.stats import binomtest  # it takes a second to import, which those who only register need not wait for
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from labkit.process.errors import InputError
-from labkit.registry.comparison import Rows, compare, read_predictions
+from labkit.registry.comparison import Row, Rows, compare, read_predictions
 
 pytestmark = pytest.mark.unittest
 
 
 def rows(both: int, only_candidate: int, only_champion: int, neither: int = 0) -> tuple[Rows, Rows]:
     """Predictions of a candidate and a champion with so many rows of each kind."""
-    right, wrong = ("a", "a"), ("a", "b")
+    right, wrong = Row("", "a", "a"), Row("", "a", "b")
     candidate = [right] * (both + only_candidate) + [wrong] * (only_champion + neither)
     champion = [right] * both + [wrong] * only_candidate + [right] * only_champion + [wrong] * neither
     return candidate, champion
@@ -36,7 +36,10 @@ def test_other_rows_are_no_comparison() -> None:
     with pytest.raises(InputError, match=r"^the test rows differ: 3 of the candidate, 4 of the champion$"):
         compare(rows(3, 0, 0)[0], rows(4, 0, 0)[0])
     with pytest.raises(InputError, match=r"^the test rows differ: 1 of 2 have another actual class$"):
-        compare([("a", "a"), ("b", "a")], [("a", "a"), ("a", "a")])
+        compare([Row("", "a", "a"), Row("", "b", "a")], [Row("", "a", "a"), Row("", "a", "a")])
+    with pytest.raises(InputError, match=r"^the test rows differ: 1 of 2 are other rows of the table$"):
+        compare([Row("1", "a", "a"), Row("2", "a", "a")], [Row("1", "a", "b"), Row("3", "a", "a")])
+    assert compare([Row("1", "a", "a")], [Row("", "a", "a")]).rows == 1  # of before rows had numbers
 
 
 @pytest.mark.parametrize(
@@ -58,4 +61,6 @@ def test_another_table_is_told(tmp_path: Path, table: bytes, told: str) -> None:
 
 def test_a_table_is_read(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("predicted,actual,p\nb,a,1\n")
-    assert read_predictions(tmp_path / "p.csv", "p.csv") == [("a", "b")]
+    assert read_predictions(tmp_path / "p.csv", "p.csv") == [Row("", "a", "b")]
+    (tmp_path / "p.csv").write_text("row,actual,predicted\n7,a,b\n")
+    assert read_predictions(tmp_path / "p.csv", "p.csv") == [Row("7", "a", "b")]

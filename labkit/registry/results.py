@@ -14,6 +14,7 @@ from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.registry.comparison import Comparison, Rows, compare, read_predictions
 from labkit.registry.settings import Source, registered_in
+from labkit.registry.tags import has_origin
 
 
 def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
@@ -50,10 +51,19 @@ def _dvc() -> Iterator[Project]:
 
 
 def committed_goals() -> str:
-    """The commit whose goals judge. Raises InputError where the goals here differ from those committed."""
+    """The commit whose goals judge: the last that changed them.
+
+    Raises InputError where the goals here differ from those committed.
+    """
     if git("status", "--porcelain", "--", str(GOALS_FILE)):
         raise InputError(f"{GOALS_FILE} has changes that are not committed; commit them: a verdict names its goals")
-    return git("rev-parse", "HEAD")
+    return git("log", "-1", "--format=%H", "--", str(GOALS_FILE)) or git("rev-parse", "HEAD")
+
+
+def refuse_goals_of_this_clone_alone(judge: str) -> None:
+    """Raise InputError where there is an `origin`, and none of its branches has the commit of the goals."""
+    if has_origin() and not git("branch", "--remotes", "--contains", judge, "--list", "origin/*"):
+        raise InputError(f"{GOALS_FILE} is as of {judge[:10]}, which no branch of origin has; `git push` it first")
 
 
 def judge_results(commit: str, judge: str) -> list[Verdict]:

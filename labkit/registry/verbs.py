@@ -7,7 +7,13 @@ from labkit.git_cli import GitError, git
 from labkit.goals import Verdict, tally
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
-from labkit.registry.results import committed_goals, compare_results, judge_results, refuse_lost
+from labkit.registry.results import (
+    committed_goals,
+    compare_results,
+    judge_results,
+    refuse_goals_of_this_clone_alone,
+    refuse_lost,
+)
 from labkit.registry.settings import registered_in, source_of
 from labkit.registry.state import PROMOTE, ROLLBACK, Registry, Step, Version, assignment_ref, read_registry
 from labkit.registry.tags import STAGE, make_tag, person
@@ -60,6 +66,7 @@ def promote(wanted: str, reason: str, force: bool = False) -> Registry:
         return registry
     _need(reason)
     goals, judged = _goals(version.tag.commit)
+    refuse_goals_of_this_clone_alone(goals["Goals-Commit"])
     compared, doubt = _compared(version, before)
     trailers = {
         "Reason": reason,

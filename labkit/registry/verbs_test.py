@@ -43,7 +43,7 @@ def test_a_version_is_an_annotated_tag_of_the_remote_with_the_reason_the_verdict
         "Person: test@NAME.example <test@EMAIL.example>",
         "Before: none",
         "Goals: 1 of 1 met, 1 ambition open",
-        f"Goals-Commit: {git('rev-parse', 'HEAD')}",
+        f"Goals-Commit: {git('log', '-1', '--format=%H', '--', 'goals/goals.yaml')}",
     ]
     assert registry.faults == []
 
@@ -133,6 +133,15 @@ def test_goals_that_are_not_committed_judge_nothing(lab: Lab) -> None:
     assert lab.tags(lab.origin) == [V1]
 
 
+def test_goals_that_this_clone_alone_has_judge_nothing(lab: Lab) -> None:
+    versions("bad")
+    lab.git("sed -i s/0.6/0.1/ goals/goals.yaml && git commit --quiet -am 'Lower them'", lab.laptop)
+    with pytest.raises(InputError, match=r"^goals/goals\.yaml is as of \w{10}, which no branch of origin has"):
+        promote("v1", "Try")
+    lab.git("git push --quiet origin HEAD:main", lab.laptop)
+    assert champions(promote("v1", "Lowered for all to see")) == ["v1"]
+
+
 def test_goals_that_git_is_told_not_to_look_at_judge_nothing(lab: Lab) -> None:
     versions("bad")
     git("update-index", "--assume-unchanged", "goals/goals.yaml")
@@ -153,6 +162,7 @@ def test_results_that_git_tracks_beside_dvc_lock_are_not_believed(lab: Lab) -> N
 
 def test_a_goal_that_can_not_be_judged_does_not_hold(lab: Lab) -> None:
     lab.git("sed -i s/test.accuracy/test.recall/ goals/goals.yaml && git commit --quiet -am goals", lab.laptop)
+    lab.git("git push --quiet origin HEAD:main", lab.laptop)
     versions("better")
     with pytest.raises(RefusedError, match=r"can't be judged: .*no metric 'test.recall'"):
         promote("v1", "Try")

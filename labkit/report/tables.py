@@ -46,7 +46,10 @@ def print_summary(console: Console) -> None:
 def models_table(compared: list[Model], best: Selected) -> Table:
     """Validation metrics of the models, best first, and below them the test metrics of the selected one."""
     names = [name for name in compared[0] if name != "model"]
-    table = Table(title="Models, by their validation rows", show_footer=True, **LOOK)
+    crossed = any(name.endswith("_std") for name in names)
+    table = Table(
+        title=f"Models, by {'cross-validation' if crossed else 'their validation rows'}", show_footer=True, **LOOK
+    )
     table.add_column("model", footer="★ on its test rows", no_wrap=True)
     for name in names:
         table.add_column(escape(name.replace("_", "\n")), justify="right", footer=number(best.test.get(name, "")))

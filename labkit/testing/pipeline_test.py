@@ -228,7 +228,7 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     assert network.data.tags["mlflow.source.git.commit"] == commit
     assert network.data.tags["lab.git.dirty"] == "false"
     assert network.data.params["training.lr"] == "0.0003"
-    assert len(client.get_metric_history(network.info.run_id, "validation_loss")) == 80
+    assert len(client.get_metric_history(network.info.run_id, "epoch_validation_loss")) == 80
     assert "training_history.png" in [file.path for file in client.list_artifacts(network.info.run_id)]
 
     families = [run for run in runs if run.data.tags.get("mlflow.parentRunId")]

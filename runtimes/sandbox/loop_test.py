@@ -80,6 +80,7 @@ def test_the_results_commit_stands_on_the_tags_commit_and_tells_the_run(
     assert [name for name in changed if not name.startswith("lab/results/")] == ["dvc.lock"]
     assert "lab/results/artifacts/best_model/metrics.json" in changed
     assert "run-example-1" in looped["after"]  # python -m lab log
+    assert "unproven" not in looped["after"]
 
 
 def test_a_fresh_clone_has_the_results_and_they_are_current(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, WrapValidator, field_validator, model_validator
 
-from labkit.process.credentials import holds_credentials
+from labkit.process.credentials import holds_credentials, query_holds_credentials
 from labkit.process.errors import SecretError
 from labkit.process.params import Strict
 
@@ -76,6 +76,13 @@ class Data(Strict):
             raise SecretError(f"{told} in the environment; an @ that belongs to a path is %40")
         return source
 
+    @field_validator("query")
+    @classmethod
+    def _tells_no_password(cls, query: str | None) -> str | None:
+        if query and query_holds_credentials(query):
+            raise SecretError("gives a password, and is committed: connect by data.source, with $NAME in its place")
+        return query
+
     @field_validator("encoding")
     @classmethod
     def _is_known(cls, encoding: str) -> str:
@@ -106,6 +113,7 @@ class Split(Strict):
     seed: int = Field(ge=0)
     group: str | None = None
     time: str | None = None
+    folds: int | None = Field(None, ge=3, le=50)
 
     def columns(self) -> list[str]:
         """The column that the rows are split by, if there is one."""

@@ -69,6 +69,13 @@ def test_a_source_without_a_password_is_allowed(source: str) -> None:
     assert Data(source=source, target="target", query=None).source == source
 
 
+def test_a_query_with_a_password_is_refused_and_not_shown() -> None:
+    content = {"data": {"source": "x", "target": "y", "query": "SELECT dblink('password=S3CRET')"}, "split": SPLIT}
+    with pytest.raises(InputError, match=r"data\.query gives a password") as refused:
+        validate(Params, content, "params.yaml")
+    assert "S3CRET" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "wanted"),
     [

@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 
 from lab.processes.prepare_data.checks import check_table, columns_of, kept_rows
 from lab.processes.prepare_data.features import preprocessing
+from lab.processes.prepare_data.folding import FoldRows, fold_rows
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.problems import some
 from lab.processes.prepare_data.reading import Settings
@@ -20,7 +21,7 @@ from lab.processes.prepare_data.target import encode_labels, numbers_of, task_of
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from lib.columns import Column, typed
-from lib.data_splits import ArraySplits, Dataset, save_data_splits
+from lib.data_splits import ArraySplits, Dataset, Fold, save_data_splits, save_folds
 
 EXAMPLE_ROWS = 5
 
@@ -28,7 +29,8 @@ EXAMPLE_ROWS = 5
 class Prepared(NamedTuple):
     """The splits, the preprocessing fitted on the training rows, the raw columns, and some raw training rows.
 
-    rows: the columns to learn from, one DataFrame for each part of the split, with the raw table's index.
+    rows: the columns to learn from, one DataFrame for each part of the split, with the raw table's index. test_rows: of
+    each test row its number in the raw table, from 1, and what it has in the columns that data.drop names.
     """
 
     splits: ArraySplits
@@ -37,6 +39,8 @@ class Prepared(NamedTuple):
     columns: list[Column]
     example_rows: pd.DataFrame
     rows: tuple[pd.DataFrame, ...]
+    test_rows: pd.DataFrame
+    folds: list[Fold]
 
 
 def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | None = None) -> Prepared:
@@ -47,6 +51,7 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
     table = table.rename(columns=str).transform(_comparable) if len(table.columns) else table
     check_table(table, data, split, guessed or {})
     columns = columns_of(table, data, split)
+    numbers = pd.Series(range(1, len(table) + 1), table.index)
     table = kept_rows(table, data, split)
     features = typed(table, columns)
     task = task_of(table[data.target], data)
@@ -55,31 +60,59 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
         strata, classes = encode_labels(table[data.target])
     y = strata if classes else numbers_of(table[data.target])
     parts = split_rows(table, strata, classes, data, split)
-    rows = tuple(features.iloc[numbers] for numbers in parts)
-    indicated = [c.name for c in columns if data.missing_indicator and c.optional and rows[0][c.name].isna().any()]
-    prepare_columns = preprocessing(columns, data, indicated).fit(rows[0])
-    with np.errstate(over="ignore"):  # it is infinite then, and refused
-        X_train, X_val, X_test = (prepare_columns.transform(part).astype(np.float32, order="C") for part in rows)
-    names = _feature_names(prepare_columns, data)
-    _check_prepared((X_train, X_val, X_test), names, data)
+    rows = tuple(features.iloc[part] for part in parts)
+    fitted, (X_train, X_val, X_test) = _fit(rows, columns, data)
+    folds = fold_rows(table, strata, classes, np.sort(np.concatenate(parts[:2])), data, split)
+    names = _feature_names(fitted, data)
     return Prepared(
-        splits=ArraySplits(X_train, X_val, X_test, *(y[numbers] for numbers in parts)),
-        preprocessing=prepare_columns,
+        splits=ArraySplits(X_train, X_val, X_test, *(y[part] for part in parts)),
+        preprocessing=fitted,
         dataset=Dataset(data.target, names, classes, task),
         columns=columns,
         example_rows=table[[column.name for column in columns]].iloc[parts[0][:EXAMPLE_ROWS]],
         rows=rows,
+        test_rows=_identities(table.iloc[parts[2]], numbers, data),
+        folds=[_prepare_fold(fold, features, y, columns, data) for fold in folds],
     )
+
+
+def _fit(
+    parts: Sequence[pd.DataFrame], columns: list[Column], data: Data
+) -> tuple[ColumnTransformer, list[NDArray[np.float32]]]:
+    """The preprocessing, fitted on the first part alone, and all parts prepared by it."""
+    indicated = [c.name for c in columns if data.missing_indicator and c.optional and parts[0][c.name].isna().any()]
+    fitted = preprocessing(columns, data, indicated).fit(parts[0])
+    with np.errstate(over="ignore"):  # it is infinite then, and refused
+        prepared = [fitted.transform(part).astype(np.float32, order="C") for part in parts]
+    _check_prepared(prepared, _feature_names(fitted, data), data)
+    return fitted, prepared
+
+
+def _prepare_fold(fold: FoldRows, features: pd.DataFrame, y: NDArray[Any], columns: list[Column], data: Data) -> Fold:
+    _, (X_train, X_val) = _fit([features.iloc[fold.training], features.iloc[fold.held_out]], columns, data)
+    return Fold(X_train, y[fold.training], fold.stops, X_val, y[fold.held_out])
+
+
+def _identities(rows: pd.DataFrame, numbers: "pd.Series[int]", data: Data) -> pd.DataFrame:
+    """What people know the rows by: their number in the raw table, and the columns that are no features."""
+    found = pd.DataFrame({"row": numbers.loc[rows.index]})
+    known = {"row", "actual", "predicted"}
+    for name in data.drop:
+        if name in rows:
+            found[f"{name}_" if name in known or name.startswith("probability_") else name] = rows[name]
+    return found
 
 
 def save_prepared(prepared: Prepared, directory: str | Path) -> None:
     """Replace the directory by one that holds everything prepared; if that fails, it stays as it was."""
     with replacing(directory) as beside:
         save_data_splits(prepared.splits, beside)
+        save_folds(prepared.folds, beside)
         write_json(beside / "dataset.json", prepared.dataset._asdict())
         write_json(beside / "columns.json", [column._asdict() for column in prepared.columns])
         joblib.dump(prepared.preprocessing, beside / "preprocessing.joblib")
         prepared.example_rows.to_csv(beside / "example_rows.csv", index=False, lineterminator="\n")
+        prepared.test_rows.to_csv(beside / "test_rows.csv", index=False, lineterminator="\n")
 
 
 def _comparable(column: "pd.Series[Any]") -> "pd.Series[Any]":

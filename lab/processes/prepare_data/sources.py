@@ -150,7 +150,8 @@ def _check_below_raw(path: str, source: str) -> None:
     except OSError:  # a name that is too long
         is_there = False
     if not is_there:
-        raise InputError(f"{path} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
+        told = _with_names(path, source)
+        raise InputError(f"{told} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
 
 
 def _open(address: str, kind: str) -> IO[bytes]:
@@ -226,8 +227,11 @@ def expanded(source: str) -> str:
 
 
 def _first_line(error: BaseException, source: str) -> str:
-    """What went wrong, with $NAME for each value that `expanded` took from the environment."""
-    words = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _with_names(f"{type(error).__name__}: {error}".splitlines()[0], source)
+
+
+def _with_names(words: str, source: str) -> str:
+    """What is told of a source, with $NAME for each value that `expanded` took from the environment."""
     for name in re.findall(VARIABLE, source):
         value = os.environ.get(name[1:])
         for written in {value, quote(value or "", safe="")} - {"", None}:

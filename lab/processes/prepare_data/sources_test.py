@@ -331,3 +331,5 @@ def test_an_error_names_the_variable_and_not_what_it_holds(monkeypatch: pytest.M
     with pytest.raises(InputError, match="cannot be read") as refused:
         load("https://127.0.0.1:1/$THE_TOKEN/flowers.csv")
     assert "hid" not in str(refused.value)
+    with pytest.raises(InputError, match=r"data/raw/\$THE_TOKEN\.db is missing"):
+        load("sqlite:///data/raw/$THE_TOKEN.db", query="SELECT 1")

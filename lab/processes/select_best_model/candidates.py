@@ -1,21 +1,26 @@
 """The trained models to choose from, as the training processes left them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.trainers import results_of
-from lib.metrics import BASELINE
+from lib.metrics import BASELINE, CROSS_VALIDATION
 
 
 class Candidate(NamedTuple):
-    """A trained model: the process that trained it, its file or folder, and its metrics on the validation rows."""
+    """A trained model: the process that trained it, its file or folder, and its metrics on the validation rows.
+
+    crossed: each metric over the folds of a cross-validation, as lib.metrics.over_folds tells it; empty without.
+    """
 
     process: str
     file: Path
     metrics: dict[str, float]
+    crossed: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_candidates(processes: Iterable[str]) -> dict[str, Candidate]:
@@ -35,7 +40,9 @@ def read_candidates(processes: Iterable[str]) -> dict[str, Candidate]:
                 raise InputError(f"{file}: {BASELINE} is what models are compared with; rename the model")
             if name in candidates:
                 raise InputError(f"{file}: {candidates[name].file} has this name too; rename one")
-            candidates[name] = Candidate(process, _model_file(models, name), read_json(file))
+            metrics = read_json(file)
+            crossed = metrics.pop(CROSS_VALIDATION, {})
+            candidates[name] = Candidate(process, _model_file(models, name), metrics, crossed)
     if not candidates:
         raise InputError("no process trains models: `python -m lab new-process --model NAME` adds one")
     return candidates

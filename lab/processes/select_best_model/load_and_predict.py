@@ -2,8 +2,9 @@
 
     python -m lab.processes.select_best_model.load_and_predict FOLDER
 
-FOLDER holds request.json, and gets each model's predictions as <model>.npy and in loaded.json what that took. Beyond
-the standard library and NumPy it imports only what the models need, so that this is what loaded.json tells.
+FOLDER holds request.json, and gets each model's predictions as <model>.<number of the file of rows>.npy and in
+loaded.json what that took. Beyond the standard library and NumPy it imports only what the models need, so that this is
+what loaded.json tells.
 """
 
 import json
@@ -21,14 +22,15 @@ def main(folder: Path) -> None:
     """Answer the request; a model that can't be loaded, or code that it may not use, is one line and exit code 1."""
     before = {*sys.modules}
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    rows = np.load(request["rows"], allow_pickle=False)
+    rows = [np.load(file, allow_pickle=False) for file in request["rows"]]
     code = import_module(f"lab.processes.{request['process']}.model")
     for name, file in request["models"].items():
         try:
             predict = code.load_model(Path(file))
         except (FileNotFoundError, ValueError) as error:
             sys.exit(f"error: {' '.join(str(error).split())}")
-        np.save(folder / f"{name}.npy", np.asarray(predict(rows)), allow_pickle=False)
+        for number, part in enumerate(rows):
+            np.save(folder / f"{name}.{number}.npy", np.asarray(predict(part)), allow_pickle=False)
     own = [name for name in sys.modules if name.split(".")[0] in {"lab", "labkit"} and name not in before]
     if foreign := sorted(name for name in own if not code.__name__.startswith(name)):
         sys.exit(

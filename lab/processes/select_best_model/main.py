@@ -9,7 +9,6 @@ preprocessing, its test metrics, and its predictions of the test rows; a model t
 comes with a warning.
 """
 
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import recall_score
 
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
+from lab.processes.select_best_model.chance import no_better
+from lab.processes.select_best_model.crossed import in_words, means_and_spread, over_all_folds, spread_of
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
-from lab.processes.select_best_model.predictions import ask, check
+from lab.processes.select_best_model.predictions import Answers, ask, check
+from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from labkit.process.trainers import trainers
-from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset
-from lib.metrics import BASELINE, HIGHER_IS_BETTER, best_first, better
-from lib.task import in_short, selection_metric, task_of
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset, load_folds
+from lib.metrics import BASELINE, CROSS_VALIDATION, HIGHER_IS_BETTER, best_first
+from lib.task import Task, in_short, selection_metric, task_of
 
 OUTPUT = Path("artifacts/best_model")
 COUNTS = ("rows", "training_rows")
@@ -44,35 +46,42 @@ def main(run: Run) -> None:
     dataset = load_dataset()
     splits = load_data_splits()
     task, metric = task_of(dataset), selection_metric(params.selection.metric, dataset.task)
-    check_all(candidates, splits.y_val, dataset, metric)
+    folds = load_folds()
+    refuse_lacking(candidates, metric, len(folds))
+    crossed = over_all_folds(candidates, folds, task) if folds else {}
     compared = {name: model.metrics for name, model in candidates.items()}
     compared[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
     compared[BASELINE] |= {"rows": len(splits.y_val), "training_rows": len(splits.y_train)}
-    ranking = best_first(compared, metric)
+    table = means_and_spread(crossed, metric) if folds else compared
+    ranking = best_first(table, metric)
     selected = next(name for name in ranking if name != BASELINE)
     best = candidates[selected]
 
-    answers = ask(best.process, {selected: best.file}, DIR_PROCESSED / "X_test.npy")
-    predictions = answers.predictions[selected]
+    answers = ask_all(candidates, selected)
+    check_all(candidates, answers, splits.y_val, dataset, metric)
+    on_validation, predictions = answers[selected].predictions[selected]
     test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
-    baseline = task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test)))
+    expected = task.baseline(splits.y_train, len(splits.y_test))
     warnings = [
-        *no_better(selected, best.metrics, compared[BASELINE], metric, "validation"),
-        *no_better(selected, test, baseline, metric, "test"),
+        *no_better(selected, task, metric, "validation", splits.y_val, on_validation, splits.y_train),
+        *no_better(selected, task, metric, "test", splits.y_test, predictions, splits.y_train),
     ]
 
+    baseline = task.metrics(splits.y_test, expected)
     result = {"selected": selected, "metric": metric, "test": test, BASELINE: baseline, "warnings": warnings}
+    spread = spread_of(selected, crossed, metric, folds) if folds else {}
+    if spread:
+        result[CROSS_VALIDATION] = spread
     write_json(OUTPUT / "metrics.json", result | rare_classes(splits, predictions, dataset.classes))
     with replacing(OUTPUT / "comparison.csv") as beside:
-        comparison = pd.DataFrame([compared[name] for name in ranking], index=ranking)
+        comparison = pd.DataFrame([table[name] for name in ranking], index=ranking)
         same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
         comparison = comparison.drop(columns=same)  # for all: it tells nothing of a model
         comparison.to_csv(beside, index_label="model")
     with replacing(OUTPUT / "test_predictions.csv") as beside:
-        actual, predicted = (task.answers(found, dataset.classes) for found in (splits.y_test, predictions))
-        pd.DataFrame({"actual": actual, "predicted": predicted}).to_csv(beside, index=False)
+        told_of_rows(splits.y_test, predictions, task, dataset).to_csv(beside, index=False)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
-    save_served_model(OUTPUT / "model", best, answers, DIR_PROCESSED)
+    save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
 
     run.set_tags({"lab.selected": selected})
     run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
@@ -82,19 +91,16 @@ def main(run: Run) -> None:
     run.log_artifact(OUTPUT / "model")
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
-    print(f"selected {selected} by {metric}; test {in_short(task, test)}")
+    print(f"selected {selected} by {metric}{in_words(spread)}; test {in_short(task, test)}")
 
 
-def no_better(
-    selected: str, own: Mapping[str, float], baseline: Mapping[str, float], metric: str, part: str
-) -> Iterator[str]:
-    """The warning that on a part of the rows the selected model is no better than the baseline."""
-    if not better(own[metric], baseline[metric], metric):
-        yield (
-            f"no model is better than the baseline, which knows no feature: {selected}, the best one, has a {metric} "
-            f"of {own[metric]:.4f} on the {part} rows, the baseline {baseline[metric]:.4f}: the features may not tell "
-            "the target; get others, or more rows"
-        )
+def told_of_rows(y: NDArray[Any], predictions: NDArray[Any], task: Task, dataset: Dataset) -> pd.DataFrame:
+    """Of each test row what people know it by, what is true, what is predicted, and each class's probability."""
+    rows = pd.read_csv(DIR_PROCESSED / "test_rows.csv", dtype=str, keep_default_na=False)
+    rows["actual"], rows["predicted"] = (task.answers(found, dataset.classes) for found in (y, predictions))
+    for number, name in enumerate(dataset.classes):
+        rows[f"probability_{name}"] = predictions[:, number]
+    return rows
 
 
 def rare_classes(
@@ -108,17 +114,46 @@ def rare_classes(
     return {"recall": dict(zip(classes, recall.tolist(), strict=True))}
 
 
-def check_all(candidates: dict[str, Candidate], y: NDArray[Any], dataset: Dataset, metric: str) -> None:
-    """Raise InputError unless every candidate can be loaded, and is as good as its metrics say."""
-    files: dict[str, dict[str, Path]] = {}
+def refuse_lacking(candidates: dict[str, Candidate], metric: str, folds: int) -> None:
+    """Raise InputError where a candidate was not measured by what it is selected by, or not on each fold."""
+    unfolded = [
+        name
+        for name, model in candidates.items()
+        if folds and len(model.crossed.get(metric, {}).get("folds", ())) != folds
+    ]
+    if unfolded:
+        raise InputError(
+            f"split.folds asks for {folds} folds, and {', '.join(unfolded)} tell no {metric} of each; let the process "
+            "that trains them measure them on lib.data_splits.load_folds(), as train_standard_classifiers does"
+        )
+    if lacking := [name for name, model in candidates.items() if metric not in model.metrics]:
+        raise InputError(f"{', '.join(lacking)}: the metrics have no {metric}; correct what the process writes")
+
+
+def check_all(
+    candidates: dict[str, Candidate], answers: dict[str, Answers], y: NDArray[Any], dataset: Dataset, metric: str
+) -> None:
+    """Raise InputError unless every candidate is as good as its metrics say; y: of the validation rows."""
     for name, model in candidates.items():
-        files.setdefault(model.process, {})[name] = model.file
-    rows = DIR_PROCESSED / "X_val.npy"
+        check(name, model.metrics, answers[name].predictions[name][0], y, dataset, metric)
+
+
+def ask_all(candidates: dict[str, Candidate], selected: str) -> dict[str, Answers]:
+    """What every candidate answers for the validation rows, and the selected one, asked alone, for the test rows too.
+
+    Alone, since its answers tell what just this model takes to be loaded.
+    """
+    groups: dict[tuple[str, bool], dict[str, Path]] = {}
+    for name, model in candidates.items():
+        groups.setdefault((model.process, name == selected), {})[name] = model.file
+
+    def answer(group: tuple[str, bool]) -> Answers:
+        process, is_selected = group
+        parts = ("X_val.npy", "X_test.npy") if is_selected else ("X_val.npy",)
+        return ask(process, groups[group], *(DIR_PROCESSED / part for part in parts))
+
     with ThreadPoolExecutor() as pool:
-        answers = pool.map(lambda process: ask(process, files[process], rows), files)
-    for answer in answers:
-        for name, predictions in answer.predictions.items():
-            check(name, candidates[name].metrics, predictions, y, dataset, metric)
+        return {name: answers for answers in pool.map(answer, groups) for name in answers.predictions}
 
 
 if __name__ == "__main__":

@@ -1,29 +1,31 @@
-"""Writing the selected model in MLflow's model format, as the same bytes each time."""
+"""Writing the selected model in MLflow's model format, as the same bytes each time.
+
+By hand, since to import MLflow takes longer than all else that select_best_model does; a test holds each byte to what
+MLflow itself writes. https://mlflow.org/docs/latest/ml/model/#storage-format
+"""
 
 import hashlib
-import logging
+import json
+import platform
 import shutil
-import tempfile
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import mlflow.pyfunc
-import numpy as np
 import pandas as pd
-from mlflow.models import Model, infer_signature
+import yaml
 
 import lib
-from lab.processes.select_best_model import served_model
 from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.predictions import Answers
-from labkit.process.files import read_json
+from labkit.process.errors import InputError
+from labkit.process.files import read_json, replacing
 from labkit.process.trainers import code_of
-from lib.columns import load_columns
+from lib.columns import Column, load_columns
 
-# It would tell at each run that this environment has no pip, and that it checks the example.
-logging.getLogger("mlflow").setLevel(logging.ERROR)
-
+# Not imported: it imports MLflow, and runs where the model is served.
+SERVED_MODEL = Path(__file__).with_name("served_model.py")
 # What preparing raw rows takes, whatever the model needs: packages, and modules of lib.
 PREPROCESSING = ("joblib", "numpy", "pandas", "scikit-learn")
 SERVED_CODE = ("__init__.py", "columns.py")
@@ -45,58 +47,118 @@ def save_served_model(target: Path, model: Candidate, answers: Answers, dir_proc
         "preprocessing": dir_processed / "preprocessing.joblib",
     }
     columns = load_columns(artifacts["columns"])
-    example = pd.read_csv(
-        dir_processed / "example_rows.csv",
-        dtype={column.name: "str" for column in columns if column.kind != "number"},
-    )
-    # The signature tells the answer alone. Of the columns, MLflow's check would refuse whole numbers (int64) where it
-    # is told of floats, and takes seconds for a million values where it is told of any type: the model casts and checks
-    # them by itself, column by column, and the metadata tells their types.
-    signature = infer_signature(model_output=_answer(read_json(artifacts["dataset"])["classes"]))
-    described = Model(model_uuid=_digest(artifacts.values()), utc_time_created="1970-01-01 00:00:00")
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        saved = Path(scratch) / "model"
-        mlflow.pyfunc.save_model(
-            saved,
-            python_model=served_model.__file__,
-            artifacts={key: str(file) for key, file in artifacts.items()},
-            code_paths=[str(_copied(answers.modules, Path(scratch) / "lib"))],
-            signature=signature,
-            input_example=example,
-            pip_requirements=_requirements(answers.packages),
-            mlflow_model=described,
-            metadata={"columns": [column._asdict() for column in columns]},
-        )
-        flavor = described.flavors["python_function"]
-        flavor["model_code_path"] = Path(served_model.__file__).name
-        flavor["artifacts"]["code"]["uri"] = f"lab/processes/{model.process}/{artifacts['code'].name}"
-        described.save(saved / "MLmodel")
-        shutil.rmtree(target, ignore_errors=True)
-        saved.rename(target)
+    with replacing(target) as folder:
+        for file in artifacts.values():
+            if (place := folder / "artifacts" / file.name).exists():
+                raise InputError(f"{model.file}: a packaged model holds another {file.name}; rename the model")
+            _copy(file, place)
+        _copy(SERVED_MODEL, folder / SERVED_MODEL.name)
+        _write_example(folder, dir_processed / "example_rows.csv", columns)
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        _copy_lib(answers.modules, folder / "code" / "lib")
+        _write_requirements(folder, answers.packages)
+        uris = artifacts | {"code": Path("lab", "processes", model.process, artifacts["code"].name)}
+        described = {
+            "flavors": {"python_function": _flavor(uris)},
+            "metadata": {"columns": [column._asdict() for column in columns]},
+            "mlflow_version": version("mlflow-skinny"),
+            "model_id": None,
+            "model_size_bytes": size,
+            "model_uuid": _digest(artifacts.values()),
+            "prompts": None,
+            "saved_input_example_info": {
+                "artifact_path": "input_example.json",
+                "pandas_orient": "split",
+                "serving_input_path": "serving_input_example.json",
+                "type": "dataframe",
+            },
+            "is_signature_from_type_hint": False,
+            "signature": _signature(read_json(artifacts["dataset"])["classes"]),
+            "type_hint_from_example": False,
+            "utc_time_created": "1970-01-01 00:00:00",
+        }
+        _write_yaml(folder / "MLmodel", described)
+
+
+def _flavor(artifacts: dict[str, Path]) -> dict[str, Any]:
+    """How MLflow loads the model."""
+    return {
+        "artifacts": {
+            key: {"path": f"artifacts/{file.name}", "uri": file.as_posix()} for key, file in artifacts.items()
+        },
+        "cloudpickle_version": version("cloudpickle"),
+        "code": "code",
+        "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+        "loader_module": "mlflow.pyfunc.loaders.code_model",
+        "model_code_path": SERVED_MODEL.name,
+        "python_version": platform.python_version(),
+        "streamable": False,
+    }
+
+
+def _signature(classes: list[str]) -> dict[str, Any]:
+    """The types of the answer alone, as served_model.py makes it.
+
+    Of the columns, MLflow's check would refuse whole numbers (int64) where it is told of floats, and takes seconds for
+    a million values where it is told of any type: the model casts and checks them by itself, column by column, and the
+    metadata tells their types.
+    """
+    types = {"label": "string"} | {f"probability_{name}": "double" for name in classes}
+    columns = types if classes else {"prediction": "double"}
+    told = [{"type": kind, "name": name, "required": True} for name, kind in columns.items()]
+    return {"inputs": None, "outputs": json.dumps(told), "params": None}
+
+
+def _write_example(folder: Path, rows: Path, columns: list[Column]) -> None:
+    """Raw rows, as MLflow shows them to people and as a server takes them."""
+    example = pd.read_csv(rows, dtype={column.name: "str" for column in columns if column.kind != "number"})
+    split = example.where(example.notna(), None).to_dict(orient="split")
+    told = {"columns": split["columns"], "data": split["data"]}
+    (folder / "input_example.json").write_text(json.dumps(told))
+    (folder / "serving_input_example.json").write_text(json.dumps({"dataframe_split": told}, indent=2))
+
+
+def _write_requirements(folder: Path, packages: dict[str, str]) -> None:
+    """What serving needs: the packages that the model was loaded with, and those that prepare the rows."""
+    pinned = {package: version(package) for package in PREPROCESSING} | packages
+    lines = [f"mlflow=={version('mlflow-skinny')}", *(f"{name}=={pinned[name]}" for name in sorted(pinned))]
+    python = platform.python_version()
+    conda = {
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": lines}],
+        "name": "mlflow-env",
+    }
+    build = {
+        "python": python,
+        "build_dependencies": ["pip", "setuptools", "wheel"],
+        "dependencies": ["-r requirements.txt"],
+    }
+    (folder / "requirements.txt").write_text("\n".join(lines))
+    _write_yaml(folder / "conda.yaml", conda)
+    _write_yaml(folder / "python_env.yaml", build, sort_keys=False)
+
+
+def _write_yaml(path: Path, content: dict[str, Any], sort_keys: bool = True) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=sort_keys), encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def _copy_lib(modules: list[Path], folder: Path) -> None:
+    """Of lib only what the model needs: the whole of it would make every helper a part of the model."""
+    root = Path(str(lib.__file__)).parent
+    for file in [*(root / name for name in SERVED_CODE), *modules]:
+        _copy(file, folder / file.relative_to(root))
 
 
 def _digest(places: Iterable[Path]) -> str:
     """32 hexadecimal digits, as a UUID has, of files and folders."""
     files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*")))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:32]
-
-
-def _answer(classes: list[str]) -> pd.DataFrame:
-    """An answer's columns, without asking the model: its packages are not here."""
-    predictions = np.full((1, len(classes)), 1 / len(classes)) if classes else np.zeros(1)
-    return served_model.answer(predictions, classes, pd.RangeIndex(1))
-
-
-def _copied(modules: list[Path], folder: Path) -> Path:
-    """A copy of lib with only what the model needs: the whole of it would make every helper a part of the model."""
-    root = Path(str(lib.__file__)).parent
-    for file in [*(root / name for name in SERVED_CODE), *modules]:
-        (folder / file.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder / file.relative_to(root))
-    return folder
-
-
-def _requirements(packages: dict[str, str]) -> list[str]:
-    """What serving needs: the packages that the model was loaded with, and those that prepare the rows."""
-    pinned = {package: version(package) for package in PREPROCESSING} | packages
-    return [f"mlflow=={version('mlflow-skinny')}", *(f"{name}=={pinned[name]}" for name in sorted(pinned))]

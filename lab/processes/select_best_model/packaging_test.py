@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,9 +20,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from lab.processes.select_best_model import served_model
 from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.predictions import Answers, ask
+from labkit.paths import ROOT
+from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.trainers import code_of
 from lib.columns import Column, date_features
@@ -179,6 +183,56 @@ def test_the_same_model_is_the_same_bytes_in_another_folder(tmp_path: Path, proc
     first = contents(tmp_path / "here")
     assert first == contents(tmp_path / "there")
     assert not [name for name, data in first.items() if str(Path.cwd()).encode() in data]
+
+
+def test_mlflow_itself_writes_the_same_bytes(tmp_path: Path, processed: Path, trained: Trained) -> None:
+    processed = Path(shutil.copytree(processed, tmp_path / "processed"))
+    columns = [*read_json(processed / "columns.json"), Column("größe", "category", optional=True)._asdict()]
+    write_json(processed / "columns.json", columns)
+    example = raw_rows().head(3).assign(größe=["1", np.nan, "ü"], dose=[0.5, np.nan, 1e-9])
+    example.to_csv(processed / "example_rows.csv", index=False)
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    save_served_model(ours, *trained, processed)
+
+    code, model = code_of(trained.candidate.process), trained.candidate.file
+    data = {name: processed / f"{name}.json" for name in ("columns", "dataset")}
+    artifacts = {"code": code, "model": model, **data, "preprocessing": processed / "preprocessing.joblib"}
+    answer = served_model.answer(np.full((1, 3), 1 / 3), CLASSES, pd.RangeIndex(1))
+    described = mlflow.models.Model(
+        model_uuid=mlflow.models.Model.load(str(ours)).model_uuid, utc_time_created="1970-01-01 00:00:00"
+    )
+    mlflow.pyfunc.save_model(
+        theirs,
+        python_model=served_model.__file__,
+        artifacts={key: str(file) for key, file in artifacts.items()},
+        code_paths=[str(ours / "code" / "lib")],
+        signature=mlflow.models.infer_signature(model_output=answer),
+        input_example=example,
+        pip_requirements=(ours / "requirements.txt").read_text().split(),
+        mlflow_model=described,
+        metadata={"columns": columns},
+    )
+    # Where this repository lies is what we leave out.
+    flavor = described.flavors["python_function"]
+    flavor["model_code_path"] = Path(served_model.__file__).name
+    flavor["artifacts"]["code"]["uri"] = code.relative_to(ROOT).as_posix()
+    described.save(theirs / "MLmodel")
+
+    def contents(folder: Path) -> dict[str, str]:
+        found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
+        texts = {name: file.read_bytes().decode("latin-1") for name, file in found.items() if "__pycache__" not in name}
+        for name in ("conda.yaml", "python_env.yaml"):  # a build tool's version, where this environment has the tool
+            texts[name] = re.sub(r"- (pip|setuptools|wheel)[=<]=\S+", r"- \1", texts[name])
+        return texts
+
+    assert contents(ours) == contents(theirs)
+
+
+def test_a_model_named_as_a_file_beside_it_is_refused(tmp_path: Path, processed: Path, trained: Trained) -> None:
+    file = Path(shutil.copy(trained.candidate.file, tmp_path / "preprocessing.joblib"))
+    with pytest.raises(InputError, match=r"another preprocessing\.joblib; rename the model"):
+        save_served_model(tmp_path / "model", trained.candidate._replace(file=file), trained.answers, processed)
+    assert not (tmp_path / "model").exists()
 
 
 def test_the_requirements_are_what_the_model_was_loaded_with_and_what_prepares_rows(

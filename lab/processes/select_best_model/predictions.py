@@ -24,28 +24,31 @@ TOLERANCE = 0.02
 class Answers(NamedTuple):
     """What the models of one process predict, and what loading them takes.
 
-    predictions: (rows, classes) probabilities or (rows,) numbers by model; packages: versions by package; modules:
-    files of lib.
+    predictions: (rows, classes) probabilities or (rows,) numbers by model, for each file of rows; packages: versions by
+    package; modules: files of lib.
     """
 
-    predictions: dict[str, NDArray[np.float64]]
+    predictions: dict[str, list[NDArray[np.float64]]]
     packages: dict[str, str]
     modules: list[Path]
 
 
-def ask(process: str, models: Mapping[str, Path], rows: Path) -> Answers:
-    """Let models of one process predict the prepared rows of an .npy file, in that process's environment.
+def ask(process: str, models: Mapping[str, Path], *rows: Path) -> Answers:
+    """Let models of one process predict the prepared rows of .npy files, in that process's environment.
 
     Raises InputError when a model can't be loaded there: its file is damaged, or a package is missing.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {model: str(file.absolute()) for model, file in models.items()}
-        request = {"process": process, "models": files, "rows": str(rows.absolute())}
+        request = {"process": process, "models": files, "rows": [str(file.absolute()) for file in rows]}
         write_json(folder / "request.json", request)
         run_in(process, load_and_predict.__name__, name)
         loaded = read_json(folder / "loaded.json")
-        predictions = {model: np.load(folder / f"{model}.npy", allow_pickle=False) for model in models}
+        predictions = {
+            model: [np.load(folder / f"{model}.{number}.npy", allow_pickle=False) for number in range(len(rows))]
+            for model in models
+        }
     return Answers(predictions, loaded["packages"], [Path(file) for file in loaded["modules"]])
 
 
@@ -71,8 +74,8 @@ def check(
         raise InputError(f"{given} values that are no numbers; correct its model.py")
     found = task_of(dataset).metrics(y, predictions)[metric]
     allowed = TOLERANCE * (abs(found) if metric in HAVE_THE_TARGETS_UNIT else 1)
-    if metric not in told or not abs(found - told[metric]) <= allowed:
+    if not abs(found - told[metric]) <= allowed:
         raise InputError(
-            f"{given} a {metric} of {found:.3f} on the validation rows, and its metrics say {told.get(metric)}; "
+            f"{given} a {metric} of {found:.3f} on the validation rows, and its metrics say {told[metric]}; "
             "correct its model.py, or what its process writes"
         )

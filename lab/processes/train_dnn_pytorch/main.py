@@ -6,19 +6,22 @@
     OMP_NUM_THREADS=1 torchrun --nproc-per-node=2 -m lab.processes.train_dnn_pytorch.main      on two devices or cores
 
 Keeps the weights of the best validation epoch; writes them with the history of all epochs, the validation metrics and
-a plot of the predictions. After a kill the next run goes on from the last checkpoint, and ends with the same bytes.
+a plot of the predictions. After a kill the next run goes on from the last checkpoint, and ends with the same bytes; the
+folds of a cross-validation, which come first, it trains again.
 """
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from lab.processes.train_dnn_pytorch.checkpoint import checkpoint_path, read_checkpoint, resume, write_checkpoint
-from lab.processes.train_dnn_pytorch.data_parallel import broadcast, join_process_group
+from lab.processes.train_dnn_pytorch.data_parallel import Worker, broadcast, join_process_group
 from lab.processes.train_dnn_pytorch.densenet import (
     History,
     Rows,
@@ -29,13 +32,14 @@ from lab.processes.train_dnn_pytorch.densenet import (
     train,
 )
 from lab.processes.train_dnn_pytorch.device import chosen_device
-from lab.processes.train_dnn_pytorch.params import Params
+from lab.processes.train_dnn_pytorch.params import Params, Training
 from lab.processes.train_dnn_pytorch.progress import show_progress
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
-from lib.data_splits import Dataset, TensorSplits, load_data_splits, load_dataset
+from lib.data_splits import Dataset, Fold, TensorSplits, load_data_splits, load_dataset, load_folds
+from lib.metrics import CROSS_VALIDATION, over_folds
 from lib.pytorch import make_deterministic, network_bytes, predict
 from lib.task import in_short, task_of
 from lib.viz import plot_training_history
@@ -57,6 +61,7 @@ def main(run: Run) -> None:
         outputs, unit = len(dataset.classes) or 1, unit_of(splits.y_train)
         if outputs == 1 and params.training.class_weight is not None:
             raise InputError("params.yaml: training.class_weight is balanced, but a number has no classes; remove it")
+        measured = [measure(fold, dataset, params.training, device, worker) for fold in load_folds()]
         training = Rows(splits.X_train.to(device), scaled(splits.y_train, unit).to(device))
         validation = Rows(splits.X_val.to(device), scaled(splits.y_val, unit).to(device))
         state = initial_state(training.X.shape[1], outputs, params.training, device)
@@ -69,8 +74,25 @@ def main(run: Run) -> None:
             deque(trained, maxlen=0)  # it only trains: rank 0 writes files, logs and prints
             return
         watch(run, trained, state.history, params.training.epochs, len(training.X), checkpoint)
-    write_results(run, state, splits, dataset)
+    write_results(run, state, splits, dataset, measured)
     checkpoint.unlink(missing_ok=True)
+
+
+def measure(fold: Fold, dataset: Dataset, params: Training, device: torch.device, worker: Worker) -> dict[str, float]:
+    """Train a network on a fold of a cross-validation, stopped by some of its training rows.
+
+    Its metrics on the rows that are held out, which it has not seen.
+    """
+    y_train = torch.from_numpy(fold.y_train)
+    unit = unit_of(y_train)
+    X, y = torch.from_numpy(fold.X_train).to(device), scaled(y_train, unit).to(device)
+    stops = torch.from_numpy(fold.stops).to(device)
+    state = initial_state(X.shape[1], len(dataset.classes) or 1, params, device)
+    deque(train(state, Rows(X[~stops], y[~stops]), Rows(X[stops], y[stops]), params, worker), maxlen=0)
+    state.network.load_state_dict(state.best_weights)
+    if unit:
+        in_the_targets_unit(state.network, *unit)
+    return task_of(dataset).metrics(fold.y_val, predict(state.network, fold.X_val))
 
 
 def unit_of(y_train: Tensor) -> tuple[float, float] | None:
@@ -108,13 +130,19 @@ def watch(
 
 
 def log_epoch(run: Run, history: History, row: int) -> None:
-    """Log one row of the history, at its epoch."""
+    """Log one row of the history, at its epoch; by names that tell it from the metrics of the network that is kept."""
     metrics = {name: column[row] for name, column in history.items()}
-    run.log_metrics(metrics, step=int(metrics.pop("epoch")))
+    step = int(metrics.pop("epoch"))
+    run.log_metrics({f"epoch_{name}": value for name, value in metrics.items()}, step=step)
 
 
-def write_results(run: Run, state: State, splits: TensorSplits, dataset: Dataset) -> None:
-    """Write the best epoch's network, its validation metrics and plots, and the history of all epochs."""
+def write_results(
+    run: Run, state: State, splits: TensorSplits, dataset: Dataset, measured: Sequence[dict[str, float]] = ()
+) -> None:
+    """Write the best epoch's network, its validation metrics and plots, and the history of all epochs.
+
+    measured: the metrics of each fold of a cross-validation.
+    """
     network, history = state.network, state.history
     network.load_state_dict(state.best_weights)
     if unit := unit_of(splits.y_train):
@@ -126,9 +154,11 @@ def write_results(run: Run, state: State, splits: TensorSplits, dataset: Dataset
     with replacing(OUTPUT / "models" / "densenet.pt") as beside:
         beside.write_bytes(network_bytes(network))
     write_history(history, OUTPUT / "training_history.csv")
-    write_json(
-        OUTPUT / "metrics" / "densenet.json", {**metrics, "rows": len(y_val), "training_rows": len(splits.y_train)}
-    )
+    told: dict[str, Any] = {**metrics, "rows": len(y_val), "training_rows": len(splits.y_train)}
+    if measured:
+        told[CROSS_VALIDATION] = crossed = over_folds(measured)
+        run.log_metrics({f"cross_validation_{name}": found["mean"] for name, found in crossed.items()})
+    write_json(OUTPUT / "metrics" / "densenet.json", told)
     plot_training_history(history, OUTPUT / "training_history.png", best_epoch(history))
     task.plot(y_val, predictions, dataset.classes, OUTPUT / "predictions.png", "Dense network, validation rows")
 

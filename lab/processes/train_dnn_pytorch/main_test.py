@@ -160,7 +160,7 @@ def test_a_training_that_was_killed_twice_ends_with_the_bytes_of_one_that_was_no
 
     assert printed.startswith("going on after epoch ")
     assert outputs(killed) == outputs(undisturbed)
-    steps = [event["step"] for event in logged(killed) if "training_loss" in event.get("metrics", {})]
+    steps = [event["step"] for event in logged(killed) if "epoch_training_loss" in event.get("metrics", {})]
     assert steps == list(range(1, 61))
     assert list((killed / CHECKPOINTS).glob("*.pt")) == []
 

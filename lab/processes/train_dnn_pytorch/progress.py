@@ -4,8 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import Progress
-
 from lab.processes.train_dnn_pytorch.densenet import History
 
 
@@ -15,6 +13,8 @@ def show_progress(epochs: int) -> Iterator[Callable[[History], None]]:
     if not sys.stdout.isatty():
         yield lambda history: _print_tenths(history, epochs)
         return
+    from rich.progress import Progress  # only here: a runner would import it for nothing
+
     with Progress() as bar:
         task = bar.add_task("training", total=epochs)
         yield lambda history: bar.update(task, completed=history["epoch"][-1], description=_line(history))

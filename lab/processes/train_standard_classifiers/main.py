@@ -9,12 +9,14 @@ classifiers.max_rows_quadratic rows the families whose cost grows with the squar
 
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from lab.processes.train_standard_classifiers.classifiers import (
@@ -24,14 +26,14 @@ from lab.processes.train_standard_classifiers.classifiers import (
     fit,
     stratified_subsample,
 )
-from lab.processes.train_standard_classifiers.params import Params
+from lab.processes.train_standard_classifiers.params import Classifiers, Params
 from lab.processes.train_standard_classifiers.progress import telling_it_lives
 from lab.processes.train_standard_classifiers.regressors import create_regressors
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
-from lib.data_splits import Dataset, load_data_splits, load_dataset
-from lib.metrics import BASELINE, best_first
+from lib.data_splits import Dataset, load_data_splits, load_dataset, load_folds
+from lib.metrics import BASELINE, CROSS_VALIDATION, best_first, over_folds
 from lib.task import in_short, task_of
 from lib.viz import plot_comparison
 
@@ -45,32 +47,59 @@ def main(run: Run) -> None:
     splits = load_data_splits()
     dataset = load_dataset()
     task = task_of(dataset)
-    strata = splits.y_train if dataset.classes else np.zeros(len(splits.y_train), dtype=np.int64)
-    sample = stratified_subsample(strata, params.classifiers.max_rows_quadratic, params.classifiers.seed)
-    models: dict[str, Any] = {}
-    if dataset.task == "classification":
-        models |= create_classifiers(params.classifiers, splits.y_train[sample])
-    else:
-        models |= create_regressors(params.classifiers, len(sample))
+    models, training = families(params.classifiers, splits.X_train, splits.y_train, dataset)
+    folds = [
+        (*families(params.classifiers, fold.X_train, fold.y_train, dataset), Rows(fold.X_val, fold.y_val))
+        for fold in load_folds()
+    ]
 
     shutil.rmtree(OUTPUT, ignore_errors=True)  # nothing stays of a family that is no more
     metrics = {}
     for name, model in models.items():
-        rows = sample if name in QUADRATIC else slice(None)
-        y = splits.y_train[rows]
-        weights = compute_sample_weight("balanced", y) if params.classifiers.class_weight == "balanced" else None
-        training = Rows(splits.X_train[rows], y, weights)
         with run.nested(name) as child:
             child.log_params(getattr(params.classifiers, name).model_dump())
-            metrics[name] = train(child, name, model, training, Rows(splits.X_val, splits.y_val), dataset)
+            own = [(of_fold[name], rows[name], held_out) for of_fold, rows, held_out in folds]
+            validation = Rows(splits.X_val, splits.y_val)
+            metrics[name] = train(child, name, model, training[name], validation, dataset, own)
     metrics[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
     write_comparison(metrics, task.default)
     run.log_artifact(OUTPUT / "comparison.csv")
     run.log_artifact(OUTPUT / "comparison.png")
 
 
-def train(run: Run, name: str, model: Any, training: Rows, validation: Rows, dataset: Dataset) -> dict[str, float]:
-    """Fit one family, write and log what comes of it, and return its validation metrics."""
+def families(
+    params: Classifiers, X: NDArray[np.float32], y: NDArray[Any], dataset: Dataset
+) -> tuple[dict[str, Any], dict[str, Rows]]:
+    """The families, not yet fitted, and of the training rows (X, y) those that each is fitted on."""
+    strata = y if dataset.classes else np.zeros(len(y), dtype=np.int64)
+    sample = stratified_subsample(strata, params.max_rows_quadratic, params.seed)
+    models: dict[str, Any] = {}
+    if dataset.task == "classification":
+        models |= create_classifiers(params, y[sample])
+    else:
+        models |= create_regressors(params, len(sample))
+    return models, {name: rows_of(X, y, sample if name in QUADRATIC else slice(None), params) for name in models}
+
+
+def rows_of(X: NDArray[np.float32], y: NDArray[Any], rows: NDArray[np.int64] | slice, params: Classifiers) -> Rows:
+    """Some of the training rows, with their weights where classes are to count alike."""
+    weights = compute_sample_weight("balanced", y[rows]) if params.class_weight == "balanced" else None
+    return Rows(X[rows], y[rows], weights)
+
+
+def train(
+    run: Run,
+    name: str,
+    model: Any,
+    training: Rows,
+    validation: Rows,
+    dataset: Dataset,
+    folds: Sequence[tuple[Any, Rows, Rows]] = (),
+) -> dict[str, float]:
+    """Fit one family, write and log what comes of it, and return its validation metrics.
+
+    folds: of each fold of a cross-validation the model to fit, its training rows, and those held out.
+    """
     started = perf_counter()
     with telling_it_lives(f"{name}: fitting {len(training.y)} rows"):
         fit(name, model, training)
@@ -80,9 +109,11 @@ def train(run: Run, name: str, model: Any, training: Rows, validation: Rows, dat
 
     task = task_of(dataset)
     metrics = task.metrics(validation.y, predictions)
-    write_json(
-        OUTPUT / "metrics" / f"{name}.json", {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
-    )
+    told: dict[str, Any] = {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
+    if folds:
+        told[CROSS_VALIDATION] = crossed = over_folds([measure(name, *fold, dataset) for fold in folds])
+        run.log_metrics({f"cross_validation_{metric}": found["mean"] for metric, found in crossed.items()})
+    write_json(OUTPUT / "metrics" / f"{name}.json", told)
     with replacing(OUTPUT / "models" / f"{name}.joblib") as beside:
         joblib.dump(model, beside)
     plot = OUTPUT / "predictions" / f"{name}.png"
@@ -99,6 +130,13 @@ def train(run: Run, name: str, model: Any, training: Rows, validation: Rows, dat
     run.log_artifact(plot)
     print(f"{name:24}{in_short(task, metrics)}   {predicted - started:.2f} s", flush=True)
     return metrics
+
+
+def measure(name: str, model: Any, training: Rows, held_out: Rows, dataset: Dataset) -> dict[str, float]:
+    """Fit one family on the training rows of a fold; its metrics on the rows that are held out."""
+    fit(name, model, training)
+    predictions = (model.predict_proba if dataset.classes else model.predict)(held_out.X)
+    return task_of(dataset).metrics(held_out.y, predictions)
 
 
 def write_comparison(metrics: dict[str, dict[str, float]], metric: str) -> None:

@@ -1,0 +1,140 @@
+"""One stage on a machine of its own, and the whole put together again."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labkit.distribute.exchange import publish, published
+from labkit.dvc_adapter.graph import kept_inputs
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
+from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
+from labkit.dvc_adapter.tables import table_outputs
+from labkit.git_cli import ask_origin, git, git_or_empty
+from labkit.launch.launcher import EXECUTION_VARIABLE
+from labkit.paths import HOME, ROOT, TASKS
+from labkit.pipeline.plan import Plan, plan_here
+from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
+from labkit.tracking.tracker import deliver
+
+DELIVERY_SECONDS = 15.0
+LEFT_OUT = ("DVC_", "PYTHONPATH", "VIRTUAL_ENV")  # what would reach into the clone
+
+
+def run_task(stage: str, execution: str, revision: str) -> None:
+    """Run a stage at a commit in a clone of its own, and publish what came out; nothing where that is published.
+
+    Raises InputError where the commit can't be planned, or a stage that it needs has not published, and RuntimeError
+    where DVC or the stage fails.
+    """
+    os.chdir(ROOT)
+    with _clone(revision) as clone, chdir(clone):
+        plan = plan_here()
+        planned, done = plan.stage(stage), published(execution, plan.commit)
+        if stage in done:
+            print(f"{stage} has published its results of {execution} already")
+            return
+        if lacking := [name for name in planned.needs if name not in done]:
+            raise InputError(f"{stage} needs {', '.join(lacking)}, which has not published in {execution} yet")
+        _write_lock(_merged(plan, {name: done[name] for name in planned.needs}))
+        with open_project() as project:
+            if inputs := kept_inputs(project, stage):
+                pull(project, inputs)
+        _repro(stage, execution)
+        with open_project() as project:
+            push_stage(project, stage)
+        publish(execution, plan.commit, stage, read_records(Path(DVC_LOCK).read_bytes())[stage])
+    for journal, reason in deliver(DELIVERY_SECONDS):
+        print(f"not in MLflow yet: {journal.stem}: {reason}")
+
+
+def collect(execution: str) -> None:
+    """Put the records that an execution has published into dvc.lock here, where its commit is checked out.
+
+    Raises InputError where one is missing, or two don't fit.
+    """
+    os.chdir(ROOT)
+    plan = plan_here()
+    done = published(execution, plan.commit)
+    if lacking := [stage.name for stage in plan.stages if stage.name not in done]:
+        raise InputError(f"{execution} is not complete: {', '.join(lacking)} has not published")
+    merged = _merged(plan, done)
+    refuse_misfits(merged)
+    _write_lock(merged)
+    with open_project() as project:
+        if tables := table_outputs(project):
+            pull(project, tables)  # which `python -m lab publish` shows
+    print(f"{DVC_LOCK} has the results of {execution}: `python -m lab publish TAG` commits them")
+
+
+def _merged(plan: Plan, done: Records) -> Records:
+    """The records of the commit, those of `done` in their place; new ones at the end in the order of the plan."""
+    lock = Path(DVC_LOCK)
+    before = read_records(lock.read_bytes()) if lock.exists() else {}
+    return before | {stage.name: done[stage.name] for stage in plan.stages if stage.name in done}
+
+
+def refuse_misfits(records: Records) -> None:
+    """Raise InputError where a stage read another version of what a stage wrote."""
+    written = {out["path"]: (stage, out) for stage, record in records.items() for out in record.get("outs", [])}
+    for stage, record in records.items():
+        for dep in record.get("deps", []):
+            maker, out = written.get(dep["path"], (stage, dep))
+            if dep.get("md5") != out.get("md5"):
+                raise InputError(f"{stage} read another {dep['path']} than {maker} wrote; run the execution again")
+
+
+def _write_lock(records: Records) -> None:
+    with replacing(DVC_LOCK) as beside:
+        beside.write_text(write_records(records), encoding="utf-8")
+
+
+@contextmanager
+def _clone(revision: str) -> Iterator[Path]:
+    """A clone of this lab at a commit, with this lab's remotes, keys and cache; it is removed afterwards."""
+    commit = _fetched(revision)
+    origin, top = git("remote", "get-url", "origin"), Path(git("rev-parse", "--show-toplevel"))
+    with open_project() as project:
+        cache = cache_folder(project)
+    own = settings_of("local")
+    (HOME / ".lab").mkdir(mode=0o700, exist_ok=True)
+    TASKS.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=TASKS, ignore_cleanup_errors=True) as folder:
+        place = Path(folder).resolve() / "lab"
+        # A person's own hooks have no business there.
+        git("clone", "--quiet", "--no-checkout", "--config", "core.hooksPath=/dev/null", str(top), str(place))
+        clone = place / git("rev-parse", "--show-prefix")
+        core = {**own["core"], "remote": all_settings()["core"].get("remote"), "site_cache_dir": f"{folder}/site"}
+        local = {**own, "core": core, "cache": {"dir": str(cache)}, "remote": all_settings()["remote"]}
+        with chdir(place):
+            git("remote", "set-url", "origin", str(top / origin) if (top / origin).exists() else origin)
+            git("checkout", "--quiet", "--detach", commit)
+        with chdir(clone):
+            write_settings("local", local)
+            (clone / ".dvc" / "config.local").chmod(0o600)  # it may hold a key
+        yield clone
+
+
+def _fetched(revision: str) -> str:
+    """The commit that a revision names, from `origin` where it is not here."""
+    if not git_or_empty("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"):
+        ask_origin("fetch", "--quiet", "origin", revision)
+    return commit_of(revision)
+
+
+def _repro(stage: str, execution: str) -> None:
+    """Run the stage if it changed: its inputs are here, and the outputs of an unchanged one need not be.
+
+    Raises RuntimeError where it fails, after DVC's own words.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--allow-missing", stage]
+    if subprocess.run(command, env={**kept, "PATH": path, EXECUTION_VARIABLE: execution}).returncode:
+        raise RuntimeError(f"{stage} failed")

@@ -1,0 +1,180 @@
+"""Stages at the same time leave what `dvc repro` leaves, fail one by one, and end together."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import sleep
+
+import psutil
+import pytest
+
+from labkit.dvc_adapter.graph import Step
+from labkit.paths import ROOT
+from labkit.pipeline.parallel import is_chain
+from labkit.testing.fixtures import Shell
+
+Run = Callable[[Path], subprocess.CompletedProcess[str]]
+
+HERE = f"{sys.executable} -c 'import os, sys; from labkit.pipeline.parallel import reproduce; " + (
+    "sys.exit(reproduce(int(sys.argv[1]), os.environ))'"
+)
+# Where they run at once, `a` waits for the record of `c`, and so ends after it.
+DVC_YAML = """
+stages:
+  join:
+    cmd: cat made/* > joined
+    deps: [made/a, made/b, made/c]
+    outs: [joined]
+  first:
+    cmd: cat sub/made > start
+    deps: [sub/made, raw]
+    outs: [start]
+  each:
+    foreach: [b, c]
+    do:
+      cmd: mkdir -p made; cat start > made/${item}
+      deps: [start]
+      outs: ["made/${item}"]
+  a:
+    cmd: >-
+      mkdir -p made; for i in $(seq 600); do test -n "$ALONE" && break; grep -q each@c: dvc.lock && break; sleep 0.1;
+      done; cat start > made/a
+    deps: [start]
+    outs: [made/a]
+  after_a:
+    cmd: cp made/a after
+    deps: [made/a]
+    outs: [after]
+  last:
+    cmd: cp joined last
+    deps: [joined]
+    outs: [last]
+  notes:
+    frozen: true
+    cmd: "false"
+    deps: [raw]
+    outs: [notes]
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
+    """A project with stages in two dvc.yaml, of which nothing has run."""
+    folder = tmp_path_factory.mktemp("template")
+    for name, text in {
+        "dvc.yaml": DVC_YAML,
+        "sub/dvc.yaml": "stages: {make: {cmd: cp ../raw made, deps: [../raw], outs: [made]}}",
+        "raw": "1",
+        "notes": "as they were",
+        ".gitignore": "\n# mine\n\n# mine\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    shell("git init --quiet && dvc init --quiet && dvc add --quiet raw && dvc commit --force --quiet notes", folder)
+    shell("rm raw && printf 2 > raw", folder)  # which `dvc repro` adds again
+    return folder
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Path:
+    """A copy to run."""
+    return Path(shutil.copytree(template, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture
+def run(shell: Shell) -> Run:
+    """Run up to three stages at once."""
+
+    def at_once(project: Path) -> subprocess.CompletedProcess[str]:
+        return shell(f"{HERE} 3", project, check=False, PYTHONPATH=str(ROOT))
+
+    return at_once
+
+
+def written(project: Path) -> dict[str, str]:
+    names = ("raw.dvc", "dvc.lock", "sub/dvc.lock", ".gitignore", "made/.gitignore", "joined", "after")
+    return {name: (project / name).read_text() for name in names}
+
+
+@pytest.mark.integration
+def test_what_is_left_is_what_dvc_repro_leaves(project: Path, template: Path, run: Run, shell: Shell) -> None:
+    done = run(project)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    ends = [line.split()[0] for line in lines if " | done in " in line]
+    assert ends.index("each@c") < ends.index("a") < ends.index("after_a")
+    assert {line.partition(" | ")[0].strip() for line in lines} == {*ends}
+    alone = Path(shutil.copytree(template, project.parent / "alone", symlinks=True))
+    shell("dvc repro", alone, ALONE="1")
+    assert written(project) == written(alone)
+    assert (project / "notes").read_text() == "as they were"
+
+    assert (project / "joined").read_text() == "222"
+    assert run(project).stdout == ""
+
+
+@pytest.mark.integration
+def test_one_failure_leaves_the_others_to_finish(project: Path, run: Run) -> None:
+    (project / "dvc.yaml").write_text(DVC_YAML.replace("mkdir -p made; cat start >", "mkdir made; test ${item} = c >"))
+    done = run(project)
+    assert done.returncode not in (0, 130)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert [line for line in lines if line.startswith("each@b | failed after ")]
+    assert "join | skipped: it needs each@b, which failed" in lines
+    assert "last | skipped: it needs join, which was skipped" in lines
+    assert (project / "after").read_text() == "2"
+    assert not (project / "joined").exists()
+
+
+@pytest.mark.integration
+def test_ctrl_c_ends_all_that_run(project: Path, tmp_path: Path) -> None:
+    # A shell that was started in the background has its jobs ignore Ctrl-C; DVC's own must hear it.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    wait = "echo $$ > %s; sleep 600"
+    stages = "".join(f"  {name}: {{cmd: '{wait % (tmp_path / name)}', deps: [raw]}}\n" for name in ("one", "other"))
+    (project / "dvc.yaml").write_text(f"stages:\n{stages}")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        f"exec {HERE} 2", shell=True, cwd=project, env=environment, stdout=subprocess.PIPE
+    ) as running:
+        places = [tmp_path / "one", tmp_path / "other"]
+        while not all(place.exists() and place.read_text() for place in places):
+            assert running.poll() is None
+            sleep(0.1)
+        processes = [psutil.Process(int(place.read_text())) for place in places]
+        running.send_signal(signal.SIGINT)  # to this process alone, as `kill` does
+        running.communicate()
+    assert running.returncode == 130
+    assert not any(process.is_running() for process in processes)
+
+
+@pytest.mark.integration
+def test_what_did_not_change_is_pulled_and_the_rest_runs(project: Path, shell: Shell) -> None:
+    shell("dvc remote add --quiet -d share ../share && dvc repro --quiet && dvc push --quiet", project, ALONE="1")
+    shell("git add --all && git commit --quiet -m done && git clone --quiet . ../clone", project)
+    clone = project.parent / "clone"
+    pulling = HERE.replace("os.environ", "os.environ, pull=True")
+    (clone / "dvc.yaml").write_text(DVC_YAML.replace("cat made/*", "sort made/*").replace("cp made/a", "cat made/a >"))
+    lines = shell(f"{pulling} 3", clone, PYTHONPATH=str(ROOT)).stdout.splitlines()
+    assert {line.split()[0] for line in lines} == {"after_a", "join", "last"}
+    assert (clone / "after").read_text() == "2"
+
+
+@pytest.mark.integration
+def test_a_chain_is_left_to_dvc_repro(project: Path, run: Run) -> None:
+    (project / "dvc.yaml").write_text("stages: {first: {cmd: cp sub/made start, deps: [sub/made], outs: [start]}}")
+    said = run(project).stdout
+    assert "Running stage 'first':" in said.splitlines()
+    assert " | " not in said
+
+
+@pytest.mark.unittest
+def test_steps_that_each_need_the_one_before_are_a_chain() -> None:
+    first, second, third = (Step(name, [*needs], "", [], False) for name, needs in (("a", ""), ("b", "a"), ("c", "a")))
+    assert is_chain([first, second])
+    assert is_chain([first])
+    assert not is_chain([first, second, third])
