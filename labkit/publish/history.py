@@ -111,16 +111,16 @@ def print_experiments(revision: str) -> None:
 
 def experiments_table(found: list[Experiment]) -> Table:
     """One line an experiment: what was asked, what came out, whether it was accepted."""
-    columns = {
+    columns: dict[str, list[str]] = {
         "date": [one.date for one in found],
         "tag": [one.tag for one in found],
-        "": ["" if one.proven else UNPROVEN for one in found],
+        "": [*map(_mark, found)],
         "code": [one.code[:7] for one in found],
         "changed": [one.changed for one in found],
         "selected model": [one.selected for one in found],
         "metric": [one.metric for one in found],
         "goals": [one.goals for one in found],
-        "ran": [(one.ran or "all from cache") + (f"; failed: {one.failed}" if one.failed else "") for one in found],
+        "ran": [*map(_what_ran, found)],
     }
     told = {name: values for name, values in columns.items() if any(values)}  # not every lab has models or goals
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -129,3 +129,11 @@ def experiments_table(found: list[Experiment]) -> Table:
     for row in zip(*told.values(), strict=True):
         table.add_row(*row)
     return table
+
+
+def _mark(one: Experiment) -> str:
+    return "" if one.proven else UNPROVEN
+
+
+def _what_ran(one: Experiment) -> str:
+    return (one.ran or "all from cache") + (f"; failed: {one.failed}" if one.failed else "")

@@ -32,6 +32,8 @@ NAMES = (
 )
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]
+# They take a minute each; what their commands do, other tests see every time.
+LONG = {"adding-a-model", "pipeline", "promoting", "your-data"}
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket
 
 INTERPRETERS = {"bash": "bash -euo pipefail -c", "python": "python -c"}
@@ -84,7 +86,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.nightly] * (page.stem in LONG), id=page.stem) for page in PAGES]
+)
 def test_commands_work_in_their_order(page: Path, finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
     written: list[str] = []

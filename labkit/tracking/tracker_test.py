@@ -275,6 +275,7 @@ def test_a_server_that_dies_or_hangs_midway_and_comes_back_has_everything_once(
     check_fifty_steps_and_a_plot()
 
 
+@pytest.mark.nightly
 def test_a_server_that_never_answers_holds_up_nothing_and_its_runs_go_to_the_next_that_does(
     folder: Path,
     process: Start,
@@ -357,6 +358,7 @@ def test_a_run_that_was_for_no_server_is_carried_beside_one_that_was(
     assert not here.exists()
 
 
+@pytest.mark.nightly
 def test_without_a_server_the_tracker_gives_up_and_leaves_the_journals(
     folder: Path, process: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,6 +415,7 @@ def test_a_journal_that_fails_holds_up_no_other(folder: Path, process: Start, mo
     assert [run.info.status for run in found_runs()] == ["FINISHED", "FINISHED"]
 
 
+@pytest.mark.nightly
 def test_journals_are_carried_oldest_first(folder: Path, process: Start) -> None:
     for _ in range(3):
         process("run_process(lambda run: None)").end()

@@ -78,8 +78,12 @@ def test_what_is_left_is_well_typed_and_passes_its_tests(lab: Path, shell: Shell
     assert " passed" in shell(TEST, lab).stdout
 
 
-def test_a_first_process_passes_every_check(lab_with_own: Path, shell: Shell) -> None:
+@pytest.mark.nightly
+def test_a_first_process_passes_every_hook(lab_with_own: Path, shell: Shell) -> None:
     shell(".venv/bin/pre-commit run --all-files", lab_with_own)
+
+
+def test_a_first_process_passes_every_test(lab_with_own: Path, shell: Shell) -> None:
     shell(TEST, lab_with_own)
 
 

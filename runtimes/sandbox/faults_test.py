@@ -341,6 +341,7 @@ def test_with_s3_away_during_the_run_nothing_is_trained_twice(
     survived(sandbox, shell, tag)
 
 
+@pytest.mark.nightly
 def test_with_s3_away_and_the_branch_moved_when_the_data_are_there_the_results_come_by_a_merge(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:

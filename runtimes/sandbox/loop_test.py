@@ -136,6 +136,7 @@ def test_a_browser_shows_the_run(looped: dict[str, str], sandbox: Sandbox, shell
     assert "run-example-1" in page
 
 
+@pytest.mark.nightly
 def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
     looped: dict[str, str], sandbox: Sandbox, shell: Shell
 ) -> None:

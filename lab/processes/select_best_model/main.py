@@ -9,6 +9,7 @@ preprocessing, its test metrics, and its predictions of the test rows; a model t
 comes with a warning.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,37 +62,50 @@ def main(run: Run) -> None:
     check_all(candidates, answers, splits.y_val, dataset, metric)
     on_validation, predictions = answers[selected].predictions[selected]
     test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
-    expected = task.baseline(splits.y_train, len(splits.y_test))
     warnings = [
         *no_better(selected, task, metric, "validation", splits.y_val, on_validation, splits.y_train),
         *no_better(selected, task, metric, "test", splits.y_test, predictions, splits.y_train),
     ]
-
-    baseline = task.metrics(splits.y_test, expected)
-    result = {"selected": selected, "metric": metric, "test": test, BASELINE: baseline, "warnings": warnings}
     spread = spread_of(selected, crossed, metric, folds) if folds else {}
-    if spread:
-        result[CROSS_VALIDATION] = spread
-    write_json(OUTPUT / "metrics.json", result | rare_classes(splits, predictions, dataset.classes))
-    with replacing(OUTPUT / "comparison.csv") as beside:
-        comparison = pd.DataFrame([table[name] for name in ranking], index=ranking)
-        same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
-        comparison = comparison.drop(columns=same)  # for all: it tells nothing of a model
-        comparison.to_csv(beside, index_label="model")
+    result = {
+        "selected": selected,
+        "metric": metric,
+        "test": test,
+        BASELINE: task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test))),
+        "warnings": warnings,
+        **({CROSS_VALIDATION: spread} if spread else {}),
+        **rare_classes(splits, predictions, dataset.classes),
+    }
+    write_json(OUTPUT / "metrics.json", result)
+    write_comparison([table[name] for name in ranking], ranking)
     with replacing(OUTPUT / "test_predictions.csv") as beside:
         told_of_rows(splits.y_test, predictions, task, dataset).to_csv(beside, index=False)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
     save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
+    log(run, selected, best.metrics, test, warnings)
+    print(f"selected {selected} by {metric}{in_words(spread)}; test {in_short(task, test)}")
 
+
+def write_comparison(rows: list[dict[str, float]], models: list[str]) -> None:
+    """Write the table of models, best first; without counts that are the same for all: they tell nothing of a model."""
+    comparison = pd.DataFrame(rows, index=models)
+    same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
+    with replacing(OUTPUT / "comparison.csv") as beside:
+        comparison.drop(columns=same).to_csv(beside, index_label="model")
+
+
+def log(
+    run: Run, selected: str, validation: Mapping[str, float], test: Mapping[str, float], warnings: list[str]
+) -> None:
+    """Log what was selected and how good it is, and print the warnings."""
     run.set_tags({"lab.selected": selected})
     run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
-    run.log_metrics({f"test_{name}": value for name, value in test.items() if name in HIGHER_IS_BETTER})
-    run.log_metrics({f"validation_{name}": value for name, value in best.metrics.items() if name in HIGHER_IS_BETTER})
+    for part, metrics in (("test", test), ("validation", validation)):
+        run.log_metrics({f"{part}_{name}": value for name, value in metrics.items() if name in HIGHER_IS_BETTER})
     run.log_artifact(OUTPUT / "predictions.png")
     run.log_artifact(OUTPUT / "model")
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
-    print(f"selected {selected} by {metric}{in_words(spread)}; test {in_short(task, test)}")
 
 
 def told_of_rows(y: NDArray[Any], predictions: NDArray[Any], task: Task, dataset: Dataset) -> pd.DataFrame:
