@@ -32,7 +32,6 @@ def lab(finished_lab: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True))
 
 
-@pytest.mark.nightly
 def change(lab: Path, **values: Any) -> None:
     """Change parameters, given by their keys with two underscores for each dot."""
     params = read_yaml(lab / "params.yaml")
@@ -100,7 +99,6 @@ def test_a_reworded_comment_in_the_machinery_retrains_nobody(lab: Path, shell: S
     assert json.loads(shell("dvc status --json", lab).stdout) == {}
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize(("old", "new"), [("MKL_CBWR: COMPATIBLE", "MKL_CBWR: AVX2"), ("format: 1", "format: 2")])
 def test_what_decides_the_bytes_reruns_every_stage(lab: Path, shell: Shell, old: str, new: str) -> None:
     kernels = lab / "labkit" / "launch" / "kernels.yaml"
@@ -215,7 +213,6 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(lab: Path, shell: She
     assert (lab / "dvc.lock").read_text() == before
 
 
-@pytest.mark.nightly
 def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: Path, shell: Shell) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{finished_lab / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("lab")
