@@ -258,6 +258,7 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 
+@pytest.mark.nightly
 def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(lab: Path, shell: Shell) -> None:
     """As those of a queue; DVC removes the copy afterwards."""
     shell("dvc exp run --temp --name other -S selection.metric=f1", lab)
