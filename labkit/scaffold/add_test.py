@@ -85,6 +85,7 @@ def test_a_new_process_works(lab: Path, shell: Shell) -> None:
     assert "artifacts/describe_data/summary.json" in shell("dvc metrics show", lab).stdout
 
 
+@pytest.mark.nightly  # README's commands, which docs_test.py runs each time, add one too
 @pytest.mark.integration
 def test_a_new_model_is_trained_tested_and_selected_among(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     """Nothing is edited by hand, and when it goes, nothing is left of it."""

@@ -83,6 +83,7 @@ def test_a_first_process_passes_every_hook(lab_with_own: Path, shell: Shell) -> 
     shell(".venv/bin/pre-commit run --all-files", lab_with_own)
 
 
+@pytest.mark.nightly
 def test_a_first_process_passes_every_test(lab_with_own: Path, shell: Shell) -> None:
     shell(TEST, lab_with_own)
 

@@ -286,8 +286,8 @@ def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
     assert run_again(sandbox, tag)[0] == 0
     times = Counter(begun(sandbox)[len(before) :])
     for stage in STAGES:  # those that train run beside each other, and are killed together
-        killed = {stage} | ({*TRAINERS} if stage in TRAINERS else set())
-        assert 1 + (stage in killed_in) <= times[stage] <= 1 + len(killed & {*killed_in})
+        together = {stage} | ({*TRAINERS} if stage in TRAINERS else set())
+        assert 1 + (stage in killed_in) <= times[stage] <= 1 + len(together & {*killed_in})
     survived(sandbox, shell, tag)
 
 
@@ -364,6 +364,7 @@ def test_with_s3_away_and_the_branch_moved_when_the_data_are_there_the_results_c
     assert changed == ["dvc.lock", "notes.md"]
 
 
+@nightly
 def test_with_mlflow_away_during_the_run_the_results_come_and_mlflow_has_them_later(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:

@@ -155,34 +155,56 @@ def test_pushed_again_the_same_code_runs_nothing_and_commits_nothing(
     assert trained == params["training"]["lr"] == 0.001
 
 
-def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
-    looped: dict[str, str], sandbox: Sandbox, shell: Shell
-) -> None:
-    put_away, bring, share, change = [block for block in blocks(LOCAL_DATA) if not block.reason]
+WINE = load_wine(as_frame=True).frame
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, Block]:
+    """The blocks of the page on local data that run, by what they are for."""
+    found = [block for block in blocks(LOCAL_DATA) if not block.reason]
+    return dict(zip(("put away", "bring", "share", "change"), found, strict=True))
+
+
+def done(block: Block, sandbox: Sandbox, shell: Shell, check: bool = True) -> bool:
+    """Whether a block works in the sandbox's clone."""
     key = {"AWS_ACCESS_KEY_ID": sandbox.access_key, "AWS_SECRET_ACCESS_KEY": sandbox.secret_key}
     values = key | {"BUCKET": BUCKET, "AWS_ENDPOINT_URL": sandbox.s3_url, "RCLONE_CONFIG": "/dev/null"}
+    command = f"bash -euo pipefail -c {shlex.quote(block.text)}"
+    return shell(command, sandbox.clone, check, **values).returncode == 0
 
-    def do(block: Block, check: bool = True) -> bool:
-        command = f"bash -euo pipefail -c {shlex.quote(block.text)}"
-        return shell(command, sandbox.clone, check, **values).returncode == 0
 
+@pytest.fixture(scope="module")
+def original(looped: dict[str, str], page: dict[str, Block], sandbox: Sandbox, shell: Shell) -> Path:
+    """Where the bucket has the wines, once they are put away, brought into the clone and shared, as the page says."""
     incoming = sandbox.clone / "incoming"
     incoming.mkdir()
-    wine = load_wine(as_frame=True).frame
-    wine.to_csv(incoming / "wine.csv", index=False)
-    do(put_away)
-    original = sandbox.folder / "s3" / BUCKET / "data" / "raw" / "wine.csv"
-    before = original.read_bytes()
-    (incoming / "wine.csv").write_text("another")
-    assert not do(put_away, check=False)
-    assert original.read_bytes() == before  # the originals can't be changed
-
-    do(bring)
-    assert (sandbox.clone / "data/raw/wine.csv.dvc").exists()
+    WINE.to_csv(incoming / "wine.csv", index=False)
+    done(page["put away"], sandbox, shell)
+    done(page["bring"], sandbox, shell)
     params = yaml.safe_load((sandbox.clone / "params.yaml").read_text(encoding="utf-8"))
     params["data"] |= {"source": "data/raw/wine.csv", "target": "target"}
     (sandbox.clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    do(share)  # the hook pushes the data
+    done(page["share"], sandbox, shell)  # the hook pushes the data
+    return sandbox.folder / "s3" / BUCKET / "data" / "raw" / "wine.csv"
+
+
+def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
+    original: Path, page: dict[str, Block], sandbox: Sandbox, shell: Shell
+) -> None:
+    before = original.read_bytes()
+    (sandbox.clone / "incoming/wine.csv").write_text("another")
+    assert not done(page["put away"], sandbox, shell, check=False)
+    assert original.read_bytes() == before  # the originals can't be changed
+    (brought,) = yaml.safe_load(in_clone(sandbox, shell, "git show origin/main:data/raw/wine.csv.dvc"))["outs"]
+    md5 = brought["md5"]
+    assert (original.parents[2] / "dvc/files/md5" / md5[:2] / md5[2:]).read_bytes() == before
+
+
+@pytest.mark.nightly
+def test_a_run_trains_on_them_and_on_what_takes_their_place(
+    original: Path, page: dict[str, Block], sandbox: Sandbox, shell: Shell
+) -> None:
+    before = original.read_bytes()
     in_clone(sandbox, shell, "git tag run-example-wine && git push --quiet origin run-example-wine")
     log: list[str] = []
     assert follow_newest(sandbox, log.append) == 0, "\n".join(log)
@@ -190,9 +212,9 @@ def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
     model = json.loads((sandbox.clone / "artifacts/best_model/metrics.json").read_text(encoding="utf-8"))
     assert model["test"]["accuracy"] > 0.9
 
-    wine.iloc[::-1].to_csv(incoming / "wine-2026-11.csv", index=False)
-    (incoming / "wine.csv").unlink()
-    do(put_away)
-    do(change)
+    WINE.iloc[::-1].to_csv(sandbox.clone / "incoming/wine-2026-11.csv", index=False)
+    (sandbox.clone / "incoming/wine.csv").unlink()
+    done(page["put away"], sandbox, shell)
+    done(page["change"], sandbox, shell)
     assert original.read_bytes() == before
     assert "wine-2026-11.csv" in (sandbox.clone / "data/raw/wine.csv.dvc").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,31 +110,35 @@ def test_what_s3_does_not_give_is_one_line_with_the_remedy(
     assert re.fullmatch(rf"error: s3://bucket/{name} cannot be read: .*AWS_ENDPOINT_URL.*\n", done.stderr)
 
 
-def test_three_classes_go_through_the_whole_process(tmp_path: Path) -> None:
-    done = run_main(tmp_path, "wine")
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the process has run once, on three classes."""
+    folder = tmp_path_factory.mktemp("prepared")
+    done = run_main(folder, "wine", PYTHONHASHSEED="1")
     assert done.returncode == 0, done.stderr
-    assert load_dataset(tmp_path / "data" / "processed").classes == ["class_0", "class_1", "class_2"]
-    assert set(load_data_splits(tmp_path / "data" / "processed").y_test) == {0, 1, 2}
+    return folder
 
 
-def test_the_same_data_are_the_same_bytes(tmp_path: Path) -> None:
-    results = []
-    for hash_seed in ("1", "2"):
-        folder = tmp_path / hash_seed
-        folder.mkdir()
-        run_main(folder, "breast_cancer", PYTHONHASHSEED=hash_seed)
-        report = {path.name: path.read_bytes() for path in (folder / "artifacts" / "data").iterdir()}
-        results.append(prepared_bytes(folder) | report)
-    assert results[0] == results[1]
+def test_three_classes_go_through_the_whole_process(prepared: Path) -> None:
+    assert load_dataset(prepared / "data" / "processed").classes == ["class_0", "class_1", "class_2"]
+    assert set(load_data_splits(prepared / "data" / "processed").y_test) == {0, 1, 2}
 
 
-def test_where_warnings_are_errors_a_run_fails_and_leaves_the_data_before_it(tmp_path: Path) -> None:
-    run_main(tmp_path, "wine")
-    before = prepared_bytes(tmp_path)
-    done = run_main(tmp_path, {"source": "iris", "strict": True})
+def test_the_same_data_are_the_same_bytes(prepared: Path, tmp_path: Path) -> None:
+    run_main(tmp_path, "wine", PYTHONHASHSEED="2")
+    own, other = (
+        prepared_bytes(folder) | {path.name: path.read_bytes() for path in (folder / "artifacts" / "data").iterdir()}
+        for folder in (tmp_path, prepared)
+    )
+    assert own == other
+
+
+def test_where_warnings_are_errors_a_run_fails_and_leaves_the_data_before_it(prepared: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(prepared, tmp_path / "folder")
+    done = run_main(folder, {"source": "iris", "strict": True})
     assert done.returncode == 1
     assert done.stderr.startswith("error: iris: data.strict is true, and there is to say:\nvalidation has 30 rows")
-    assert prepared_bytes(tmp_path) == before
+    assert prepared_bytes(folder) == prepared_bytes(prepared)
 
 
 def test_the_run_records_rows_and_class_balance(tmp_path: Path) -> None:

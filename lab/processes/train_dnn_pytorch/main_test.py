@@ -129,7 +129,7 @@ def test_the_run_has_every_epoch_and_then_the_written_network(workspace: Path) -
         (event["step"], *item) for event in events if event["event"] == "metrics" for item in event["metrics"].items()
     }
     for name, column in columns.items():
-        assert name == "epoch" or {(step, name, value) for step, value in enumerate(column, 1)} <= values
+        assert name == "epoch" or {(step, f"epoch_{name}", value) for step, value in enumerate(column, 1)} <= values
     assert {(13, f"validation_{name}", metrics[name]) for name in metrics.keys() - {"rows", "training_rows"}} <= values
     assert {step for step, name, _ in values if name == "samples_per_second"} == set(range(1, 13))
 
@@ -165,21 +165,31 @@ def test_a_training_that_was_killed_twice_ends_with_the_bytes_of_one_that_was_no
     assert list((killed / CHECKPOINTS).glob("*.pt")) == []
 
 
-def test_two_processes_train_together_to_the_same_bytes_each_time_and_as_one_would(tmp_path: Path) -> None:
-    # 50 rows in batches of 7: uneven shares, and in the last batch one row, for one process alone. Adam does not mind
-    # gradients of another scale, but how they compare with a large weight decay.
-    settings: dict[str, Any] = {"n_train": 50, "batch_size": 7, "epochs": 6, "dropout": 0.0, "weight_decay": 0.1}
-    alone, first, again = (make_workspace(tmp_path / name, **settings) for name in ("alone", "first", "again"))
-    together = [start(folder, *TORCHRUN, "-m", MAIN) for folder in (first, again)]
+# 50 rows in batches of 7: uneven shares, and in the last batch one row, for one process alone. Adam does not mind
+# gradients of another scale, but how they compare with a large weight decay.
+UNEVEN: dict[str, Any] = {"n_train": 50, "batch_size": 7, "epochs": 6, "dropout": 0.0, "weight_decay": 0.1}
+
+
+def test_two_processes_train_together_as_one_would(tmp_path: Path) -> None:
+    alone, together = (make_workspace(tmp_path / name, **UNEVEN) for name in ("alone", "together"))
     finish(start(alone, "-m", MAIN))
 
-    printed = [finish(processes) for processes in together]
+    printed = finish(start(together, *TORCHRUN, "-m", MAIN))
+
+    assert outputs(together).keys() == outputs(alone).keys()
+    assert printed.count("best epoch") == 1
+    for name, column in history(alone).items():
+        assert history(together)[name] == pytest.approx(column, rel=1e-3), name
+
+
+@pytest.mark.nightly  # one process to the same bytes, and two as one: each run sees both
+def test_two_processes_train_together_to_the_same_bytes_each_time(tmp_path: Path) -> None:
+    first, again = (make_workspace(tmp_path / name, **UNEVEN) for name in ("first", "again"))
+
+    for processes in [start(folder, *TORCHRUN, "-m", MAIN) for folder in (first, again)]:
+        finish(processes)
 
     assert outputs(first) == outputs(again)
-    assert outputs(first).keys() == outputs(alone).keys()
-    assert printed[0].count("best epoch") == 1
-    for name, column in history(alone).items():
-        assert history(first)[name] == pytest.approx(column, rel=1e-3), name
 
 
 def test_cuda_on_a_machine_without_it_is_refused_in_one_line_before_anything_is_trained(tmp_path: Path) -> None:
