@@ -30,6 +30,9 @@ def test_a_task_measures_tells_and_draws(
     assert all(name.replace("_", " ") in in_short(task, metrics) for name in task.told)
     assert task.baseline(y, 2).shape == (2, *predictions.shape[1:])
     assert task.answers(predictions, dataset.classes).tolist() == answers
+    told = ("iris", "rose", "rose") if dataset.classes else ("1: below 1.7", "3: 1.9 to 2.4", "5: 3.2 or more")
+    guessed = answers if dataset.classes else ["1: below 1.7", "3: 1.9 to 2.4", "4: 2.4 to 3.2"]
+    assert [part.tolist() for part in task.grouped(y, predictions, dataset.classes)] == [[*told], guessed]
     task.plot(y, predictions, dataset.classes, tmp_path / "plot.png", "")
     assert (tmp_path / "plot.png").exists()
 

@@ -125,6 +125,33 @@ def plot_predictions(
 
 
 @style.context(STYLE)
+def plot_importance(
+    columns: Sequence[str], lost: NDArray[np.floating], std: NDArray[np.floating], metric: str, path: str | Path
+) -> None:
+    """Write how much worse a metric gets without each column as a PNG file; of many columns the first MOST_COLUMNS.
+
+    lost, std: (columns,) in the metric's unit, most first.
+    """
+    shown = [_shortened(name) for name in columns[:MOST_COLUMNS]]
+    left, height = CHARACTER * max(map(len, shown)) + 0.3, ROW * len(shown)
+    figure = Figure(figsize=(left + 5.5, height + 1.2))
+    axes = figure.add_axes(
+        (left / (left + 5.5), 0.6 / (height + 1.2), 5 / (left + 5.5), height / (height + 1.2)), axisbelow=True
+    )
+    places = np.arange(len(shown))[::-1]
+    axes.barh(places, lost[: len(shown)], xerr=std[: len(shown)], color=BLUE, height=0.7, ecolor=MUTED)
+    axes.axvline(0, color=MUTED, linewidth=1)
+    axes.grid(axis="x")
+    axes.set_yticks(places, shown)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(-0.7, len(shown) - 0.3)
+    axes.set_xlabel(f"how much worse {metric.replace('_', ' ')} is when the column's values are shuffled")
+    more = f", the first {len(shown)} of {len(columns)}" if len(columns) > len(shown) else ""
+    axes.set_title(f"Columns that the selected model needs{more}")
+    _save(figure, path)
+
+
+@style.context(STYLE)
 def plot_training_history(
     history: Mapping[str, Sequence[float]], path: str | Path, best_epoch: int | None = None
 ) -> None:

@@ -27,17 +27,34 @@ def share_no_better(
     gained = _losses(y, baseline) - _losses(y, predictions)
     if metric == task.default and gained.mean() > CLEAR * gained.std() / math.sqrt(len(gained)) > 0:
         return 0.0
-    random = np.random.default_rng(0)
     is_class = predictions.ndim == 2
-    strata = [np.flatnonzero(y == found) for found in np.unique(y)] if is_class else [np.arange(len(y))]
-    expected = task.metrics(y, baseline)[metric]  # of classes it stays the same: each draw has as many rows of each
+    # Of classes it stays the same: each draw has as many rows of each.
+    expected = task.metrics(y, baseline, metric)[metric]
     worse = 0
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([random.choice(stratum, len(stratum)) for stratum in strata])
+    for rows in _resamples(y, is_class):
         if not is_class:
-            expected = task.metrics(y[rows], baseline[rows])[metric]
-        worse += not better(task.metrics(y[rows], predictions[rows])[metric], expected, metric)
+            expected = task.metrics(y[rows], baseline[rows], metric)[metric]
+        worse += not better(task.metrics(y[rows], predictions[rows], metric)[metric], expected, metric)
     return worse / RESAMPLES
+
+
+def interval(task: Task, metric: str, y: NDArray[Any], predictions: NDArray[Any]) -> list[float]:
+    """Between what the metric is in 95% of the resamples of the rows, which are as those of share_no_better.
+
+    The bootstrap's percentile interval (Efron and Tibshirani, chapter 13): of rows that do not depend on each other.
+    """
+    resampled = [
+        task.metrics(y[rows], predictions[rows], metric)[metric] for rows in _resamples(y, predictions.ndim == 2)
+    ]
+    return [float(end) for end in np.quantile(resampled, (NOISE / 2, 1 - NOISE / 2))]
+
+
+def _resamples(y: NDArray[Any], is_class: bool) -> Iterator[NDArray[np.int64]]:
+    """RESAMPLES times as many rows as there are, drawn with replacement; of each class as many as it has."""
+    random = np.random.default_rng(0)
+    strata = [np.flatnonzero(y == found) for found in np.unique(y)] if is_class else [np.arange(len(y))]
+    for _ in range(RESAMPLES):
+        yield np.concatenate([random.choice(stratum, len(stratum)) for stratum in strata])
 
 
 def no_worse_than_noise(selected: str, over_folds: Mapping[str, Sequence[float]], held_out_share: float) -> list[str]:
