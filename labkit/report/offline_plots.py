@@ -33,8 +33,9 @@ def install() -> None:
     import vl_convert  # 30 MB, and only for what is drawn
 
     local = settings_of("local")
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
     with replacing(settings_file("local").with_name(NAME)) as beside:
-        beside.write_text(PAGE.replace("LIBRARY", vl_convert.javascript_bundle(vl_version=VEGA_LITE)), encoding="utf-8")
+        beside.write_text(PAGE.replace("LIBRARY", library), encoding="utf-8")
     write_settings("local", local | {"plots": local.get("plots", {}) | {"html_template": NAME}})
 
 
