@@ -37,6 +37,15 @@ def test_a_task_measures_tells_and_draws(
     assert (tmp_path / "plot.png").exists()
 
 
+def test_numbers_are_told_by_the_fifth_of_the_actual_ones_that_they_are_in() -> None:
+    y = np.arange(11.0)
+    actual, predicted = task_of(WEIGHT).grouped(y, y[::-1] * 10, [])
+    fifths = ["1: below 2", "2: 2 to 4", "3: 4 to 6", "4: 6 to 8", "5: 8 or more"]
+    assert actual.tolist() == [fifths[min(int(value) // 2, 4)] for value in y]
+    assert predicted.tolist() == [fifths[4]] * 10 + [fifths[0]]
+    assert {*task_of(WEIGHT).grouped(np.ones(9), np.zeros(9), [])[1]} == {"1: below 1"}
+
+
 def test_every_task_that_data_may_have_is_known() -> None:
     assert set(TASKS) == set(METRICS) == set(get_args(Dataset.__annotations__["task"]))
 

@@ -101,7 +101,7 @@ def test_each_feature_is_told_by_the_column_that_it_is_made_of(table: pd.DataFra
     rows = messy(table).assign(size=["small", "large", "large"] * 20, code=[f"c{n % 9}" for n in range(60)])
     words: Any = {"place": "one_hot", "code": "one_hot", "size": ["small", "large"]}
     prepared = prepare(rows, MESSY.model_copy(update={"categories": words, "max_levels": 4}), SPLIT)
-    columns = prepared.dataset.columns
+    columns = prepared.dataset.columns or []
     assert len(columns) == len(prepared.dataset.features) > len({*columns}) == 7
     assert columns.count("code") == 4  # the rare levels share the last one
     training, before = prepared.rows[0], prepared.splits.X_train
