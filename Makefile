@@ -56,10 +56,11 @@ repository:
 	-@test "$$CI" || ! git rev-parse --git-dir >/dev/null 2>&1 || $(MAKE) --no-print-directory hooks
 	@cp Pipfile.lock $@
 
-# What Git calls in this clone, and where DVC keeps its notes: they are pickles, and in its own place, /var/tmp/dvc,
-# anyone may write them.
+# What Git calls in this clone; the page of DVC's plots; and where DVC keeps its notes: they are pickles, and in its
+# own place, /var/tmp/dvc, anyone may write them.
 hooks:
 	@mkdir -p .lab && chmod 700 .lab
 	@.venv/bin/python -m dvc config --local core.site_cache_dir "$(CURDIR)/.lab/dvc"
 	@.venv/bin/python -m labkit.publish.merge_driver --install
+	@.venv/bin/python -m labkit.report.offline_plots
 	@.venv/bin/pre-commit install >/dev/null

@@ -71,6 +71,16 @@ def setup(
 
 
 @app.command()
+def first_goals(
+    replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
+) -> None:
+    """Write goals/goals.yaml from what the last run reached, in the place of the goals of the template's example."""
+    from labkit.report.first_goals import write_first_goals
+
+    print(f"Written: goals/goals.yaml: {write_first_goals(replace)}")
+
+
+@app.command()
 def doctor() -> None:
     """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
     from labkit.doctor.run import examine

@@ -21,6 +21,7 @@ from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
+from labkit.report.first_goals import COMMAND, do_not_fit
 from labkit.report.tables import print_summary
 from labkit.tracking.tracker import deliver
 
@@ -31,6 +32,7 @@ NEXT_STEPS = """\
 [bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
 [bold]dvc plots show[/]     the plots as one page
 [bold]params.yaml[/]        change a parameter, and run again"""
+OTHER_GOALS = f"The goals are those of the template's example: [bold]{COMMAND}[/] takes yours from this run."
 COMMIT = "[bold]git add --all[/]      and commit: the results belong to the code and data that made them"
 COMMITTED = "These are the committed results, byte for byte."
 
@@ -73,6 +75,8 @@ def run_pipeline(jobs: int | None = None) -> int:
     if ran:
         hand_over(console)
     if exit_code == 0:
+        if do_not_fit():
+            console.print(OTHER_GOALS)
         console.print(NEXT_STEPS)
         console.print(COMMIT if git("status", "--porcelain") else COMMITTED)
     return exit_code

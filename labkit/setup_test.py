@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from dvc.config import Config
 
+from labkit.goals import read_goals
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
+from labkit.process.files import write_json
 from labkit.process.params import CommonParams, read_params
 from labkit.setup import DEFAULTS, Answers, named_params, ruleset, set_up
 from labkit.testing.fixtures import Shell
@@ -130,6 +132,30 @@ def test_another_answer_changes_that_alone(project: Path) -> None:
         "access_key_id": KEY,
         "secret_access_key": SECRET,
     }
+
+
+@pytest.mark.unittest
+def test_goals_of_the_example_that_the_results_miss_become_first_goals(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "goals").mkdir()
+    shutil.copy(ROOT / "labkit/testing/example/goals.yaml", project / "goals")
+    (project / "dvc.yaml").write_text(
+        "stages: {select: {cmd: select, outs: [artifacts/best_model], meta: {leaderboard: "
+        "{models: artifacts/best_model/models.csv, selected: artifacts/best_model/metrics.json}}}}"
+    )
+    set_up(SERVICES)
+    assert "goals" not in capsys.readouterr().out  # there are no results yet
+    results = {"selected": "net", "metric": "rmse", "test": {"rmse": 5.0}, "baseline": {"rmse": 7.0}}
+    write_json(project / "artifacts/best_model/metrics.json", results)
+    (project / "artifacts/best_model/models.csv").write_text("model,rmse\nnet,5.0\nother,6.0\n")
+    set_up(SERVICES)
+    assert capsys.readouterr().out.startswith(
+        "Written: first goals to goals/goals.yaml, from what the run here reached\n"
+    )
+    assert [goal.threshold for goal in read_goals()] == ["≤ 7.0"]
+    set_up(SERVICES)
+    assert capsys.readouterr().out.startswith("Nothing was written")
 
 
 @pytest.mark.unittest

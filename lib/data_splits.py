@@ -54,12 +54,16 @@ class TensorSplits(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """What the columns and the class indices of the splits stand for; a regression has no classes."""
+    """What the columns and the class indices of the splits stand for; a regression has no classes.
+
+    columns: of each feature the raw column that it is made of; without them it is one itself.
+    """
 
     target: str
     features: list[str]
     classes: list[str]
     task: Literal["classification", "regression"] = "classification"
+    columns: list[str] | None = None
 
 
 def save_data_splits(splits: ArraySplits, dir_processed: str | Path) -> None:

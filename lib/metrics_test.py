@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from labkit.process.errors import InputError
 from lib.metrics import (
@@ -32,6 +33,15 @@ def test_two_classes_by_hand() -> None:
             "roc_auc": 3 / 4,  # of the four pairs, only (0.6, 0.5) is in the wrong order
         }
     )
+
+
+def test_the_log_loss_is_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    y, probabilities = random.integers(3, size=500), random.dirichlet([0.2, 0.2, 0.2], size=500)
+    probabilities[:3] = np.eye(3)  # certain ones, right and wrong
+    theirs = log_loss(y, probabilities, labels=[0, 1, 2])
+    assert classification_metrics(y, probabilities)["log_loss"] == pytest.approx(theirs, rel=1e-12)
+    assert classification_metrics(y, probabilities, "log_loss") == {"log_loss": pytest.approx(theirs, rel=1e-12)}
 
 
 def test_three_classes_by_hand() -> None:

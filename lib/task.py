@@ -1,6 +1,7 @@
 """What differs between a classification and a regression, in one place: each process asks for the task of its data."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,17 +19,19 @@ class Task(NamedTuple):
 
     Predictions are (rows, classes) probabilities in a classification, and (rows,) numbers in a regression.
 
-    metrics: what models are compared by, of y and predictions; default: the one to select by, unless another is asked
-    for. told: those that a line has room for. baseline: what to predict of so many rows by the training rows' y alone.
-    answers: what is said in the end, of what y or predictions hold and the names of the classes: names, or numbers.
-    plot: predictions against y, with a title, to a PNG file.
+    metrics: what models are compared by, of y and predictions, or only the one that is named. default: the one to
+    select by, unless another is asked for. told: those that a line has room for. baseline: what to predict of so many
+    rows by the training rows' y alone. answers: what is said in the end, of what y or predictions hold and the names of
+    the classes: names, or numbers. grouped: y and predictions as classes, or as intervals of numbers, in words. plot:
+    predictions against y, with a title, to a PNG file.
     """
 
-    metrics: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
+    metrics: Callable[..., dict[str, float]]
     default: str
     told: tuple[str, ...]
     baseline: Callable[[NDArray[Any], int], NDArray[np.float64]]
     answers: Callable[[NDArray[Any], Sequence[str]], NDArray[Any]]
+    grouped: Callable[[NDArray[Any], NDArray[Any], Sequence[str]], tuple[NDArray[Any], NDArray[Any]]]
     plot: Callable[[NDArray[Any], NDArray[Any], Sequence[str], Path, str], None]
 
 
@@ -59,6 +62,17 @@ def _labels(found: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
     return names[found.argmax(axis=1) if found.ndim == 2 else found]  # type: ignore[no-any-return]
 
 
+def _in_intervals(y: NDArray[Any], predicted: NDArray[Any], _: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The fifth of the actual numbers that each is in; in words that sort as the numbers do."""
+    edges = np.unique(np.quantile(y.astype(np.float64), (0.2, 0.4, 0.6, 0.8)))
+    told = [f"{edge:.4g}" for edge in edges]
+    between = [f"{low} to {high}" for low, high in pairwise(told)]
+    words = [f"below {told[0]}", *between, f"{told[-1]} or more"]
+    names = np.array([f"{number}: {word}" for number, word in enumerate(words, 1)])
+    actual, expected = (names[np.searchsorted(edges, found, side="right")] for found in (y, predicted))
+    return actual, expected
+
+
 def _confusion(y: NDArray[Any], probabilities: NDArray[Any], classes: Sequence[str], path: Path, title: str) -> None:
     from sklearn.metrics import confusion_matrix
 
@@ -73,6 +87,7 @@ TASKS = {
         ("accuracy", "log_loss"),
         class_frequencies,
         _labels,
+        lambda y, probabilities, classes: (_labels(y, classes), _labels(probabilities, classes)),
         _confusion,
     ),
     "regression": Task(
@@ -81,6 +96,7 @@ TASKS = {
         ("r2", "rmse"),
         mean_of_training,
         lambda found, _: found,
+        _in_intervals,
         lambda y, predicted, _, path, title: plot_predictions(y, predicted, path, title),
     ),
 }

@@ -30,8 +30,20 @@ def test_a_task_measures_tells_and_draws(
     assert all(name.replace("_", " ") in in_short(task, metrics) for name in task.told)
     assert task.baseline(y, 2).shape == (2, *predictions.shape[1:])
     assert task.answers(predictions, dataset.classes).tolist() == answers
+    told = ("iris", "rose", "rose") if dataset.classes else ("1: below 1.7", "3: 1.9 to 2.4", "5: 3.2 or more")
+    guessed = answers if dataset.classes else ["1: below 1.7", "3: 1.9 to 2.4", "4: 2.4 to 3.2"]
+    assert [part.tolist() for part in task.grouped(y, predictions, dataset.classes)] == [[*told], guessed]
     task.plot(y, predictions, dataset.classes, tmp_path / "plot.png", "")
     assert (tmp_path / "plot.png").exists()
+
+
+def test_numbers_are_told_by_the_fifth_of_the_actual_ones_that_they_are_in() -> None:
+    y = np.arange(11.0)
+    actual, predicted = task_of(WEIGHT).grouped(y, y[::-1] * 10, [])
+    fifths = ["1: below 2", "2: 2 to 4", "3: 4 to 6", "4: 6 to 8", "5: 8 or more"]
+    assert actual.tolist() == [fifths[min(int(value) // 2, 4)] for value in y]
+    assert predicted.tolist() == [fifths[4]] * 10 + [fifths[0]]
+    assert {*task_of(WEIGHT).grouped(np.ones(9), np.zeros(9), [])[1]} == {"1: below 1"}
 
 
 def test_every_task_that_data_may_have_is_known() -> None:

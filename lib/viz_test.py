@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lib.viz import plot_comparison, plot_confusion_matrix, plot_data_report, plot_predictions, plot_training_history
+from lib.viz import (
+    plot_comparison,
+    plot_confusion_matrix,
+    plot_data_report,
+    plot_importance,
+    plot_predictions,
+    plot_training_history,
+)
 
 pytestmark = pytest.mark.unittest
 
@@ -52,6 +59,11 @@ PLOTS = [
     ),
     pytest.param(
         partial(plot_data_report, REPORT), partial(plot_data_report, {**REPORT, "warnings": []}), id="data_report"
+    ),
+    pytest.param(
+        partial(plot_importance, ["area", "word"], np.array([0.3, -0.1]), np.array([0.1, 0.0]), "rmse"),
+        partial(plot_importance, ["area", "word"], np.array([0.3, -0.1]), np.array([0.2, 0.0]), "rmse"),
+        id="importance",
     ),
     pytest.param(partial(plot_comparison, MODELS, "log_loss"), partial(plot_comparison, MODELS, "f1"), id="comparison"),
 ]

@@ -82,6 +82,7 @@ def test_dvcs_notes_are_warned_of_where_others_can_write(
     assert "write to /var/tmp/dvc" in clone.check_site_cache().found
     (lab / ".venv").symlink_to(sys.prefix)
     shell("make hooks", lab)
+    assert (lab / ".dvc/plots.html").is_file()  # the page of DVC's plots, which comes with them
     assert clone.check_site_cache().found == f"in {lab}/.lab/dvc, where no other user can write"
     look = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
     assert shell(f'env -u DVC_SITE_CACHE_DIR python -c "{look}"', lab).stdout.startswith(f"{lab}/.lab/dvc/")

@@ -2,7 +2,8 @@
 
     meta:
       leaderboard:
-        models: artifacts/best_model/comparison.csv    a row for each model, best first, named in the column `model`
+        models: artifacts/best_model/comparison.csv    a row for each model, best first, named in the column `model`;
+                                                       a column `compared_by`, for a plot, is not shown: it repeats one
         selected: artifacts/best_model/metrics.json    `selected` names one of them, `test` holds its test metrics, and
                                                        `metric` names the one they are compared by
 
@@ -18,6 +19,8 @@ from labkit.pipeline.dependencies import DVC_YAML, declared_stages, metas, stage
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.params import Strict, validate
+
+COMPARED_BY = "compared_by"
 
 Model = dict[str, str]
 
@@ -84,7 +87,7 @@ def models(board: Leaderboard) -> list[Model]:
         raise InputError(f"{board.place}.models: {board.models} has no {lacking}; write a row for each model")
     if any("" in row for row in rows):
         raise InputError(f"{board.place}.models: {board.models} has a value without a column; name that")
-    return rows
+    return [{name: value for name, value in row.items() if name != COMPARED_BY} for row in rows]
 
 
 def selected(board: Leaderboard) -> Selected:

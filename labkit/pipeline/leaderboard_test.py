@@ -88,6 +88,11 @@ def test_the_models_and_the_selected_one_are_read() -> None:
     assert selected(BOARD) == Selected("net", "log_loss", {"log_loss": 0.3})
 
 
+def test_the_column_of_a_plot_is_not_shown_twice() -> None:
+    TABLE.write_text("model,loss,compared_by\na,0.1,0.1\n", encoding="utf-8")
+    assert models(BOARD) == [{"model": "a", "loss": "0.1"}]
+
+
 def test_what_is_not_here_is_told_with_what_brings_it() -> None:
     for read in (models, selected):
         with pytest.raises(InputError, match=r"^best/\w+\.\w+ is not here; `make run` \(or `dvc pull`\) brings it$"):

@@ -1,5 +1,6 @@
 """Metrics and tables of plots in Git: what goes there, and what of it a clone without data believes."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,16 @@ def test_what_is_not_as_dvc_lock_recorded_it_is_not_believed(clone: Path, shell:
     take_branchs_tables("HEAD")
     assert not Path("models").exists()
     assert Path("curve.csv").exists()
+
+
+def test_after_other_data_a_new_lab_compares_with_the_results_that_it_began_with(clone: Path, shell: Shell) -> None:
+    Path("dvc.yaml").write_text(DVC_YAML.replace("0.25", "0.2"))
+    shell("dvc repro --quiet", clone)
+    compared = json.loads(shell("dvc metrics diff --json", clone).stdout)
+    assert compared["models/b.json"] == {"loss": {"old": None, "new": 0.2}}
+    write_tables()
+    compared = json.loads(shell("dvc metrics diff --json", clone).stdout)
+    assert compared == {"models/b.json": {"loss": {"old": 0.25, "new": 0.2, "diff": pytest.approx(-0.05)}}}
 
 
 def test_files_that_are_here_already_stay(clone: Path) -> None:

@@ -30,7 +30,7 @@ class Plot(NamedTuple):
 
 def code(text: str) -> str:
     """Text as it is, in the letters of a machine; safe in a table."""
-    letters = _one_line(text).replace("`", "'").replace("|", r"\|")
+    letters = one_line(text).replace("`", "'").replace("|", r"\|")
     return f"`{letters or ' '}`"
 
 
@@ -43,7 +43,7 @@ def command_line(text: str) -> str:
 
 def plain(text: str) -> str:
     """Text of which nothing is taken for Markdown or HTML."""
-    return re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], _one_line(text))
+    return re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], one_line(text))
 
 
 def link(text: str, url: str) -> str:
@@ -146,12 +146,12 @@ def _titled(title: str, note: str) -> str:
     """The title as Mermaid's string, with what of the plot is shown at its end, where that is not all."""
     if not note:
         return _label(title, LONGEST_TITLE)
-    return _label(f"{_one_line(title)[: LONGEST_TITLE - len(note) - 3]} ({note})", LONGEST_TITLE)
+    return _label(f"{one_line(title)[: LONGEST_TITLE - len(note) - 3]} ({note})", LONGEST_TITLE)
 
 
 def _label(text: Any, longest: int = LONGEST_LABEL) -> str:
     """Text as Mermaid's string, which knows no escapes, is never empty, and must hold no comment or directive."""
-    label = re.sub("%+", "%", _one_line(str(text))).replace('"', "'")
+    label = re.sub("%+", "%", one_line(str(text))).replace('"', "'")
     return f'"{label[:longest] or "-"}"'
 
 
@@ -168,5 +168,6 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text without line ends, and without letters that do not print."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

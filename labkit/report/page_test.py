@@ -366,6 +366,7 @@ def test_of_the_labs_own_pipeline_it_shows_all(finished_lab: Path, shell: Shell)
         assert all(f"{model}`" in said for model in models)
     assert "**Complete**; `densenet` selected; `log_loss` on its test rows " in said
     assert said.count("```mermaid") == 3
+    assert '"How much worse the selected model is without each column' in said
     assert "goals: 3 of 3 met, 1 ambition open" in said
     assert row(said, "`train_dnn_pytorch`").startswith("| `train_dnn_pytorch` | ran | ")
     assert "/#/experiments/" in row(said, "`train_dnn_pytorch`")

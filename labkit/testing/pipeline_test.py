@@ -24,6 +24,7 @@ from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
+TABLES = ("comparison", "confusion", "importance")  # of the selected model's plots
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: 
     assert set(metrics) == {"artifacts/train_standard_classifiers/metrics/random_forest.json"}
     assert "log_loss" in metrics["artifacts/train_standard_classifiers/metrics/random_forest.json"]
     plots = json.loads(shell("dvc plots diff HEAD --json", lab).stdout)["data"]
-    for drawn in ("train_dnn_pytorch/training_history", "best_model/comparison", "best_model/test_predictions"):
+    for drawn in ("train_dnn_pytorch/training_history", *(f"best_model/{name}" for name in TABLES)):
         revisions = {row["rev"] for row in plots[f"artifacts/{drawn}.csv"][0]["content"]["data"]["values"]}
         assert revisions == {"HEAD", "workspace"}
 
@@ -144,6 +145,16 @@ def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> No
     assert compared["rmse"].is_monotonic_increasing
     page = shell("python -c 'from labkit.report.page import run_page; print(run_page(str()))'", lab).stdout
     assert "`rmse` on its test rows" in page
+    plots = json.loads(shell("dvc plots show --json", lab).stdout)
+    assert plots.keys() == {"data"}  # every one of dvc.yaml can be drawn
+    for drawn in TABLES:
+        assert plots["data"][f"artifacts/best_model/{drawn}.csv"][0]["content"]["data"]["values"]
+
+    assert "The goals are those of the template's example: python -m lab first-goals takes yours from this run." in said
+    assert "test.rmse ≤ " in shell("python -m lab first-goals", lab).stdout
+    shell("pytest -q goals", lab, PYTHONPATH="lab")
+    again = shell("python -m lab first-goals < /dev/null", lab, check=False)
+    assert again.stderr.startswith("error: goals/goals.yaml has goals of your own")
 
 
 def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_served(lab: Path, shell: Shell) -> None:

@@ -44,6 +44,27 @@ def preprocessing(columns: list[Column], data: Data, indicated: Iterable[str]) -
     return ColumnTransformer(branches, sparse_threshold=0, verbose_feature_names_out=False)
 
 
+def feature_columns(fitted: ColumnTransformer) -> list[str]:
+    """Of each feature that a fitted preprocessing makes, the raw column that it is made of."""
+    return [
+        name
+        for _, branch, names in fitted.transformers_
+        for name, count in zip(names, _counts(branch, len(names)), strict=True)
+        for _ in range(count)
+    ]
+
+
+def _counts(branch: Any, columns: int) -> list[int]:
+    """How many features a branch makes of each of its columns."""
+    first, last = (branch[0], branch[-1]) if hasattr(branch, "steps") else (branch, branch)
+    if isinstance(last, OneHotEncoder):
+        rare = last.infrequent_categories_ if last.max_categories else [None] * columns
+        both = zip(last.categories_, rare, strict=True)
+        return [len(levels) - (0 if few is None else len(few) - 1) for levels, few in both]
+    parts = getattr(first, "kw_args", None) or {}
+    return [len(parts.get("parts", "1"))] * columns
+
+
 def _recipe(column: Column, data: Data) -> Recipe:
     missing = data.missing_of(column.name) if column.optional else None
     if column.kind == "date":

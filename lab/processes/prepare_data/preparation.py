@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 
 from lab.processes.prepare_data.checks import check_table, columns_of, kept_rows
-from lab.processes.prepare_data.features import preprocessing
+from lab.processes.prepare_data.features import feature_columns, preprocessing
 from lab.processes.prepare_data.folding import FoldRows, fold_rows
 from lab.processes.prepare_data.params import Data, Split
 from lab.processes.prepare_data.problems import some
@@ -67,7 +67,7 @@ def prepare(table: pd.DataFrame, data: Data, split: Split, guessed: Settings | N
     return Prepared(
         splits=ArraySplits(X_train, X_val, X_test, *(y[part] for part in parts)),
         preprocessing=fitted,
-        dataset=Dataset(data.target, names, classes, task),
+        dataset=Dataset(data.target, names, classes, task, feature_columns(fitted)),
         columns=columns,
         example_rows=table[[column.name for column in columns]].iloc[parts[0][:EXAMPLE_ROWS]],
         rows=rows,

@@ -97,6 +97,22 @@ def test_words_dates_and_missing_values_become_numbers(table: pd.DataFrame) -> N
     assert X[:, 8:].sum(axis=0).tolist() == [7, 6, 6]
 
 
+def test_each_feature_is_told_by_the_column_that_it_is_made_of(table: pd.DataFrame) -> None:
+    rows = messy(table).assign(size=["small", "large", "large"] * 20, code=[f"c{n % 9}" for n in range(60)])
+    words: Any = {"place": "one_hot", "code": "one_hot", "size": ["small", "large"]}
+    prepared = prepare(rows, MESSY.model_copy(update={"categories": words, "max_levels": 4}), SPLIT)
+    columns = prepared.dataset.columns or []
+    assert len(columns) == len(prepared.dataset.features) > len({*columns}) == 7
+    assert columns.count("code") == 4  # the rare levels share the last one
+    training, before = prepared.rows[0], prepared.splits.X_train
+    for name in {*columns}:  # by what changes with it
+        changed = training.assign(**{name: training[name].sample(frac=1, random_state=1).to_numpy()})
+        after = prepared.preprocessing.transform(changed).astype(np.float32)
+        moved = np.flatnonzero((after != before).any(axis=0))
+        assert moved.size
+        assert {columns[int(feature)] for feature in moved} == {name}
+
+
 def test_what_is_filled_in_knows_nothing_of_other_rows(table: pd.DataFrame) -> None:
     rows = messy(table)
     held_out = np.concatenate(split_by_class(encode_labels(table["species"])[0], SPLIT)[1:])

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import recall_score
 
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
-from lab.processes.select_best_model.chance import no_better
+from lab.processes.select_best_model.chance import interval, no_better
 from lab.processes.select_best_model.crossed import in_words, means_and_spread, over_all_folds, spread_of
+from lab.processes.select_best_model.importance import importance, shuffles
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
 from lab.processes.select_best_model.predictions import Answers, ask, check
@@ -33,8 +34,10 @@ from labkit.process.trainers import trainers
 from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset, load_folds
 from lib.metrics import BASELINE, CROSS_VALIDATION, HIGHER_IS_BETTER, best_first
 from lib.task import Task, in_short, selection_metric, task_of
+from lib.viz import plot_importance
 
 OUTPUT = Path("artifacts/best_model")
+COMPARED_BY = "compared_by"
 COUNTS = ("rows", "training_rows")
 RARE = 0.1  # of the training rows: a class with less is told by itself
 
@@ -58,10 +61,12 @@ def main(run: Run) -> None:
     selected = next(name for name in ranking if name != BASELINE)
     best = candidates[selected]
 
-    answers = ask_all(candidates, selected)
+    asked = shuffles(dataset, splits.y_val)
+    answers = ask_all(candidates, selected, asked.request())
     check_all(candidates, answers, splits.y_val, dataset, metric)
     on_validation, predictions = answers[selected].predictions[selected]
     test = {**task.metrics(splits.y_test, predictions), "rows": len(splits.y_test)}
+    test |= lowest_recall(splits.y_test, predictions)
     warnings = [
         *no_better(selected, task, metric, "validation", splits.y_val, on_validation, splits.y_train),
         *no_better(selected, task, metric, "test", splits.y_test, predictions, splits.y_train),
@@ -71,27 +76,49 @@ def main(run: Run) -> None:
         "selected": selected,
         "metric": metric,
         "test": test,
+        "test_interval": interval(task, metric, splits.y_test, predictions),
         BASELINE: task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test))),
         "warnings": warnings,
         **({CROSS_VALIDATION: spread} if spread else {}),
         **rare_classes(splits, predictions, dataset.classes),
     }
     write_json(OUTPUT / "metrics.json", result)
-    write_comparison([table[name] for name in ranking], ranking)
+    write_comparison([table[name] for name in ranking], ranking, metric)
     with replacing(OUTPUT / "test_predictions.csv") as beside:
         told_of_rows(splits.y_test, predictions, task, dataset).to_csv(beside, index=False)
+    write_confusion(*task.grouped(splits.y_test, predictions, dataset.classes))
+    shuffled = answers[selected].shuffled[selected]
+    write_importance(importance(asked, shuffled, splits.y_val, on_validation, task, metric), metric)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
     save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
     log(run, selected, best.metrics, test, warnings)
     print(f"selected {selected} by {metric}{in_words(spread)}; test {in_short(task, test)}")
 
 
-def write_comparison(rows: list[dict[str, float]], models: list[str]) -> None:
-    """Write the table of models, best first; without counts that are the same for all: they tell nothing of a model."""
+def write_comparison(rows: list[dict[str, float]], models: list[str], metric: str) -> None:
+    """Write the table of models, best first; without counts that are the same for all: they tell nothing of a model.
+
+    The metric stands there twice, once under a name that holds for every metric: that of the plot's axis.
+    """
     comparison = pd.DataFrame(rows, index=models)
+    comparison[COMPARED_BY] = comparison[metric]
     same = [name for name in COUNTS if comparison.get(name, pd.Series()).nunique(dropna=False) == 1]
     with replacing(OUTPUT / "comparison.csv") as beside:
         comparison.drop(columns=same).to_csv(beside, index_label="model")
+
+
+def write_confusion(actual: NDArray[Any], predicted: NDArray[Any]) -> None:
+    """Write of each test row the class, or the interval of numbers, that it is in and that it is predicted to be in."""
+    with replacing(OUTPUT / "confusion.csv") as beside:
+        pd.DataFrame({"actual": actual, "predicted": predicted}).to_csv(beside, index=False)
+
+
+def write_importance(table: pd.DataFrame, metric: str) -> None:
+    """Write how much the selected model needs each raw column, as a table and as a plot."""
+    with replacing(OUTPUT / "importance.csv") as beside:
+        table.to_csv(beside, index=False)
+    lost, std = (table[name].to_numpy() for name in ("importance", "std"))
+    plot_importance(table["column"].tolist(), lost, std, metric, OUTPUT / "importance.png")
 
 
 def log(
@@ -102,6 +129,7 @@ def log(
     run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
     for part, metrics in (("test", test), ("validation", validation)):
         run.log_metrics({f"{part}_{name}": value for name, value in metrics.items() if name in HIGHER_IS_BETTER})
+    run.log_artifact(OUTPUT / "importance.png")
     run.log_artifact(OUTPUT / "predictions.png")
     run.log_artifact(OUTPUT / "model")
     for warning in warnings:
@@ -115,6 +143,14 @@ def told_of_rows(y: NDArray[Any], predictions: NDArray[Any], task: Task, dataset
     for number, name in enumerate(dataset.classes):
         rows[f"probability_{name}"] = predictions[:, number]
     return rows
+
+
+def lowest_recall(y: NDArray[Any], predictions: NDArray[np.floating]) -> dict[str, float]:
+    """Of the classes that the rows hold, the recall of the one that is known least: at 0 it is lost."""
+    if predictions.ndim == 1:
+        return {}
+    recall = recall_score(y, predictions.argmax(axis=1), labels=np.unique(y), average=None)
+    return {"lowest_recall": float(recall.min())}
 
 
 def rare_classes(
@@ -152,8 +188,10 @@ def check_all(
         check(name, model.metrics, answers[name].predictions[name][0], y, dataset, metric)
 
 
-def ask_all(candidates: dict[str, Candidate], selected: str) -> dict[str, Answers]:
+def ask_all(candidates: dict[str, Candidate], selected: str, shuffle: Mapping[str, Any]) -> dict[str, Answers]:
     """What every candidate answers for the validation rows, and the selected one, asked alone, for the test rows too.
+
+    shuffle: which shuffled validation rows the selected one is asked for as well.
 
     Alone, since its answers tell what just this model takes to be loaded.
     """
@@ -164,7 +202,8 @@ def ask_all(candidates: dict[str, Candidate], selected: str) -> dict[str, Answer
     def answer(group: tuple[str, bool]) -> Answers:
         process, is_selected = group
         parts = ("X_val.npy", "X_test.npy") if is_selected else ("X_val.npy",)
-        return ask(process, groups[group], *(DIR_PROCESSED / part for part in parts))
+        rows = (DIR_PROCESSED / part for part in parts)
+        return ask(process, groups[group], *rows, shuffle=shuffle if is_selected else None)
 
     with ThreadPoolExecutor() as pool:
         return {name: answers for answers in pool.map(answer, groups) for name in answers.predictions}

@@ -95,6 +95,17 @@ def test_a_number_is_selected_for_by_its_rmse_and_written_as_it_is() -> None:
     assert pd.read_csv("artifacts/best_model/comparison.csv")["model"].tolist() == ["linear", "coarse", "baseline"]
     rows = pd.read_csv("artifacts/best_model/test_predictions.csv")
     assert rows["actual"].corr(rows["predicted"]) > 0.9
+    fifths = pd.read_csv("artifacts/best_model/confusion.csv")
+    assert fifths["actual"].nunique() == 5
+    assert (fifths["actual"] == fifths["predicted"]).mean() > 0.5
+    needed = pd.read_csv("artifacts/best_model/importance.csv", index_col="column")["importance"]
+    assert [needed.index[0], {*needed.index}] == ["a", {*"abc"}]
+    assert needed["a"] > 5 > abs(needed["b"])
+    low, high = result["test_interval"]
+    assert 0.6 < low < result["test"]["rmse"] < high < 1.6
+    assert "lowest_recall" not in result["test"]
+    compared = pd.read_csv("artifacts/best_model/comparison.csv")
+    assert compared["compared_by"].tolist() == compared["rmse"].tolist()
 
 
 def test_a_model_that_has_learned_is_selected_without_a_word() -> None:
@@ -108,6 +119,14 @@ def test_a_model_that_has_learned_is_selected_without_a_word() -> None:
     assert (result["selected"], result["warnings"]) == ("linear", [])
     assert result["test"]["log_loss"] < result["baseline"]["log_loss"]
     assert "recall" not in result
+    rows = pd.read_csv("artifacts/best_model/test_predictions.csv")
+    right = (rows["actual"] == rows["predicted"]).groupby(rows["actual"]).mean()
+    assert result["test"]["lowest_recall"] == right.min() > 0.8
+    low, high = result["test_interval"]
+    assert low < result["test"]["log_loss"] < high < result["baseline"]["log_loss"]
+    assert pd.read_csv("artifacts/best_model/confusion.csv").equals(rows[["actual", "predicted"]])
+    assert pd.read_csv("artifacts/best_model/importance.csv")["column"][0] == "a"
+    assert Path("artifacts/best_model/importance.png").read_bytes().startswith(b"\x89PNG")
     assert pd.read_csv("artifacts/best_model/comparison.csv")["model"].tolist() == ["linear", "baseline"]
     assert "training_rows" not in pd.read_csv("artifacts/best_model/comparison.csv")
 

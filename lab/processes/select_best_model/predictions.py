@@ -25,23 +25,30 @@ class Answers(NamedTuple):
     """What the models of one process predict, and what loading them takes.
 
     predictions: (rows, classes) probabilities or (rows,) numbers by model, for each file of rows; packages: versions by
-    package; modules: files of lib.
+    package; modules: files of lib; shuffled: predictions of shuffled rows, with a dimension more before, of groups.
     """
 
     predictions: dict[str, list[NDArray[np.float64]]]
     packages: dict[str, str]
     modules: list[Path]
+    shuffled: dict[str, NDArray[np.float64]]
 
 
-def ask(process: str, models: Mapping[str, Path], *rows: Path) -> Answers:
+def ask(process: str, models: Mapping[str, Path], *rows: Path, shuffle: Mapping[str, Any] | None = None) -> Answers:
     """Let models of one process predict the prepared rows of .npy files, in that process's environment.
 
+    shuffle: what load_and_predict.shuffled takes, to have shuffled rows of the first file predicted too.
     Raises InputError when a model can't be loaded there: its file is damaged, or a package is missing.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {model: str(file.absolute()) for model, file in models.items()}
-        request = {"process": process, "models": files, "rows": [str(file.absolute()) for file in rows]}
+        request = {
+            "process": process,
+            "models": files,
+            "rows": [str(file.absolute()) for file in rows],
+            "shuffle": shuffle,
+        }
         write_json(folder / "request.json", request)
         run_in(process, load_and_predict.__name__, name)
         loaded = read_json(folder / "loaded.json")
@@ -49,7 +56,8 @@ def ask(process: str, models: Mapping[str, Path], *rows: Path) -> Answers:
             model: [np.load(folder / f"{model}.{number}.npy", allow_pickle=False) for number in range(len(rows))]
             for model in models
         }
-    return Answers(predictions, loaded["packages"], [Path(file) for file in loaded["modules"]])
+        shuffled = {model: np.load(folder / f"{model}.shuffled.npy", allow_pickle=False) for model in models if shuffle}
+    return Answers(predictions, loaded["packages"], [Path(file) for file in loaded["modules"]], shuffled)
 
 
 def check(

@@ -3,11 +3,10 @@
     dvc repro train_standard_classifiers                      when something that it depends on changed
     python -m labkit.launch train_standard_classifiers      now
 
-Writes each family's model, metrics and plot of its predictions, and the families side by side. Beyond
+Writes each family's model, metrics and plot of its predictions, and a plot of the families side by side. Beyond
 classifiers.max_rows_quadratic rows the families whose cost grows with the square are fitted on a sample.
 """
 
-import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, run_process
 from lib.data_splits import Dataset, load_data_splits, load_dataset, load_folds
-from lib.metrics import BASELINE, CROSS_VALIDATION, best_first, over_folds
+from lib.metrics import BASELINE, CROSS_VALIDATION, over_folds
 from lib.task import in_short, task_of
 from lib.viz import plot_comparison
 
@@ -62,8 +61,7 @@ def main(run: Run) -> None:
             validation = Rows(splits.X_val, splits.y_val)
             metrics[name] = train(child, name, model, training[name], validation, dataset, own)
     metrics[BASELINE] = task.metrics(splits.y_val, task.baseline(splits.y_train, len(splits.y_val)))
-    write_comparison(metrics, task.default)
-    run.log_artifact(OUTPUT / "comparison.csv")
+    plot_comparison(metrics, task.default, OUTPUT / "comparison.png")
     run.log_artifact(OUTPUT / "comparison.png")
 
 
@@ -137,15 +135,6 @@ def measure(name: str, model: Any, training: Rows, held_out: Rows, dataset: Data
     fit(name, model, training)
     predictions = (model.predict_proba if dataset.classes else model.predict)(held_out.X)
     return task_of(dataset).metrics(held_out.y, predictions)
-
-
-def write_comparison(metrics: dict[str, dict[str, float]], metric: str) -> None:
-    """Write the families, the baseline and their metrics, the best by `metric` first, as a table and as a plot."""
-    with replacing(OUTPUT / "comparison.csv") as beside, beside.open("w", newline="") as file:
-        table = csv.DictWriter(file, ["model", *metrics[BASELINE]], lineterminator="\n")
-        table.writeheader()
-        table.writerows({"model": name, **metrics[name]} for name in best_first(metrics, metric))
-    plot_comparison(metrics, metric, OUTPUT / "comparison.png")
 
 
 if __name__ == "__main__":

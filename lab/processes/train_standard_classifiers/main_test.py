@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import JOURNAL_VARIABLE, Run
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
-from lib.metrics import BASELINE, METRICS, classification_metrics
+from lib.metrics import METRICS, classification_metrics
 
 pytestmark = pytest.mark.integration
 
@@ -72,22 +71,6 @@ def test_the_metrics_are_those_of_the_written_model(workspace: Path) -> None:
         assert metrics.pop("training_rows") == len(splits.y_train)
         assert metrics.pop("rows") == len(splits.y_val)
         assert metrics == pytest.approx(classification_metrics(splits.y_val, classifier.predict_proba(splits.X_val)))
-
-
-def test_the_comparison_lists_the_families_best_log_loss_first(workspace: Path) -> None:
-    with (workspace / OUTPUT / "comparison.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-
-    assert [row["log_loss"] for row in rows] == sorted((row["log_loss"] for row in rows), key=float)
-    assert {row["model"] for row in rows} == {*families(), BASELINE}
-    for row in rows:
-        if (name := row.pop("model")) == BASELINE:
-            assert float(row["balanced_accuracy"]) == float(row["roc_auc"]) == 0.5
-            continue
-        metrics = read_json(workspace / OUTPUT / "metrics" / f"{name}.json")
-        assert {name: float(value) for name, value in row.items()} == {
-            name: metrics[name] for name in METRICS["classification"]
-        }
 
 
 def test_every_family_is_a_nested_run_that_also_has_the_times(workspace: Path) -> None:
