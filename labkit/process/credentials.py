@@ -28,7 +28,7 @@ _PAIR = re.compile(
     r"(?P<value>\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|(?(alone)[^\n]+|[^\s,;}\])]+))",
     re.IGNORECASE | re.MULTILINE,
 )
-_OPTION = re.compile(rf"(?P<name>--?(?:\w+-)?(?:{_NAMES})[\w-]{{0,40}}\s+)(?P<value>[^\s-]\S*)", re.IGNORECASE)
+_OPTION = re.compile(rf"(?P<name>--?(?:\w+-)?(?:{_NAMES})[\w-]{{0,40}}(?<!-id)\s+)(?P<value>[^\s-]\S*)", re.IGNORECASE)
 _BEARER = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})", re.IGNORECASE)
 # Those of GitHub, GitLab, AWS, Slack and Hugging Face, which are known by how they begin.
 _TOKEN = re.compile(
