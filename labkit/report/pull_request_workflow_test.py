@@ -46,7 +46,9 @@ def run_job(tmp_path: Path, finished_lab: Path, shell: Shell, github: GitHub) ->
     """Run the job of pull request 5, the branch `topic` of the given repository, into main, with results in Git."""
     lab = Path(shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True))
     commit = "git add --all && git commit --quiet --no-verify --message"
-    shell(f"git switch --quiet -c topic && sed -i 's/lr: 0.0003/lr: 0.001/' params.yaml && {commit} faster", lab)
+    shell(
+        f"git switch --quiet -c topic && sed -i 's/metric: auto/metric: accuracy/' params.yaml && {commit} errors", lab
+    )
     shell(f"git switch --quiet main && echo >> README.md && {commit} meanwhile", lab)
     checkout = tmp_path / "checkout"  # as GitHub's: the merge, and neither data nor a DVC cache
     shell(f"git clone --quiet {lab} {checkout} && cd {checkout} && git merge --quiet --no-ff origin/topic", tmp_path)
@@ -89,9 +91,9 @@ def test_a_pull_request_has_one_comment_that_is_updated(run_job: Callable[[str],
     first = run_job("sandbox/lab")
     comment = github.comments[-1]
     assert comment["body"] == f"{MARKER}\n{first.summary}"
-    assert "`training.lr 0.0003 -> 0.001`" in comment["body"]
+    assert "`selection.metric auto -> accuracy`" in comment["body"]
     assert "| `logistic_regression` | 0.9646 (=) [0.913, 0.986] |" in comment["body"]
-    assert "| `train_dnn_pytorch` | **not run yet**: training.lr" in comment["body"]
+    assert "| `select_best_model` | **not run yet**: selection.metric" in comment["body"]
     assert "`plots.html` in [this run's artifacts](<https://github.example/sandbox/lab/actions/runs/" in comment["body"]
     assert "<svg" in first.plots.read_text()
     comment["body"] = f"{MARKER}\nof an earlier commit"
@@ -103,6 +105,6 @@ def test_a_pull_request_has_one_comment_that_is_updated(run_job: Callable[[str],
 
 def test_for_a_fork_the_page_is_in_the_summary_alone(run_job: Callable[[str], Job], github: GitHub) -> None:
     job = run_job("someone/lab")
-    assert "`training.lr 0.0003 -> 0.001`" in job.summary
+    assert "`selection.metric auto -> accuracy`" in job.summary
     assert "may not comment" in job.log
     assert github.asked == []

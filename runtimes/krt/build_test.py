@@ -46,8 +46,10 @@ class Context:
 
 
 @pytest.fixture(scope="module")
-def model(finished_lab: Path) -> Path:
-    return finished_lab / "artifacts" / "best_model" / "model"
+def model(finished_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, since to load a model leaves bytecode beside it."""
+    made = finished_lab / "artifacts" / "best_model" / "model"
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("packaged") / "model"))
 
 
 @pytest.fixture(scope="module")

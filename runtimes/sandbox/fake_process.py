@@ -58,7 +58,7 @@ def write(path: Path, options: dict[str, Any], made_of: str, files: int) -> None
     if path.suffix == ".csv":
         with path.open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerows([[options["x"], options["y"], "made_of"], [1, number, made_of]])
+            rows.writerows([[options.get("x", "row"), options.get("y", "number"), "made_of"], [1, number, made_of]])
     elif path.suffix:
         metrics = {"log_loss": number, "accuracy": number, "balanced_accuracy": number, "roc_auc": number}
         told = {"selected": "densenet", "metric": "log_loss", "test": metrics, "warnings": []}

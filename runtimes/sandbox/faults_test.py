@@ -283,7 +283,8 @@ def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
             reached(sandbox, stage)
             kill_run(sandbox)
             assert killed.result()[0] != 0
-    assert run_again(sandbox, tag)[0] == 0
+    exit_code, log = run_again(sandbox, tag)
+    assert exit_code == 0, log
     times = Counter(begun(sandbox)[len(before) :])
     for stage in STAGES:  # those that train run beside each other, and are killed together
         together = {stage} | ({*TRAINERS} if stage in TRAINERS else set())
@@ -315,7 +316,8 @@ def test_with_a_service_away_or_silent_nothing_is_trained(
         assert "mend: start it, or" in log
     assert begun(sandbox) == before
     assert git(sandbox.origin, "rev-parse", "main") == commit
-    assert run_again(sandbox, tag)[0] == 0
+    exit_code, log = run_again(sandbox, tag)
+    assert exit_code == 0, log
     survived(sandbox, shell, tag)
 
 
@@ -336,7 +338,8 @@ def test_with_s3_away_during_the_run_nothing_is_trained_twice(
     assert exit_code != 0
     assert "dvc push failed" in log
     assert git(sandbox.origin, "rev-parse", "main") == commit
-    assert run_again(sandbox, tag)[0] == 0
+    exit_code, log = run_again(sandbox, tag)
+    assert exit_code == 0, log
     assert begun(sandbox) == [*before, *STAGES]
     survived(sandbox, shell, tag)
 
@@ -379,7 +382,8 @@ def test_with_mlflow_away_during_the_run_the_results_come_and_mlflow_has_them_la
     assert exit_code == 0
     assert "not in MLflow yet" in log
     results_of(sandbox, tag)
-    assert run_again(sandbox, tag)[0] == 0
+    exit_code, log = run_again(sandbox, tag)
+    assert exit_code == 0, log
     survived(sandbox, shell, tag)
 
 
