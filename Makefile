@@ -10,8 +10,9 @@ VENV = $$(mkdir -p .venv && cd .venv && pwd -P)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-# On every core, up to four. A file's tests stay together: its fixtures are made once. The longest files come first.
-WORKERS = --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One more than there are cores, since many wait for services. A file's tests stay together: its fixtures are made once.
+# The longest files come first.
+WORKERS = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-all ui lock setup repository FORCE hooks sandbox sandbox-down
 

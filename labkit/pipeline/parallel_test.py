@@ -153,6 +153,7 @@ def test_ctrl_c_ends_all_that_run(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.nightly
 def test_what_did_not_change_is_pulled_and_the_rest_runs(project: Path, shell: Shell) -> None:
     shell("dvc remote add --quiet -d share ../share && dvc repro --quiet && dvc push --quiet", project, ALONE="1")
     shell("git add --all && git commit --quiet -m done && git clone --quiet . ../clone", project)

@@ -71,7 +71,7 @@ def lab(new_lab: Callable[[], Path]) -> Path:
 
 
 @pytest.mark.integration
-def test_a_new_process_works(lab: Path, shell: Shell) -> None:
+def test_a_new_process_works(lab: Path, shell: Shell, mypy_cache: Path) -> None:
     new = "lab/processes/describe_data"
     said = shell(f"{sys.executable} -m lab new-process describe_data", lab).stdout
     assert [line.split("\t")[1:] for line in shell("git diff --numstat", lab).stdout.splitlines()] == [
@@ -79,7 +79,7 @@ def test_a_new_process_works(lab: Path, shell: Shell) -> None:
         ["0", "params.yaml"],
     ]
     assert faults(lab) == []
-    shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
+    shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(mypy_cache))
     for command in filter(None, map(str.strip, said.splitlines()[1:])):
         shell(command, lab)
     assert "artifacts/describe_data/summary.json" in shell("dvc metrics show", lab).stdout
@@ -87,14 +87,16 @@ def test_a_new_process_works(lab: Path, shell: Shell) -> None:
 
 @pytest.mark.nightly  # README's commands, which docs_test.py runs each time, add one too
 @pytest.mark.integration
-def test_a_new_model_is_trained_tested_and_selected_among(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
+def test_a_new_model_is_trained_tested_and_selected_among(
+    finished_lab: Path, tmp_path: Path, shell: Shell, mypy_cache: Path
+) -> None:
     """Nothing is edited by hand, and when it goes, nothing is left of it."""
     lab, new = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True), "lab/processes/forest"
     said = shell("python -m lab new-process --model forest", lab).stdout
     numbers = [line.split("\t")[1:] for line in shell("git diff --numstat", lab).stdout.splitlines()]
     assert numbers == [["0", "dvc.yaml"], ["0", "params.yaml"]]
     assert faults(lab) == []
-    shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
+    shell(f"ruff check {new} && ruff format --check {new} && mypy {new}", lab, MYPY_CACHE_DIR=str(mypy_cache))
     for command in filter(None, map(str.strip, said.splitlines()[1:])):
         shell(command, lab)
     model = lab / new / "model.py"

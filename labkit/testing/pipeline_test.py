@@ -44,6 +44,7 @@ def change(lab: Path, **values: Any) -> None:
     write_yaml(lab / "params.yaml", params)
 
 
+@pytest.mark.nightly  # of each process, each run tries other seeds and threads; .ci/run trains in another folder
 def test_another_folder_hash_seed_thread_count_and_time_give_the_same_bytes(
     finished_lab: Path, new_lab: Callable[[], Path], shell: Shell
 ) -> None:
@@ -68,6 +69,7 @@ def test_nothing_changed_means_that_nothing_runs_and_the_results_are_shown(lab: 
     assert "densenet" in said
 
 
+@pytest.mark.nightly  # docs_test.py does the same by README each time
 def test_a_changed_parameter_reruns_what_depends_on_it_and_can_be_compared(lab: Path, shell: Shell) -> None:
     change(lab, classifiers__random_forest__n_estimators=3)
     said = shell("dvc repro", lab).stdout
@@ -123,6 +125,7 @@ def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) ->
     assert json.loads((lab / "artifacts/best_model/metrics.json").read_text())["test"]["accuracy"] > 0.8
 
 
+@pytest.mark.nightly  # the tests of each process try it each time
 def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> None:
     change(lab, data__source="diabetes", selection__metric="f1", training__epochs=30)
     refused = shell("dvc repro prepare_data", lab, check=False)

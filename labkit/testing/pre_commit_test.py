@@ -74,10 +74,9 @@ def clone(new_lab: Callable[[], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def do(clone: Path, shell: Shell) -> InClone:
+def do(clone: Path, shell: Shell, mypy_cache: Path) -> InClone:
     """Run a command line in the clone."""
-    # From nothing, mypy takes half a minute.
-    return lambda command, check=True: shell(command, clone, check, PATH=PATH, MYPY_CACHE_DIR=str(ROOT / ".mypy_cache"))
+    return lambda command, check=True: shell(command, clone, check, PATH=PATH, MYPY_CACHE_DIR=str(mypy_cache))
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         if time.monotonic() > deadline:
             pytest.fail("waited in vain")
-        time.sleep(0.05)
+        time.sleep(0.1)  # it may ask MLflow, which takes what the tracker needs
 
 
 def found_runs() -> list[Run]:
@@ -254,7 +254,9 @@ def test_a_run_is_seen_while_it_runs_and_its_journal_goes_when_it_is_done(
     assert runs_of_execution("execution", folder)[0].run_id in {run.info.run_id for run in found_runs()}
 
 
-@pytest.mark.parametrize(("end", "begin"), [("kill", "start"), ("freeze", "thaw")])
+@pytest.mark.parametrize(
+    ("end", "begin"), [("kill", "start"), pytest.param("freeze", "thaw", marks=pytest.mark.nightly)]
+)
 def test_a_server_that_dies_or_hangs_midway_and_comes_back_has_everything_once(
     folder: Path, process: Start, track: Track, server: Server, monkeypatch: pytest.MonkeyPatch, end: str, begin: str
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_model_that_does_not_tell_its_columns_is_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.integration
+@pytest.mark.nightly
 def test_the_champion_is_built_from_its_commit(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab = tmp_path / "lab"
     shutil.copytree(finished_lab, lab, symlinks=True)

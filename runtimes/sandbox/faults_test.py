@@ -292,7 +292,8 @@ def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
     survived(sandbox, shell, tag)
 
 
-@pytest.mark.parametrize("service", ["s3", pytest.param("mlflow", marks=nightly)])
+@nightly
+@pytest.mark.parametrize("service", ["s3", "mlflow"])
 def test_with_a_service_away_or_silent_nothing_is_trained(
     sandbox: Sandbox, shell: Shell, fault: Fault, service: str
 ) -> None:
