@@ -1,7 +1,11 @@
 """`make ui`: MLflow's pages of the runs in this repository, on this machine alone."""
 
 import os
+import socket
 import sys
+import time
+import webbrowser
+from contextlib import suppress
 
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.tracker import SETTINGS
@@ -10,11 +14,20 @@ from labkit.tracking.tracker import SETTINGS
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
+PATIENCE_SECONDS = 60.0
+
+
 def show_runs(port: int) -> None:
-    """Print the link of the lab's experiment, and become the server. Raises InputError when params.yaml is wrong."""
+    """Print the link of the lab's experiment, open it where a person sees it, and become the server.
+
+    Raises InputError when params.yaml is wrong.
+    """
     database = SETTINGS["MLFLOW_TRACKING_URI"]
     os.environ.update(QUIET)
-    print(f"the runs are at {page(database, port)} (Ctrl+C ends it)", flush=True)
+    link = page(database, port)
+    print(f"the runs are at {link} (Ctrl+C ends it)", flush=True)
+    if sys.stdout.isatty() and has_display() and not os.fork():
+        open_when_up(link, port)
     # One worker serves one person; MLflow starts four, which takes four times the work and the memory.
     place = ["--backend-store-uri", database, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *place])
@@ -33,3 +46,19 @@ def page(database: str, port: int) -> str:
         if experiment
         else server
     )
+
+
+def has_display() -> bool:
+    """Whether a browser can show something here: without a display, Python would start one that fills the terminal."""
+    return sys.platform == "darwin" or any(map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def open_when_up(link: str, port: int) -> None:
+    """Open a page when its server answers, and end this process."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            webbrowser.open(link)
+            break
+        time.sleep(0.2)
+    os._exit(0)

@@ -14,7 +14,7 @@ from labkit.process.params import read_yaml
 from labkit.testing.fixtures import Shell
 from lib.metrics import HIGHER_IS_BETTER
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.nightly]
 
 NOTEBOOK = Path("lab/analysis/compare_commits.ipynb")
 

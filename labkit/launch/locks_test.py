@@ -30,6 +30,7 @@ def locked(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.integration
+@pytest.mark.nightly
 def test_locking_again_changes_nothing(tmp_path: Path) -> None:
     for folder in FOLDERS[1:]:
         again = tmp_path / folder.name

@@ -101,6 +101,7 @@ def written(project: Path) -> dict[str, str]:
 
 
 @pytest.mark.integration
+@pytest.mark.nightly  # .ci/run holds the dvc.lock of stages at once to the committed one
 def test_what_is_left_is_what_dvc_repro_leaves(project: Path, template: Path, run: Run, shell: Shell) -> None:
     done = run(project)
     assert done.returncode == 0, done.stdout

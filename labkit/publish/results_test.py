@@ -127,7 +127,9 @@ NOT_RUN = '  judge: {cmd: "false", deps: [model], outs: [verdict]}\n'
 
 
 @pytest.mark.parametrize(
-    ("more", "registered"), [("", ["refs/tags/net@v1.0.0"]), (NOT_RUN, [])], ids=["complete", "not"]
+    ("more", "registered"),
+    [pytest.param("", ["refs/tags/net@v1.0.0"], marks=pytest.mark.nightly), (NOT_RUN, [])],
+    ids=["complete", "not"],
 )
 def test_a_complete_run_is_registered_once_where_dvc_yaml_asks_for_it(
     project: Path, publish: Shell, shell: Shell, empty_database: Path, more: str, registered: list[str]

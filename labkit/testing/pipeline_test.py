@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -160,6 +162,7 @@ def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> No
     assert again.stderr.startswith("error: goals/goals.yaml has goals of your own")
 
 
+@pytest.mark.nightly  # the tests of prepare_data try each part of it
 def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_served(lab: Path, shell: Shell) -> None:
     change(lab, data__source="data/raw/flats.csv", data__target="Lage", training__epochs=3)
     (lab / "data/raw/flats.csv").write_text(messy_table(), encoding="latin-1")
@@ -285,20 +288,26 @@ def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(l
     assert not list((lab / ".dvc/tmp/exps").rglob("mlflow.db"))
 
 
-def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment: dict[str, str]) -> None:
+def test_make_ui_serves_the_runs_and_their_plots_and_opens_them(
+    finished_lab: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.beside; mv {opened}.beside {opened}\n')
+    browser.chmod(0o755)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # Without its set-up, which would make this copy an environment of its own.
     command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
-    said, log = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(
-        command, cwd=finished_lab, env=environment, stdout=said, stderr=log, start_new_session=True, text=True
-    ) as ui:
+    terminal, said = pty.openpty()
+    log, environment = subprocess.DEVNULL, environment | {"BROWSER": str(browser)}
+    with (
+        os.fdopen(terminal, encoding="utf-8") as shown,
+        subprocess.Popen(command, cwd=finished_lab, env=environment, stdout=said, stderr=log, process_group=0) as ui,
+    ):
         try:
-            assert ui.stdout is not None
             link = f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning"
-            assert ui.stdout.readline() == f"the runs are at {link} (Ctrl+C ends it)\n"
+            assert shown.readline() == f"the runs are at {link} (Ctrl+C ends it)\n"
             page = requests.Session()
             page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
             assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
@@ -312,6 +321,11 @@ def test_make_ui_serves_the_runs_and_their_plots(finished_lab: Path, environment
                 timeout=10,
             )
             assert plot.content == (finished_lab / "artifacts/train_dnn_pytorch/training_history.png").read_bytes()
+            for _ in range(600):
+                if opened.exists():
+                    break
+                time.sleep(0.1)
+            assert opened.read_text() == f"{link}\n"
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
 

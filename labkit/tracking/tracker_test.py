@@ -307,6 +307,7 @@ def test_a_server_that_never_answers_holds_up_nothing_and_its_runs_go_to_the_nex
     check_fifty_steps_and_a_plot()
 
 
+@pytest.mark.nightly
 def test_what_a_tracker_that_gave_up_has_left_is_taken_up_by_another(
     folder: Path, process: Start, track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +376,7 @@ def test_without_a_server_the_tracker_gives_up_and_leaves_the_journals(
     assert [run.info.status for run in found_runs()] == ["FINISHED"]
 
 
+@pytest.mark.nightly
 def test_a_tracker_that_is_killed_midway_is_followed_by_one_that_makes_nothing_twice(
     folder: Path, process: Start, track: Track
 ) -> None:
@@ -428,6 +430,7 @@ def test_journals_are_carried_oldest_first(folder: Path, process: Start) -> None
     assert len(carried) == 3
 
 
+@pytest.mark.nightly
 def test_of_two_trackers_one_carries_and_the_other_leaves_without_mlflow(
     folder: Path, process: Start, track: Track
 ) -> None:

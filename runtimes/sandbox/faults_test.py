@@ -34,8 +34,7 @@ from runtimes.sandbox.start_test import wait_for
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import follow_newest
 
-pytestmark = pytest.mark.integration
-nightly = pytest.mark.nightly  # each of these faults is near another one that every test run tries
+pytestmark = [pytest.mark.integration, pytest.mark.nightly]
 
 COMPLETE = "Results of "
 INCOMPLETE = "Incomplete results of "
@@ -265,7 +264,7 @@ def begun(sandbox: Sandbox) -> list[str]:
     return [line.split()[0] for line in (sandbox.folder / "gates" / "begun").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("killed_in", [STAGES[2:3], pytest.param(STAGES, marks=nightly)], ids=["one", "every"])
+@pytest.mark.parametrize("killed_in", [STAGES[2:3], STAGES], ids=["one", "every"])
 def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
     sandbox: Sandbox, shell: Shell, fault: Fault, killed_in: tuple[str, ...]
 ) -> None:
@@ -292,7 +291,6 @@ def test_killed_in_a_stage_a_rerun_goes_on_with_that_stage(
     survived(sandbox, shell, tag)
 
 
-@nightly
 @pytest.mark.parametrize("service", ["s3", "mlflow"])
 def test_with_a_service_away_or_silent_nothing_is_trained(
     sandbox: Sandbox, shell: Shell, fault: Fault, service: str
@@ -322,7 +320,6 @@ def test_with_a_service_away_or_silent_nothing_is_trained(
     survived(sandbox, shell, tag)
 
 
-@nightly
 @pytest.mark.parametrize("stage", [STAGES[0], STAGES[-1]])
 def test_with_s3_away_during_the_run_nothing_is_trained_twice(
     sandbox: Sandbox, shell: Shell, fault: Fault, stage: str
@@ -345,7 +342,6 @@ def test_with_s3_away_during_the_run_nothing_is_trained_twice(
     survived(sandbox, shell, tag)
 
 
-@pytest.mark.nightly
 def test_with_s3_away_and_the_branch_moved_when_the_data_are_there_the_results_come_by_a_merge(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -368,7 +364,6 @@ def test_with_s3_away_and_the_branch_moved_when_the_data_are_there_the_results_c
     assert changed == ["dvc.lock", "notes.md"]
 
 
-@nightly
 def test_with_mlflow_away_during_the_run_the_results_come_and_mlflow_has_them_later(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -388,7 +383,6 @@ def test_with_mlflow_away_during_the_run_the_results_come_and_mlflow_has_them_la
     survived(sandbox, shell, tag)
 
 
-@nightly
 def test_results_that_come_after_those_of_newer_code_do_not_replace_them(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -407,7 +401,6 @@ def test_results_that_come_after_those_of_newer_code_do_not_replace_them(
     assert git(sandbox.origin, "show", "main:dvc.lock") == git(sandbox.origin, "show", f"{of_newer}:dvc.lock")
 
 
-@nightly
 def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     fault("the branch is protected")
     tag = "run-example-protected"
@@ -419,7 +412,6 @@ def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault:
     survived(sandbox, shell, tag, f"results/{tag}-{number}.1")
 
 
-@nightly
 def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -447,7 +439,6 @@ def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     survived(sandbox, shell, tags[2])
 
 
-@nightly
 def test_a_failed_stage_publishes_what_finished_and_its_mending_completes_it(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
@@ -463,7 +454,6 @@ def test_a_failed_stage_publishes_what_finished_and_its_mending_completes_it(
     survived(sandbox, shell, mended)
 
 
-@nightly
 def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     fault("a tag on no branch")
     tag = "run-example-on-no-branch"
@@ -477,7 +467,6 @@ def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> Non
     survived(sandbox, shell, tag, f"results/{tag}-{recorded_runs(sandbox)[-1].number}.1")
 
 
-@nightly
 def test_s3_silent_or_killed_while_publishing_a_rerun_goes_on(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     tag = "run-example-publishing"
     remote = sandbox.folder / "s3" / "lab" / "dvc" / "files"

@@ -76,7 +76,7 @@ def s3(wine: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         server.terminate()
 
 
-@pytest.mark.parametrize("name", ["wine.csv", "wine.parquet"])
+@pytest.mark.parametrize("name", ["wine.csv", pytest.param("wine.parquet", marks=pytest.mark.nightly)])
 def test_a_file_in_s3_gives_the_bytes_of_a_local_one(
     name: str, s3: dict[str, str], from_file: dict[str, bytes], tmp_path: Path
 ) -> None:

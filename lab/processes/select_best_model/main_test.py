@@ -59,7 +59,13 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "trainers", lambda: [TRAINER])
 
 
-@pytest.mark.parametrize(("metric", "seed"), [("log_loss", 0), ("balanced_accuracy", 1), ("roc_auc", 2)])
+@pytest.mark.parametrize(
+    ("metric", "seed"),
+    [
+        ("log_loss", 0),
+        *(pytest.param(*two, marks=pytest.mark.nightly) for two in [("balanced_accuracy", 1), ("roc_auc", 2)]),
+    ],
+)
 def test_of_a_random_target_it_is_said_that_no_model_is_better_than_the_baseline_but_for_chance(
     metric: str, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

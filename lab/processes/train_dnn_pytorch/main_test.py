@@ -170,6 +170,7 @@ def test_a_training_that_was_killed_twice_ends_with_the_bytes_of_one_that_was_no
 UNEVEN: dict[str, Any] = {"n_train": 50, "batch_size": 7, "epochs": 6, "dropout": 0.0, "weight_decay": 0.1}
 
 
+@pytest.mark.nightly
 def test_two_processes_train_together_as_one_would(tmp_path: Path) -> None:
     alone, together = (make_workspace(tmp_path / name, **UNEVEN) for name in ("alone", "together"))
     finish(start(alone, "-m", MAIN))
@@ -182,7 +183,7 @@ def test_two_processes_train_together_as_one_would(tmp_path: Path) -> None:
         assert history(together)[name] == pytest.approx(column, rel=1e-3), name
 
 
-@pytest.mark.nightly  # one process to the same bytes, and two as one: each run sees both
+@pytest.mark.nightly
 def test_two_processes_train_together_to_the_same_bytes_each_time(tmp_path: Path) -> None:
     first, again = (make_workspace(tmp_path / name, **UNEVEN) for name in ("first", "again"))
 

@@ -39,7 +39,7 @@ def test_every_family_but_naive_bayes_has_a_regressor() -> None:
     assert list(create_regressors(params(decision_tree=None), 100)) == [n for n in REGRESSORS if n != "decision_tree"]
 
 
-@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("unit", [1e-3, *(pytest.param(unit, marks=pytest.mark.nightly) for unit in (1.0, 1e3))])
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_a_number_of_any_size_is_found_and_the_same_bytes_each_time(name: str, unit: float) -> None:
     unseen, written = slope(100, 1, unit), []
