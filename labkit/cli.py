@@ -28,6 +28,19 @@ def run(jobs: Jobs = None) -> None:
 
 
 @app.command()
+def sweep(
+    space: Annotated[list[str], typer.Argument(help="KEY=LOW..HIGH or KEY=A,B,C, of params.yaml")],
+    trials: Annotated[int, typer.Option(min=1, help="So many in all, with those of before.")] = 20,
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
+    model: Annotated[str | None, typer.Option(help="The model to make better; else, whichever is selected.")] = None,
+) -> None:
+    """Search for better parameters: each trial is an experiment of DVC's, compared on the validation rows."""
+    from labkit.sweep.run import sweep
+
+    sys.exit(sweep(space, trials, jobs, model))
+
+
+@app.command()
 def repro(jobs: Jobs = None) -> None:
     """Run the pipeline as `dvc repro --pull --keep-going` does, independent stages at the same time; show nothing."""
     from labkit.pipeline.parallel import reproduce_here

@@ -1,0 +1,163 @@
+"""The search itself. What was tried is kept in .lab/sweeps.db, so the same command goes on where it ended."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labkit.git_cli import git
+from labkit.launch import environments
+from labkit.launch.limits import limits
+from labkit.paths import ROOT, lies_in
+from labkit.pipeline.leaderboard import Leaderboard, read_leaderboard
+from labkit.process.errors import InputError
+from labkit.process.params import CommonParams, read_params
+from labkit.sweep.space import Space, parse_space
+from labkit.sweep.trial import TrialError, commit_of, run_trial, score_of
+from labkit.sweep.view import show_in_mlflow
+
+STORE = Path(".lab/sweeps.db")
+# What is kept of a trial beside its parameters and its value.
+MODEL, METRIC, VALUE, FAILURE = "model", "metric", "value", "failure"
+SHOWN = 10
+RESULTS = ("dvc.lock", "lab/results")  # what a trial does not depend on
+
+Raised = BaseException | None
+Tell = Callable[[optuna.Trial, Raised], None]
+
+
+def sweep(words: list[str], trials: int, jobs: int, model: str | None) -> int:
+    """Try parameters until there are so many trials, `jobs` at once; the exit code is 1 where none succeeded.
+
+    Optuna's TPE proposes them (https://arxiv.org/abs/2304.11127), seeded by the number of the trial: one at a time, the
+    same command tries the same. Raises InputError for what `parse_space` refuses, a lab without a leaderboard, and a
+    sweep that runs already.
+    """
+    os.chdir(ROOT)
+    read_params(CommonParams)
+    limits()
+    space = parse_space(words)
+    board = read_leaderboard()
+    if board is None:
+        raise InputError("dvc.yaml: no stage has meta.leaderboard, which tells which models are better; name it there")
+    console = Console(highlight=False)
+    with console.status("making the environments of the processes"):
+        environments.make_all()
+    name = f"sweep-{_digest(*sorted(words), model or '', _code())}"
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with _alone(name):
+        study = optuna.create_study(storage=f"sqlite:///{STORE}", study_name=name, load_if_exists=True)
+        _repeat_interrupted(study)
+        try:
+            _search(study, space, trials, jobs, partial(_tell, study, board, model, console))
+        finally:
+            if told := show_in_mlflow(name, study.get_trials(deepcopy=False)):
+                console.print(f"[yellow]not in MLflow yet[/]: {escape(told)}; the same command sends it")
+    return _print_trials(study, console)
+
+
+def experiment(study: optuna.Study, number: int) -> str:
+    """The name of a trial's experiment in DVC."""
+    return f"{study.study_name}-{number}"
+
+
+def _search(study: optuna.Study, space: Space, trials: int, jobs: int, tell: Tell) -> None:
+    """Ask for values, run them, and tell what came of them, until there are enough."""
+    running: dict[Future[None], optuna.Trial] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        while True:
+            while len(running) < min(jobs, trials - len(_ended(study))):
+                study.sampler = optuna.samplers.TPESampler(seed=len(study.trials), constant_liar=True)
+                trial = study.ask(space)
+                running[pool.submit(run_trial, experiment(study, trial.number), trial.params)] = trial
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                tell(running.pop(future), future.exception())
+
+
+def _tell(
+    study: optuna.Study, board: Leaderboard, model: str | None, console: Console, trial: optuna.Trial, error: Raised
+) -> None:
+    """Keep what came of a trial, and print it."""
+    told = f"trial {trial.number}: {_words(trial.params)}"
+    try:
+        if error:
+            raise error
+        score = score_of(commit_of(experiment(study, trial.number)), board, model)
+    except TrialError as failed:
+        trial.set_user_attr(FAILURE, str(failed))
+        study.tell(trial, state=TrialState.FAIL)
+        console.print(f"{told}: [red]failed[/]: {escape(str(failed))}")
+        return
+    for key, value in ((MODEL, score.model), (METRIC, score.metric), (VALUE, score.value)):
+        trial.set_user_attr(key, value)
+    study.tell(trial, score.value if score.less_is_better else -score.value)
+    console.print(f"{told}: {score.model} {score.metric} {score.value:.4g}")
+
+
+def _print_trials(study: optuna.Study, console: Console) -> int:
+    """Print the best trials, and what takes the best; the exit code."""
+    done = sorted((one for one in study.trials if one.state == TrialState.COMPLETE), key=lambda one: one.values[0])
+    if not done:
+        console.print("No trial succeeded.")
+        return 1
+    keys = list(done[0].params)
+    table = Table("experiment", *keys, "model", done[0].user_attrs[METRIC])
+    for one in done[:SHOWN]:
+        values = [str(one.params[key]) for key in keys]
+        table.add_row(experiment(study, one.number), *values, one.user_attrs[MODEL], f"{one.user_attrs[VALUE]:.4g}")
+    console.print(table)
+    console.print(f"[bold]dvc exp apply {experiment(study, done[0].number)}[/]   takes the best, with its results")
+    return 0
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that have a value or have failed by themselves."""
+    return [one for one in study.trials if one.state == TrialState.COMPLETE or FAILURE in one.user_attrs]
+
+
+def _repeat_interrupted(study: optuna.Study) -> None:
+    """Try again what was tried when a sweep was ended from outside."""
+    for one in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(one.number, state=TrialState.FAIL)
+        study.enqueue_trial(one.params)
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Refuse a sweep that runs already in another terminal. Raises InputError."""
+    STORE.parent.mkdir(exist_ok=True)
+    with (STORE.parent / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{name} runs already; wait for it, or end it") from None
+        yield
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+
+
+def _code() -> str:
+    """What the trials run: the tree of what Git tracks, as it is here, without results."""
+    tree = git("stash", "create") or "HEAD"
+    files = (line.split("\t") for line in git("ls-tree", "-r", tree).splitlines())
+    return "\n".join(f"{known} {path}" for known, path in files if not lies_in(path, RESULTS))
+
+
+def _words(values: dict[str, object]) -> str:
+    return " ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
+    )
