@@ -66,6 +66,11 @@ class Dataset(NamedTuple):
     columns: list[str] | None = None
 
 
+def count_rows(splits: "ArraySplits | TensorSplits") -> int:
+    """How many rows there are in the three parts."""
+    return len(splits.y_train) + len(splits.y_val) + len(splits.y_test)
+
+
 def save_data_splits(splits: ArraySplits, dir_processed: str | Path) -> None:
     """Write one .npy file a split."""
     Path(dir_processed).mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,10 @@ class Run:
             target = Path(folder) / file.relative_to(path.parent)
             self._tell("artifact", path=str(file.absolute()), target=target.as_posix(), md5=md5_of(file))
 
+    def log_input(self, name: str, md5: str, rows: int) -> None:
+        """Record data that were read: what they are called, the md5 of their content, and how many rows they have."""
+        self._tell("input", name=without_credentials(name), md5=md5, rows=rows)
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
         self._tell("tags", tags={name: str(value) for name, value in tags.items()})
@@ -131,6 +135,12 @@ def room_of(journal: Path) -> Path:
 
 
 def md5_of(path: Path) -> str:
-    """The md5 of a file's bytes, which is also its name in DVC's cache."""
+    """The md5 of a file's bytes, or of the list of a folder's files; with it dvc.lock and DVC's cache name them."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        listed = [{"md5": md5_of(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+        listed.sort(key=lambda entry: entry["relpath"])
+        text = json.dumps(listed, sort_keys=True).encode()
+        return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -45,6 +45,13 @@ def test_a_parameter_is_told_without_its_password(journal: Path) -> None:
     assert "S3CRET" not in journal.read_text()
 
 
+def test_data_are_told_by_name_md5_and_rows_without_a_password(journal: Path) -> None:
+    Run(journal).log_input("https://me:secret@host/table.csv", "0" * 32, 5)  # pragma: allowlist secret
+    (event,) = events(journal, "input")
+    assert (event["md5"], event["rows"]) == ("0" * 32, 5)
+    assert "secret" not in event["name"]
+
+
 def test_tags_are_words(journal: Path) -> None:
     Run(journal).set_tags({"lab.selected": "forest", "rows": 3})  # type: ignore[dict-item]
     assert events(journal, "tags")[0]["tags"] == {"lab.selected": "forest", "rows": "3"}

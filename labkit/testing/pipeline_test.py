@@ -233,6 +233,19 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(lab: Path, shell: She
     assert (lab / "dvc.lock").read_text() == before
 
 
+def recorded(stage: str, lab: Path) -> list[dict[str, Any]]:
+    """The outputs of a stage, as dvc.lock has them."""
+    outs: list[dict[str, Any]] = read_yaml(lab / "dvc.lock")["stages"][stage]["outs"]
+    return outs
+
+
+def data_of(run: mlflow.entities.Run) -> list[tuple[str, str, str | None]]:
+    """What a run has read: name, md5, and what else is known of it."""
+    assert run.inputs is not None
+    found = (told.dataset for told in run.inputs.dataset_inputs)
+    return [(dataset.name, dataset.digest, dataset.profile) for dataset in found]
+
+
 def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: Path, shell: Shell) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{finished_lab / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("lab")
@@ -249,6 +262,10 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     assert network.data.tags["lab.git.dirty"] == "false"
     assert network.data.params["training.lr"] == "0.0003"
     assert len(client.get_metric_history(network.info.run_id, "epoch_validation_loss")) == 80
+    (written,) = (out for out in recorded("prepare_data", finished_lab) if out["path"] == "data/processed")
+    assert data_of(network) == [("data/processed", written["md5"], '{"num_rows": 569}')]
+    ((name, _, rows),) = data_of(stages["prepare_data"])
+    assert (name, rows) == ("breast_cancer", '{"num_rows": 569}')
     assert "training_history.png" in [file.path for file in client.list_artifacts(network.info.run_id)]
 
     families = [run for run in runs if run.data.tags.get("mlflow.parentRunId")]

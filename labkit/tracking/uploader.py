@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import mlflow
 import requests
-from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
@@ -155,6 +155,7 @@ class Uploader:
     def _log(self, run: str, events: list[Event]) -> None:
         entities: list[Entity] = []
         artifacts: dict[str, Event] = {}
+        inputs: list[DatasetInput] = []
         for event in events:
             match event["event"]:
                 case "params":
@@ -164,9 +165,14 @@ class Uploader:
                 case "metrics":
                     at = event["time"], event["step"]
                     entities += [Metric(name, value, *at) for name, value in event["metrics"].items()]
+                case "input":
+                    inputs.append(_dataset(event))
                 case "artifact":
                     artifacts[event["target"]] = event  # the last of its name: MLflow keeps but one
         self._log_batch(run, entities)
+        if inputs:
+            with self._noting_refusal(run, "its data"):
+                self.client.log_inputs(self.progress.runs[run], inputs)
         for event in artifacts.values():
             self._log_artifact(run, event)
 
@@ -235,6 +241,13 @@ class Uploader:
         server = without_credentials(uri).rstrip("/") if uri.startswith("http") else LOCAL_UI
         # Without the last part, MLflow's menu beside the run has chats and traces in it, and no way to the other runs.
         return f"{server}/#/experiments/{self.experiment}/runs/{run}?workflowType=machine_learning"
+
+
+def _dataset(event: Event) -> DatasetInput:
+    """Data that were read, as MLflow shows them beside the run."""
+    rows = json.dumps({"num_rows": event["rows"]})
+    place = json.dumps({"path": event["name"]})
+    return DatasetInput(Dataset(event["name"], event["md5"], "local", place, profile=rows))
 
 
 def is_refusal(error: Exception) -> bool:

@@ -7,8 +7,11 @@ What it writes to data/processed is described in lib/data_splits.py and preparat
 its warnings, goes to artifacts/data.
 """
 
+from hashlib import md5
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from lab.processes.prepare_data.advice import warnings_of
 from lab.processes.prepare_data.params import Params
@@ -31,6 +34,7 @@ def main(run: Run) -> None:
     params = read_params(Params)
     run.log_params(params.model_dump(exclude_unset=True))
     table, guessed = load_table(params.data, params.split.columns())
+    run.log_input(params.data.source, content_md5(table), len(table))
     prepared = prepare(table, params.data, params.split, guessed)
     warnings = warnings_of(prepared, params.data)
     if warnings and params.data.strict:
@@ -66,6 +70,13 @@ def tell(run: Run, report: dict[str, Any]) -> None:
     run.log_artifact(DIR_PROCESSED / "dataset.json")
     run.log_artifact(REPORT / "report.json")
     run.log_artifact(REPORT / "report.png")
+
+
+def content_md5(table: pd.DataFrame) -> str:
+    """The md5 of a table's names and values, wherever they were read from."""
+    digest = md5(repr([*table.columns]).encode(), usedforsecurity=False)
+    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def said_of(target: dict[str, Any]) -> str:

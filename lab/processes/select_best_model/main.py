@@ -29,9 +29,9 @@ from lab.processes.select_best_model.predictions import Answers, ask, check
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
-from labkit.process.tracking import Run, run_process
+from labkit.process.tracking import Run, md5_of, run_process
 from labkit.process.trainers import trainers
-from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, load_data_splits, load_dataset, load_folds
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, count_rows, load_data_splits, load_dataset, load_folds
 from lib.metrics import BASELINE, CROSS_VALIDATION, HIGHER_IS_BETTER, best_first
 from lib.task import Task, in_short, selection_metric, task_of
 from lib.viz import plot_importance
@@ -49,6 +49,7 @@ def main(run: Run) -> None:
     candidates = read_candidates(trainers())
     dataset = load_dataset()
     splits = load_data_splits()
+    run.log_input(str(DIR_PROCESSED), md5_of(DIR_PROCESSED), count_rows(splits))
     task, metric = task_of(dataset), selection_metric(params.selection.metric, dataset.task)
     folds = load_folds()
     refuse_lacking(candidates, metric, len(folds))

@@ -37,8 +37,17 @@ from lab.processes.train_dnn_pytorch.progress import show_progress
 from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
-from labkit.process.tracking import Run, run_process
-from lib.data_splits import Dataset, Fold, TensorSplits, load_data_splits, load_dataset, load_folds
+from labkit.process.tracking import Run, md5_of, run_process
+from lib.data_splits import (
+    DIR_PROCESSED,
+    Dataset,
+    Fold,
+    TensorSplits,
+    count_rows,
+    load_data_splits,
+    load_dataset,
+    load_folds,
+)
 from lib.metrics import CROSS_VALIDATION, over_folds
 from lib.pytorch import make_deterministic, network_bytes, predict
 from lib.task import in_short, task_of
@@ -74,6 +83,7 @@ def main(run: Run) -> None:
             deque(trained, maxlen=0)  # it only trains: rank 0 writes files, logs and prints
             return
         watch(run, trained, state.history, params.training.epochs, len(training.X), checkpoint)
+    run.log_input(str(DIR_PROCESSED), md5_of(DIR_PROCESSED), count_rows(splits))
     write_results(run, state, splits, dataset, measured)
     checkpoint.unlink(missing_ok=True)
 

@@ -30,8 +30,8 @@ from lab.processes.train_standard_classifiers.progress import telling_it_lives
 from lab.processes.train_standard_classifiers.regressors import create_regressors
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
-from labkit.process.tracking import Run, run_process
-from lib.data_splits import Dataset, load_data_splits, load_dataset, load_folds
+from labkit.process.tracking import Run, md5_of, run_process
+from lib.data_splits import DIR_PROCESSED, Dataset, count_rows, load_data_splits, load_dataset, load_folds
 from lib.metrics import BASELINE, CROSS_VALIDATION, over_folds
 from lib.task import in_short, task_of
 from lib.viz import plot_comparison
@@ -44,6 +44,7 @@ def main(run: Run) -> None:
     params = read_params(Params)
     run.log_params(params.model_dump())
     splits = load_data_splits()
+    run.log_input(str(DIR_PROCESSED), md5_of(DIR_PROCESSED), count_rows(splits))
     dataset = load_dataset()
     task = task_of(dataset)
     models, training = families(params.classifiers, splits.X_train, splits.y_train, dataset)
