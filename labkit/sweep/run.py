@@ -3,7 +3,8 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +24,7 @@ from labkit.pipeline.leaderboard import Leaderboard, read_leaderboard
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.sweep.space import Space, parse_space
-from labkit.sweep.trial import TrialError, commit_of, run_trial, score_of
+from labkit.sweep.trial import TrialError, commit_of, rounded, run_trial, score_of
 from labkit.sweep.view import show_in_mlflow
 
 STORE = Path(".lab/sweeps.db")
@@ -50,7 +51,7 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None) -> int:
     board = read_leaderboard()
     if board is None:
         raise InputError("dvc.yaml: no stage has meta.leaderboard, which tells which models are better; name it there")
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     with console.status("making the environments of the processes"):
         environments.make_all()
     name = f"sweep-{_digest(*sorted(words), model or '', _code())}"
@@ -79,7 +80,7 @@ def _search(study: optuna.Study, space: Space, trials: int, jobs: int, tell: Tel
             while len(running) < min(jobs, trials - len(_ended(study))):
                 study.sampler = optuna.samplers.TPESampler(seed=len(study.trials), constant_liar=True)
                 trial = study.ask(space)
-                running[pool.submit(run_trial, experiment(study, trial.number), trial.params)] = trial
+                running[pool.submit(run_trial, experiment(study, trial.number), rounded(trial.params))] = trial
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -90,7 +91,7 @@ def _tell(
     study: optuna.Study, board: Leaderboard, model: str | None, console: Console, trial: optuna.Trial, error: Raised
 ) -> None:
     """Keep what came of a trial, and print it."""
-    told = f"trial {trial.number}: {_words(trial.params)}"
+    told = f"trial {trial.number}: {' '.join(f'{key}={value}' for key, value in rounded(trial.params).items())}"
     try:
         if error:
             raise error
@@ -112,14 +113,19 @@ def _print_trials(study: optuna.Study, console: Console) -> int:
     if not done:
         console.print("No trial succeeded.")
         return 1
-    keys = list(done[0].params)
-    table = Table("experiment", *keys, "model", done[0].user_attrs[METRIC])
+    table = Table("trial", *map(_short(done[0].params), done[0].params), "model", done[0].user_attrs[METRIC], box=None)
     for one in done[:SHOWN]:
-        values = [str(one.params[key]) for key in keys]
-        table.add_row(experiment(study, one.number), *values, one.user_attrs[MODEL], f"{one.user_attrs[VALUE]:.4g}")
+        told = one.user_attrs
+        table.add_row(str(one.number), *map(str, rounded(one.params).values()), told[MODEL], f"{told[VALUE]:.4g}")
     console.print(table)
     console.print(f"[bold]dvc exp apply {experiment(study, done[0].number)}[/]   takes the best, with its results")
     return 0
+
+
+def _short(keys: Iterable[str]) -> Callable[[str], str]:
+    """Of each key the last part, where that tells it from the others."""
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    return lambda key: name if last[name := key.rpartition(".")[2]] == 1 else key
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
@@ -155,9 +161,3 @@ def _code() -> str:
     tree = git("stash", "create") or "HEAD"
     files = (line.split("\t") for line in git("ls-tree", "-r", tree).splitlines())
     return "\n".join(f"{known} {path}" for known, path in files if not lies_in(path, RESULTS))
-
-
-def _words(values: dict[str, object]) -> str:
-    return " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
-    )

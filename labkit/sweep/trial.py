@@ -32,6 +32,11 @@ class TrialError(Exception):
     """The pipeline failed; its last words."""
 
 
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Values with as many digits as people read."""
+    return {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in values.items()}
+
+
 def run_trial(name: str, values: dict[str, Any]) -> None:
     """Run the pipeline with these values as DVC's experiment `name`. Raises TrialError in its words."""
     options = [option for key, value in values.items() for option in ("-S", f"{key}={json.dumps(value)}")]

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState
 
+from labkit.sweep.trial import rounded
 from labkit.tracking.tracker import configure, deliver
 
 SECONDS = 15.0  # to wait for MLflow
@@ -54,7 +55,9 @@ def _show(name: str, trials: list[FrozenTrial]) -> None:
                 client.set_tag(stage.info.run_id, PARENT, run.info.run_id)
         told = trial.user_attrs
         metrics = [Metric(told["metric"], told["value"], end, 0)] if trial.values else []
-        client.log_batch(run.info.run_id, metrics, [Param(key, str(value)) for key, value in trial.params.items()])
+        client.log_batch(
+            run.info.run_id, metrics, [Param(key, str(value)) for key, value in rounded(trial.params).items()]
+        )
         client.set_terminated(run.info.run_id, "FINISHED" if trial.state == TrialState.COMPLETE else "FAILED", end)
     last = max(_milliseconds(trial.datetime_complete) for trial in ended)
     client.set_terminated(whole.info.run_id, "FINISHED", last)
