@@ -158,6 +158,7 @@ def _digest(*words: str) -> str:
 
 def _code() -> str:
     """What the trials run: the tree of what Git tracks, as it is here, without results."""
+    git("status", "--porcelain")  # without it, `git stash create` fails on a clone that was copied
     tree = git("stash", "create") or "HEAD"
     files = (line.split("\t") for line in git("ls-tree", "-r", tree).splitlines())
     return "\n".join(f"{known} {path}" for known, path in files if not lies_in(path, RESULTS))
