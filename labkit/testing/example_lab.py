@@ -7,13 +7,14 @@ and of the pipeline the stages of the example with whatever they need.
 
 import shutil
 import subprocess
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from labkit.declared import declared_sections
+from labkit.declared import declared_sections, optional_keys
 from labkit.paths import TABLES, overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
@@ -60,7 +61,8 @@ def example_params(root: Path, processes: set[str] | None = None) -> dict[str, A
     Without the sections of processes other than `processes`, which are paths of folders; None stands for all.
     """
     params: dict[str, Any] = read_yaml(root / "labkit" / "testing" / "example" / "params.yaml")
-    adapt(params, read_yaml(root / "params.yaml"))
+    optional = {key for file in root.glob("lab/processes/*/params.py") for key in optional_keys(file)}
+    adapt(params, read_yaml(root / "params.yaml"), optional)
     folders = {f"lab/processes/{path.parent.name}" for path in root.glob("lab/processes/*/params.py")}
     declared = {folder: declared_sections(root / folder / "params.py") for folder in folders}
     wanted = folders if processes is None else processes
@@ -71,16 +73,19 @@ def example_params(root: Path, processes: set[str] | None = None) -> dict[str, A
     return params
 
 
-def adapt(example: Any, own: Any) -> None:
-    """Give `example` the keys that only `own` has, with their comments, and take from it those that `own` lacks."""
+def adapt(example: Any, own: Any, optional: Set[str] = frozenset()) -> None:
+    """Give `example` the keys that only `own` has, with their comments, and take from it those that `own` lacks.
+
+    Not those that are `optional`: how a project's own table is read says nothing of the example's.
+    """
     for key in example.keys() - own.keys():
         del example[key]
     for key, value in own.items():
-        if key not in example:
+        if key not in example and key not in optional:
             example[key] = value
             example.ca.items[key] = own.ca.items.get(key)
-        elif isinstance(value, dict) and isinstance(example[key], dict):
-            adapt(example[key], value)
+        elif isinstance(value, dict) and isinstance(example.get(key), dict):
+            adapt(example[key], value, optional)
 
 
 def needed_stages(stages: dict[str, Any]) -> list[str]:

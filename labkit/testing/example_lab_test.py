@@ -42,7 +42,9 @@ def project(template: Path, tmp_path: Path, shell: Shell) -> Path:
     lab = shutil.copytree(template, tmp_path / "project", symlinks=True)
     params = read_yaml(lab / "params.yaml")
     params["project"]["name"] = "wines"
-    params["data"] = {"source": "data/raw/wine.csv", "target": "quality", "query": None}
+    params["data"] = {"source": "data/raw/wine.csv", "target": "quality", "query": None, "separator": ";"}
+    params["data"] |= {"missing": {"a": "median"}, "dates": {"b": ["year"]}}
+    params["split"] |= {"group": "patient", "folds": 5}
     params["training"]["lr"] = 0.1
     params["training"]["hidden_layers"] = [8]
     write_yaml(lab / "params.yaml", params)
