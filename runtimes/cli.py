@@ -26,3 +26,30 @@ def krt(
         print("\n".join(found) or f"{check}: nothing is wrong")
         sys.exit(int(bool(found)))
     print("\n".join(map(str, build(find_model(model), to, image))))
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        str | None, typer.Option(help="`champion`, a version, a folder, or a revision; else, the last run's.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Whom it listens to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where.")] = 8080,
+) -> None:
+    """Answer requests with the model: MLflow's protocol, and the open inference protocol V2. LAB_SERVE_KEY locks it."""
+    from runtimes.serving.run import serve
+
+    serve(model, host, port)
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet, with the raw columns.")],
+    to: Annotated[Path, typer.Option(help="CSV or Parquet, to be written.")] = Path("predictions.csv"),
+    model: Annotated[str | None, typer.Option(help="As for serve.")] = None,
+) -> None:
+    """Write the rows of a file, of any size, with the model's answers beside them."""
+    from runtimes.serving.model import find
+    from runtimes.serving.predict import predict_file
+
+    print(f"{predict_file(file, find(model), to)} rows: {to}")

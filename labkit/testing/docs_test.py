@@ -23,6 +23,7 @@ NAMES = (
     "processes",
     "promoting",
     "sandbox",
+    "serving",
     "setting-up",
     "sweeps",
     "testing",

@@ -1,0 +1,49 @@
+"""From a request's body to the model's answer, within limits, and with words for people where it is refused."""
+
+import asyncio
+from collections.abc import Callable
+
+import pandas as pd
+from fastapi import HTTPException, Request
+
+from runtimes.serving.bodies import BadRequestError
+from runtimes.serving.model import Served
+
+MOST_BYTES = 16 << 20
+MOST_SECONDS = 30.0
+# For /docs: a body is read by hand, since a table has no schema of its own there.
+ANY_BODY = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+Read = Callable[[bytes, list[str]], pd.DataFrame]
+
+
+def model_of(request: Request) -> Served:
+    """The model that answers this request, to its end, also where another one takes its place meanwhile."""
+    served: Served = request.state.served
+    return served
+
+
+async def answer(request: Request, read: Read) -> pd.DataFrame:
+    """The model's answer to the rows that `read` makes of the body. Raises HTTPException, 4xx or 503."""
+    served, body = model_of(request), await _body(request)
+    names = [column["name"] for column in served.columns]
+    try:
+        answered = await asyncio.wait_for(asyncio.to_thread(lambda: served.predict(read(body, names))), MOST_SECONDS)
+    except BadRequestError as error:
+        raise HTTPException(400, str(error)) from None
+    except ValueError as error:  # of the model, of rows that it can't read
+        raise HTTPException(422, str(error)) from None
+    except TimeoutError:
+        raise HTTPException(503, f"no answer within {MOST_SECONDS:.0f} s; ask for fewer rows at once") from None
+    request.state.rows = len(answered)
+    return answered
+
+
+async def _body(request: Request) -> bytes:
+    """The body, up to a limit, which a client's own count of its bytes does not decide."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"the body has more than {MOST_BYTES >> 20} MiB; send fewer rows at once")
+    return bytes(body)

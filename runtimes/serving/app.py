@@ -1,0 +1,69 @@
+"""The server: both protocols over a packaged model, with a key, metrics and a log of its requests."""
+
+import hmac
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from runtimes.serving import mlflow_protocol, v2_protocol
+from runtimes.serving.model import Served
+
+VERSION = "X-Model-Version"
+WITHOUT_KEY = ("/ping", "/health", "/v2/health/live", "/v2/health/ready")
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(current: Callable[[], Served], key: str = "") -> FastAPI:
+    """The server of the model that `current` gives at each request; with a key, for those who send it."""
+    app = FastAPI(title="The lab's model", redoc_url=None)
+    registry = CollectorRegistry()
+    counted = Counter("lab_requests", "Requests.", ["path", "status"], registry=registry)
+    seconds = Histogram("lab_request_seconds", "How long they took.", ["path"], registry=registry)
+    rows = Counter("lab_rows", "Rows that were predicted.", ["version"], registry=registry)
+
+    @app.middleware("http")
+    async def watch(request: Request, call_next: Next) -> Response:
+        began = time.perf_counter()
+        request.state.served, request.state.rows = served, _ = current(), 0
+        if key and request.url.path not in WITHOUT_KEY and not has_key(request, key):
+            response: Response = JSONResponse({"detail": "the API key is missing or wrong"}, 401)
+        else:
+            response = await call_next(request)
+        response.headers[VERSION] = served.version
+        path, took = path_of(request), time.perf_counter() - began
+        counted.labels(path, response.status_code).inc()
+        seconds.labels(path).observe(took)
+        rows.labels(served.version).inc(request.state.rows)
+        told = {"method": request.method, "path": path, "status": response.status_code, "rows": request.state.rows}
+        log({**told, "seconds": round(took, 4), "version": served.version})
+        return response
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> bytes:
+        return generate_latest(registry)
+
+    app.include_router(mlflow_protocol.router)
+    app.include_router(v2_protocol.router)
+    return app
+
+
+def has_key(request: Request, key: str) -> bool:
+    """Whether a request sends the key: `Authorization: Bearer KEY`."""
+    told = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(told.encode(), key.encode())
+
+
+def path_of(request: Request) -> str:
+    """The path as it is declared: what people ask for has no end, and may hold anything."""
+    return str(getattr(request.scope.get("route"), "path", "another"))
+
+
+def log(told: dict[str, object]) -> None:
+    """Write a line of JSON about a request, with nothing of what it holds."""
+    print(json.dumps({"time": round(time.time(), 3), **told}), file=sys.stderr, flush=True)

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from labkit.process.errors import InputError
+from runtimes.serving import predict
+from runtimes.serving.model import Served, without_values
+from runtimes.serving.predict import predict_file
+
+pytestmark = pytest.mark.unittest
+
+ROWS = pd.DataFrame({"id": range(7), "age": [10, 20, 30, 40, 50, 60, 70], "city": ["Bonn", None, *"abcde"]})
+
+
+@pytest.fixture(autouse=True)
+def three_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "ROWS", 3)
+    monkeypatch.chdir(tmp_path)
+
+
+def written(rows: pd.DataFrame, name: str) -> Path:
+    (rows.to_csv if name.endswith("csv") else rows.to_parquet)(name, index=False)
+    return Path(name)
+
+
+def read(name: str) -> pd.DataFrame:
+    return pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
+
+
+@pytest.mark.parametrize("source", ["rows.csv", "rows.parquet"])
+@pytest.mark.parametrize("to", ["answers.csv", "answers.parquet"])
+def test_every_row_has_its_answer_beside_it(source: str, to: str, small: Served) -> None:
+    assert predict_file(written(ROWS, source), small, Path(to)) == 7
+    answered = read(to)
+    assert [*answered] == ["id", "age", "city", "label", "probability_old"]
+    pd.testing.assert_frame_equal(answered[["id", "age"]], ROWS[["id", "age"]])
+    assert answered["label"].tolist() == ["young"] * 5 + ["old"] * 2
+
+
+def test_csv_is_read_as_the_lab_reads_its_own(small: Served) -> None:
+    Path("params.yaml").write_text("data: {separator: ;, decimal: ',', missing_values: [k.A.]}\n", encoding="utf-8")
+    Path("rows.csv").write_text("age;city\n60,5;k.A.\n", encoding="utf-8")
+    predict_file(Path("rows.csv"), small, Path("answers.csv"))
+    (row,) = read("answers.csv").to_dict("records")
+    assert (row["age"], row["label"], pd.isna(row["city"])) == (60.5, "old", True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            ROWS.assign(age=ROWS["age"].where(ROWS["id"] != 4)),
+            "rows.csv, rows 4 to 6: missing values in age; mend these rows",
+        ),
+        (ROWS.drop(columns="age"), "rows.csv, rows 1 to 3: missing inputs ['age']; give these columns"),
+        (ROWS.assign(label="x"), "rows.csv, rows 1 to 3: the column label is one that the model answers with; rename"),
+        (ROWS[:0], "rows.csv has no rows"),
+    ],
+)
+def test_what_is_refused_leaves_what_was_there(rows: pd.DataFrame, told: str, small: Served) -> None:
+    Path("answers.csv").write_text("before", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        predict_file(written(rows, "rows.csv"), small, Path("answers.csv"))
+    assert str(refused.value).startswith(told)
+    assert Path("answers.csv").read_text(encoding="utf-8") == "before"
+    assert sorted(path.name for path in Path().iterdir()) == ["answers.csv", "rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.txt", b"", "rows.txt is neither .csv nor .parquet"),
+        ("none.csv", None, "none.csv is not here"),
+        ("rows.csv", b"", "rows.csv can't be read: "),
+        ("rows.csv", b"age\n\xff\xfe\n", "rows.csv can't be read: "),
+        ("rows.parquet", b"no parquet", "rows.parquet can't be read: "),
+    ],
+)
+def test_what_is_no_table_is_told(name: str, content: bytes | None, told: str, small: Served) -> None:
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        predict_file(Path(name), small, Path("answers.csv"))
+    assert str(refused.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "values that are no numbers in age: could not convert 'x'; mend these rows",
+            "values that are no numbers in age; mend these rows",
+        ),
+        ("values in a b that are not a date: 'x'; mend these rows", "values in a b; mend these rows"),
+        ("missing values in age; mend these rows", "missing values in age; mend these rows"),
+        ("no such level: 'x'", "the model can't read these rows"),
+    ],
+)
+def test_a_refusal_names_the_column_and_not_the_value(message: str, shown: str) -> None:
+    assert without_values(message, ["a", "age", "a b"]) == shown

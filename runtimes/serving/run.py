@@ -1,0 +1,66 @@
+"""`python -m lab serve`: load the model, follow the promotion, and answer."""
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+from labkit.git_cli import git_or_empty
+from labkit.process.errors import InputError
+from labkit.registry.tags import STAGE
+from runtimes.serving.model import Served, find, takes_the_same
+
+KEY_VARIABLE = "LAB_SERVE_KEY"
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Live:
+    """The model that answers; another may take its place between two requests."""
+
+    served: Served
+
+
+def serve(wanted: str | None, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM, which lets requests that have begun end. Raises InputError without a model."""
+    live = Live(find(wanted))
+    import uvicorn  # after the model, whose refusal needs no server
+
+    from runtimes.serving.app import create_app
+
+    stop = threading.Event()
+    if (wanted or "").rpartition("@")[2] == STAGE:
+        threading.Thread(target=follow, args=(live, wanted, stop), daemon=True).start()
+    key = os.environ.get(KEY_VARIABLE, "")
+    print(f"{live.served.name} {live.served.version} answers at http://{host}:{port} (Ctrl+C ends it)", flush=True)
+    try:
+        uvicorn.run(create_app(lambda: live.served, key), host=host, port=port, log_level="warning", access_log=False)
+    finally:
+        stop.set()
+
+
+def follow(live: Live, wanted: str, stop: threading.Event, seconds: float = LOOK_SECONDS) -> None:
+    """Let the champion answer, whichever it is: look at Git's tags again and again, until `stop`."""
+    seen = _tags()
+    while not stop.wait(seconds):
+        if (now := _tags()) != seen:
+            seen = now
+            print(change(live, wanted), file=sys.stderr, flush=True)
+
+
+def change(live: Live, wanted: str) -> str:
+    """Load the model that is wanted now, and let it answer from the next request on; what was done, in a line."""
+    try:
+        found = find(wanted, offline=True)
+    except (InputError, OSError) as error:
+        return f"{live.served.version} stays: {error}"
+    if found.version == live.served.version:
+        return f"{found.version} stays: it is what is wanted"
+    if not takes_the_same(found, live.served):
+        return f"{live.served.version} stays: {found.version} reads other columns or gives other answers"
+    before, live.served = live.served, found
+    return f"{found.version} answers in the place of {before.version}"
+
+
+def _tags() -> str:
+    return git_or_empty("for-each-ref", "refs/tags")
