@@ -40,7 +40,7 @@ Tell = Callable[[optuna.Trial, Raised], None]
 def sweep(words: list[str], trials: int, jobs: int, model: str | None) -> int:
     """Try parameters until there are so many trials, `jobs` at once; the exit code is 1 where none succeeded.
 
-    Optuna's TPE proposes them (https://arxiv.org/abs/2304.11127), seeded by the number of the trial: one at a time, the
+    Optuna's TPE proposes them (https://arxiv.org/abs/2304.11127), seeded by how many came before: one at a time, the
     same command tries the same. Raises InputError for what `parse_space` refuses, a lab without a leaderboard, and a
     sweep that runs already.
     """
@@ -77,14 +77,22 @@ def _search(study: optuna.Study, space: Space, trials: int, jobs: int, tell: Tel
     running: dict[Future[None], optuna.Trial] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while True:
-            while len(running) < min(jobs, trials - len(_ended(study))):
-                study.sampler = optuna.samplers.TPESampler(seed=len(study.trials), constant_liar=True)
+            while len(running) < min(jobs, trials - (ended := len(_ended(study)))):
+                study.sampler = optuna.samplers.TPESampler(seed=_seed(ended + len(running)), constant_liar=True)
                 trial = study.ask(space)
                 running[pool.submit(run_trial, experiment(study, trial.number), rounded(trial.params))] = trial
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 tell(running.pop(future), future.exception())
+
+
+def _seed(number: int) -> int:
+    """The seed of a trial, by how many began before it: those interrupted don't count.
+
+    A hash, because the first numbers that NumPy draws from the seeds 0, 1, 2 and 3 lie close to each other.
+    """
+    return int(_digest(str(number)), 16)
 
 
 def _tell(
@@ -101,6 +109,11 @@ def _tell(
         study.tell(trial, state=TrialState.FAIL)
         console.print(f"{told}: [red]failed[/]: {escape(str(failed))}")
         return
+    if others := {one.user_attrs[METRIC] for one in study.trials if METRIC in one.user_attrs} - {score.metric}:
+        raise InputError(
+            f"{told}: compared by {score.metric}, and others of this sweep by {', '.join(others)}: leave out of "
+            "the sweep what changes by which metric models are compared"
+        )
     for key, value in ((MODEL, score.model), (METRIC, score.metric), (VALUE, score.value)):
         trial.set_user_attr(key, value)
     study.tell(trial, score.value if score.less_is_better else -score.value)

@@ -12,6 +12,7 @@ from optuna.distributions import FloatDistribution
 from rich.console import Console
 
 from labkit.pipeline.leaderboard import Leaderboard
+from labkit.process.errors import InputError
 from labkit.sweep import run
 from labkit.sweep.space import Space
 from labkit.sweep.trial import Score, TrialError, rounded
@@ -24,7 +25,7 @@ TRAIN = """
 import json, yaml
 with open("params.yaml") as file:
     lr = yaml.safe_load(file)["training"]["lr"]
-if lr > 0.04:
+if lr > 0.006:  # one of the first three
     raise SystemExit("error: it diverged")
 with open("models.csv", "w") as table:
     table.write(f"model,loss\\nnet,{lr}\\nbaseline,1.0\\n")
@@ -95,12 +96,39 @@ def test_two_at_a_time_are_no_more_trials(search: Callable[..., list[dict[str, A
 
 
 @pytest.mark.unittest
-def test_what_was_interrupted_is_tried_again(search: Callable[..., list[dict[str, Any]]]) -> None:
+def test_what_was_interrupted_is_tried_again_and_the_rest_is_as_it_would_have_been(
+    search: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = search(optuna.create_study(), 12)
     study = optuna.create_study()
-    interrupted = study.ask(SPACE)
+    search(study, 2)
+    with monkeypatch.context() as ended:
+        ended.setattr(run, "wait", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            search(study, 12)
     run._repeat_interrupted(study)
-    assert search(study, 1) == [interrupted.params] * 2
-    assert len(run._ended(study)) == 1
+    assert search(study, 12) == [*at_once[:3], *at_once[2:]]
+    assert len(run._ended(study)) == 12
+
+
+def interrupt(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.unittest
+def test_the_first_trials_are_not_all_at_one_place(search: Callable[..., list[dict[str, Any]]]) -> None:
+    rates = [one["lr"] for one in search(optuna.create_study(), 4)]
+    assert max(rates) - min(rates) > 0.5
+
+
+@pytest.mark.unittest
+def test_trials_that_are_compared_by_other_metrics_are_refused(
+    search: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = iter(["loss", "f1"])
+    monkeypatch.setattr(run, "score_of", lambda *_: Score("net", next(metrics), 0.5, True))
+    with pytest.raises(InputError, match="compared by f1, and others of this sweep by loss"):
+        search(optuna.create_study(), 2)
 
 
 @pytest.fixture(scope="module")
