@@ -33,11 +33,12 @@ def sweep(
     trials: Annotated[int, typer.Option(min=1, help="So many in all, with those of before.")] = 20,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
     model: Annotated[str | None, typer.Option(help="The model to make better; else, whichever is selected.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the best values into params.yaml.")] = False,
 ) -> None:
     """Search for better parameters: each trial is an experiment of DVC's, compared on the validation rows."""
     from labkit.sweep.run import sweep
 
-    sys.exit(sweep(space, trials, jobs, model))
+    sys.exit(sweep(space, trials, jobs, model, apply))
 
 
 @app.command()

@@ -23,8 +23,8 @@ class Entry(NamedTuple):
     value: Any
 
 
-def with_value(text: str, value: str, *path: str) -> str:
-    """The text with a string in the place of the scalar at `path`.
+def with_value(text: str, value: str | float | None, *path: str) -> str:
+    """The text with another scalar in the place of the one at `path`.
 
     Raises InputError where it is missing, or can't be replaced as it stands.
     """
@@ -128,7 +128,9 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _scalar(text: str) -> str:
-    """The text as YAML: bare where that is read back as the same, else in quotes."""
+def _scalar(text: str | float | None) -> str:
+    """A scalar as YAML; text is bare where that is read back as the same, else in quotes."""
+    if not isinstance(text, str):
+        return str(yaml.safe_dump(text).splitlines()[0])
     bare = re.fullmatch(r"[A-Za-z](?:[\w .-]*[\w.-])?", text) and yaml.safe_load(text) == text
     return text if bare else json.dumps(text)

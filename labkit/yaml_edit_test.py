@@ -110,8 +110,10 @@ def test_an_entry_has_no_place_in_braces() -> None:
 
 
 @pytest.mark.parametrize("old", ["old", "'old'", '"old"'])
-@pytest.mark.parametrize("value", ["new", "3", "yes", "null", "a: b # c", "Weiß", 'the "best"', "\\n", "- a"])
-def test_a_value_is_read_back_and_every_other_byte_is_kept(old: str, value: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["new", "3", "yes", "null", "a: b # c", "Weiß", 'the "best"', "\\n", "- a", 3, 1e-05, True, None]
+)
+def test_a_value_is_read_back_and_every_other_byte_is_kept(old: str, value: str | float | None) -> None:
     text = f"# of a\na:\n  b:   {old}   # why\n\nc: {{b: old}}\n"
     changed = with_value(text, value, "a", "b")
     assert yaml.safe_load(changed) == {"a": {"b": value}, "c": {"b": "old"}}

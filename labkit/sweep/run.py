@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -22,10 +23,12 @@ from labkit.launch.limits import limits
 from labkit.paths import ROOT, lies_in
 from labkit.pipeline.leaderboard import Leaderboard, read_leaderboard
 from labkit.process.errors import InputError
-from labkit.process.params import CommonParams, read_params
+from labkit.process.files import replacing
+from labkit.process.params import PARAMS_FILE, CommonParams, read_params
 from labkit.sweep.space import Space, parse_space
 from labkit.sweep.trial import TrialError, commit_of, rounded, run_trial, score_of
 from labkit.sweep.view import show_in_mlflow
+from labkit.yaml_edit import with_value
 
 STORE = Path(".lab/sweeps.db")
 # What is kept of a trial beside its parameters and its value.
@@ -37,7 +40,7 @@ Raised = BaseException | None
 Tell = Callable[[optuna.Trial, Raised], None]
 
 
-def sweep(words: list[str], trials: int, jobs: int, model: str | None) -> int:
+def sweep(words: list[str], trials: int, jobs: int, model: str | None, apply: bool) -> int:
     """Try parameters until there are so many trials, `jobs` at once; the exit code is 1 where none succeeded.
 
     Optuna's TPE proposes them (https://arxiv.org/abs/2304.11127), seeded by how many came before: one at a time, the
@@ -64,7 +67,7 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None) -> int:
         finally:
             if told := show_in_mlflow(name, study.get_trials(deepcopy=False)):
                 console.print(f"[yellow]not in MLflow yet[/]: {escape(told)}; the same command sends it")
-    return _print_trials(study, console)
+    return _print_trials(study, console, apply)
 
 
 def experiment(study: optuna.Study, number: int) -> str:
@@ -120,8 +123,8 @@ def _tell(
     console.print(f"{told}: {score.model} {score.metric} {score.value:.4g}")
 
 
-def _print_trials(study: optuna.Study, console: Console) -> int:
-    """Print the best trials, and what takes the best; the exit code."""
+def _print_trials(study: optuna.Study, console: Console, apply: bool) -> int:
+    """Print the best trials, and take the best or say what does; the exit code."""
     done = sorted((one for one in study.trials if one.state == TrialState.COMPLETE), key=lambda one: one.values[0])
     if not done:
         console.print("No trial succeeded.")
@@ -131,8 +134,24 @@ def _print_trials(study: optuna.Study, console: Console) -> int:
         told = one.user_attrs
         table.add_row(str(one.number), *map(str, rounded(one.params).values()), told[MODEL], f"{told[VALUE]:.4g}")
     console.print(table)
-    console.print(f"[bold]dvc exp apply {experiment(study, done[0].number)}[/]   takes the best, with its results")
+    best = done[0]
+    if apply:
+        write_values(rounded(best.params))
+        console.print(
+            f"params.yaml has the values of trial {best.number}: `make run` brings its results from the cache."
+        )
+    else:
+        console.print("The same command with --apply writes the best values into params.yaml.")
     return 0
+
+
+def write_values(values: dict[str, Any]) -> None:
+    """Put values into params.yaml, and leave every other byte as it is."""
+    text = PARAMS_FILE.read_text(encoding="utf-8")
+    for key, value in values.items():
+        text = with_value(text, value, *key.split("."))
+    with replacing(PARAMS_FILE) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _short(keys: Iterable[str]) -> Callable[[str], str]:
