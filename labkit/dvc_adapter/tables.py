@@ -19,9 +19,9 @@ Contents = dict[str, bytes]  # by path below an output; a file by itself is at t
 
 
 def table_outputs(project: Project) -> list[str]:
-    """The outputs that dvc.yaml calls metrics or plots."""
+    """The outputs that dvc.yaml calls metrics or plots, and what its `meta.data` names (pipeline/drift.py)."""
     repo: Any = project
-    return [str(out) for out in repo.index.outs if out.metric or out.plot]
+    return [str(out) for out in repo.index.outs if _is_table(out)]
 
 
 def recorded_tables(project: Project) -> Iterator[tuple[str, Contents]]:
@@ -31,7 +31,7 @@ def recorded_tables(project: Project) -> Iterator[tuple[str, Contents]]:
     """
     repo: Any = project
     for out in repo.index.outs:
-        if (out.metric or out.plot) and out.use_cache and out.can_push and out.hash_info:
+        if _is_table(out) and out.use_cache and out.can_push and out.hash_info:
             files = _files(out)
             images = [file for file in files if Path(str(out), file).suffix.lower() in ImageRenderer.EXTENSIONS]
             if images or not all(file.exists() for file in files.values()):
@@ -62,6 +62,11 @@ def check_out_absent(project: Project, outputs: Sequence[str]) -> None:
     repo: Any = project
     if absent := [output for output in outputs if not Path(output).exists()]:
         repo.checkout(targets=absent, allow_missing=True)
+
+
+def _is_table(out: Any) -> bool:
+    told = getattr(out.stage, "meta", None) or {}
+    return bool(out.metric or out.plot or str(out) == told.get("data"))
 
 
 def _files(out: Any) -> dict[str, Path]:

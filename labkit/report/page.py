@@ -19,6 +19,7 @@ from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.paths import lies_in
 from labkit.pipeline.changes import changes_since
 from labkit.pipeline.dependencies import NO_STAGES
+from labkit.pipeline.drift import drift_since
 from labkit.pipeline.input_changes import param_changes, some
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
@@ -79,6 +80,7 @@ def run_page(
         verdict(stages, here, before, goals, board) + unpublished(publication),
         f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
         warnings_section(missing),
+        data_section(rev, missing),
         metrics_section(here, before, rev, changed_inputs(rev, first), missing, board),
         goals_section(goals, mistake),
         *(draw(plot) for plot in plots),
@@ -206,6 +208,12 @@ def warnings_section(missing: list[str]) -> str:
     except InputError as error:
         warnings = [str(error)]
     return "### Warnings\n\n" + "\n".join(f"- {plain(warning)}" for warning in warnings) if warnings else ""
+
+
+def data_section(rev: str, missing: list[str]) -> str:
+    """How the data differ from those of the results before, where they are not `missing`."""
+    lines = [f"- {plain(line)}" for line in drift_since(rev, missing)]
+    return f"### Data, against {_short(rev)}\n\n" + "\n".join(lines) if lines else ""
 
 
 def metrics_section(

@@ -15,6 +15,7 @@ from dvc.repo import Repo
 from labkit.git_cli import git
 from labkit.process.files import write_json
 from labkit.process.tracking import md5_of
+from labkit.report import page
 from labkit.report.markdown import plain
 from labkit.report.page import run_page, shortened
 from labkit.testing.fixtures import Shell
@@ -377,3 +378,10 @@ def test_of_a_failed_stage_it_tells_what_was_tried() -> None:
     git(*IDENTITY, "commit", "--quiet", "--all", "-m", "another forest")
     ran("train", status="FAILED")
     assert row(summary(), "`train`").startswith("| `train` | **failed** | `models.forest 0.2 -> 0.1` | 14 min |")
+
+
+def test_other_data_than_before_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "age|sex: distributed otherwise"
+    monkeypatch.setattr(page, "drift_since", lambda rev, missing: [told] if rev == "main" else [])
+    assert page.data_section("main", []) == f"### Data, against {page._short('main')}\n\n- {plain(told)}"
+    assert page.data_section("HEAD", []) == ""

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labkit.goals import GOALS_FILE, Verdict, verdicts
+from labkit.pipeline.drift import drift_since
 from labkit.pipeline.leaderboard import Model, Selected, models, read_leaderboard, selected
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
@@ -34,6 +35,8 @@ def print_summary(console: Console) -> None:
             console.print(f"[yellow]warning[/]: {escape(warning)}", soft_wrap=True)
     except InputError as error:
         console.print(f"[yellow]no warnings are known[/]: {escape(str(error))}", soft_wrap=True)
+    for line in drift_since("HEAD"):
+        console.print(f"[yellow]other data than in the last commit[/]: {escape(line)}", soft_wrap=True)
     if judged := verdicts():
         console.print(goals_table(judged))
     for goal, _, met, unknown in judged:
