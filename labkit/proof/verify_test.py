@@ -168,7 +168,7 @@ def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys
     assert "failed to reproduce 'train'" in told
 
 
-@pytest.mark.parametrize("way", ["frozen", "persist"])
+@pytest.mark.parametrize("way", ["frozen", pytest.param("persist", marks=pytest.mark.nightly)])
 def test_an_output_that_git_has_and_no_run_made_is_not_reproduced(
     lab: Path, shell: Shell, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

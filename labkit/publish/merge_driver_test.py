@@ -138,7 +138,10 @@ def test_by_lines_git_forges_a_record_of_a_run_that_never_was(lab: Path, shell: 
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("combine", ["merge --no-edit lr", "rebase lr", "cherry-pick lr"])
+@pytest.mark.parametrize(
+    "combine",
+    ["merge --no-edit lr", *(pytest.param(way, marks=pytest.mark.nightly) for way in ("rebase lr", "cherry-pick lr"))],
+)
 def test_by_stage_the_record_is_the_one_of_a_run_and_dvc_tells_what_changed(
     lab: Path, shell: Shell, combine: str
 ) -> None:

@@ -70,6 +70,7 @@ def lab(new_lab: Callable[[], Path]) -> Path:
     return new_lab()
 
 
+@pytest.mark.nightly  # this_lab/command_line_test.py runs one each time
 @pytest.mark.integration
 def test_a_new_process_works(lab: Path, shell: Shell, mypy_cache: Path) -> None:
     new = "lab/processes/describe_data"

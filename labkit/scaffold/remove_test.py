@@ -28,6 +28,7 @@ def lab(template: Path, tmp_path: Path) -> Path:
     return shutil.copytree(template, tmp_path / "lab", symlinks=True, ignore=no_runs)
 
 
+@pytest.mark.nightly  # empty_lab_test.py removes all of them each time
 @pytest.mark.integration
 def test_nothing_of_a_process_is_left_but_in_its_commits(lab: Path, shell: Shell) -> None:
     assert (lab / "artifacts/describe_data").exists()

@@ -22,7 +22,7 @@ from labkit.testing.damage import damaged_values, damaged_yaml, for_all, refusal
 pytestmark = pytest.mark.unittest
 
 # How many examples: the same ones each time, and at night other ones each time.
-counts = pytest.mark.parametrize("count", [150, pytest.param(2000, marks=pytest.mark.nightly)])
+counts = pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.nightly)])
 
 
 @pytest.fixture(autouse=True)

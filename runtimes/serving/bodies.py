@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from math import prod
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -44,15 +45,18 @@ def read_tensors(body: bytes, columns: list[str]) -> pd.DataFrame:
     if len(read) < len(tensors):
         raise BadRequestError("two tensors have the same name")
     if len(read) == 1 and len(columns) > 1:
-        ((shape, values),) = read.values()
-        if len(shape) != 2 or shape[1] != len(columns):
-            raise BadRequestError(f"the one tensor is not of the shape [rows, {len(columns)}]")
-        width = len(columns)
-        rows = [values[start : start + width] for start in range(0, len(values), width)]
-        return checked(pd.DataFrame(rows, columns=columns))
+        return checked(_of_all_columns(*next(iter(read.values())), columns))
     if any(len(shape) > 1 and shape[1:] != [1] for shape, _ in read.values()):
         raise BadRequestError("a tensor of one column is not of the shape [rows] or [rows, 1]")
     return checked(_made({name: values for name, (_, values) in read.items()}))
+
+
+def _of_all_columns(shape: list[int], values: list[Any], columns: list[str]) -> pd.DataFrame:
+    width = len(columns)
+    if len(shape) != 2 or shape[1] != width:
+        raise BadRequestError(f"the one tensor is not of the shape [rows, {width}]")
+    rows = [values[start : start + width] for start in range(0, len(values), width)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def read_json(body: bytes) -> Any:
@@ -114,9 +118,7 @@ def _tensor(tensor: dict[str, Any]) -> tuple[list[int], list[Any]]:
     if not isinstance(values, list):
         raise BadRequestError("a tensor's `data` is not a list")
     flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    wanted = 1
-    for one in shape:
-        wanted *= one
+    wanted = prod(shape)
     if len(flat) != wanted:
         raise BadRequestError(f"a tensor has {len(flat)} values, and its shape asks for {wanted}")
     return shape, flat
