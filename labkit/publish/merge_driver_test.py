@@ -130,6 +130,7 @@ def test_a_worktree_uses_the_driver_of_its_clone(git: Git, tmp_path: Path) -> No
     assert (tmp_path / "worktree/dvc.lock").read_text(encoding="utf-8") == lock("lr")
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 def test_by_lines_git_forges_a_record_of_a_run_that_never_was(lab: Path, shell: Shell) -> None:
     (lab / ".git/info/attributes").write_text("dvc.lock merge\n", encoding="utf-8")

@@ -65,6 +65,7 @@ def test_a_browser_without_a_network_draws_every_plot(project: Path, shell: Shel
     assert "predicted" in rows
 
 
+@pytest.mark.nightly
 def test_the_other_settings_of_the_clone_stay_and_git_sees_nothing(project: Path, shell: Shell) -> None:
     ignored = Path(".dvc/.gitignore")
     ignored.write_text(f"{ignored.read_text()}/{NAME}\n")

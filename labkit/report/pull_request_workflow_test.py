@@ -103,6 +103,7 @@ def test_a_pull_request_has_one_comment_that_is_updated(run_job: Callable[[str],
     assert github.comments[0] == QUOTE  # that of the person
 
 
+@pytest.mark.nightly
 def test_for_a_fork_the_page_is_in_the_summary_alone(run_job: Callable[[str], Job], github: GitHub) -> None:
     job = run_job("someone/lab")
     assert "`selection.metric auto -> accuracy`" in job.summary

@@ -51,6 +51,7 @@ def test_every_tool_that_a_setting_is_for_is_recommended() -> None:
     assert needed <= set(recommended)
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 def test_a_process_and_a_test_file_can_be_started(new_lab: Callable[[], Path], shell: Shell) -> None:
     lab = new_lab()

@@ -188,6 +188,7 @@ def original(looped: dict[str, str], page: dict[str, Block], sandbox: Sandbox, s
     return sandbox.folder / "s3" / BUCKET / "data" / "raw" / "wine.csv"
 
 
+@pytest.mark.nightly
 def test_raw_data_go_through_s3_as_the_page_on_local_data_says(
     original: Path, page: dict[str, Block], sandbox: Sandbox, shell: Shell
 ) -> None:
