@@ -10,6 +10,7 @@ from dvc.utils.hydra import apply_overrides
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import faults
 from labkit.process.params import CommonParams, process_params, read_params, read_yaml, validate, whole_schema
+from labkit.testing.fixtures import needs_example
 
 pytestmark = pytest.mark.unittest
 
@@ -77,8 +78,9 @@ def test_what_dvc_exp_run_makes_of_it_is_read_the_same_and_keeps_the_reasons(tmp
     assert without_reason(written.read_text(encoding="utf-8")) == without_reason(own)
 
 
+@needs_example
 def test_a_family_is_left_out_by_the_null_of_dvc_exp_run(tmp_path: Path) -> None:
-    written = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    written = Path(shutil.copy(ROOT / "labkit" / "testing" / "example" / "params.yaml", tmp_path))
     apply_overrides(written, ["classifiers.naive_bayes=null"])
     assert read_yaml(written)["classifiers"]["naive_bayes"] is None
     validate(whole_schema(), read_yaml(written), written)
