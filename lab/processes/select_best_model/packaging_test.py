@@ -24,7 +24,7 @@ from lab.processes.select_best_model import served_model
 from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.predictions import Answers, ask
-from labkit.paths import ROOT
+from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.trainers import code_of
@@ -56,6 +56,10 @@ def raw_rows() -> pd.DataFrame:
     )
 
 
+# People remove those that they do not need.
+HERE = [name for name in ("train_standard_classifiers", "train_dnn_pytorch") if (PROCESSES / name / "main.py").exists()]
+
+
 @pytest.fixture(scope="module")
 def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as prepare_data leaves it, as far as packaging reads it."""
@@ -73,7 +77,7 @@ def prepared(processed: Path, rows: pd.DataFrame) -> NDArray[np.float32]:
     return np.asarray(joblib.load(processed / "preprocessing.joblib").transform(rows), dtype=np.float32)
 
 
-@pytest.fixture(scope="module", params=["train_standard_classifiers", "train_dnn_pytorch"])
+@pytest.fixture(scope="module", params=HERE)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, processed: Path) -> Trained:
     """A model of either process, loaded with that process's own packages."""
     folder, X = tmp_path_factory.mktemp("trained"), prepared(processed, raw_rows())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lab.processes.select_best_model.predictions import ask, check
+from labkit.paths import PROCESSES
 from labkit.process.errors import InputError
 from lib.data_splits import Dataset
 from lib.metrics import classification_metrics, regression_metrics
@@ -56,6 +57,7 @@ def test_numbers_are_held_to_their_metrics_whatever_their_unit(unit: float) -> N
             check("tree", told, wrong, y, dataset, "rmse")
 
 
+@pytest.mark.skipif(not (PROCESSES / "train_dnn_pytorch").exists(), reason="the process that trains networks is gone")
 @pytest.mark.integration
 def test_a_damaged_network_is_told_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_bytes(b"none")
