@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import reduce
 from math import inf, isfinite, isinf, nan
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
@@ -33,6 +33,13 @@ class Goal(Strict):
         if isinf(self.at_least) == isinf(self.at_most):
             raise ValueError("give either at_least or at_most")
         return self
+
+    @field_validator("file")
+    @classmethod
+    def _in_the_lab(cls, file: str) -> str:
+        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+            raise ValueError("name a result of the pipeline, by its path from the root of the lab")
+        return file
 
     @property
     def threshold(self) -> str:

@@ -67,6 +67,11 @@ def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
         ("{goal: g, file: f, metric: m, at_least: 0.5, ambition: 'yes'}", "0.ambition is 'yes'"),
         ("{goal: '', file: f, metric: m, at_least: 0.5}", "0.goal is ''"),
         ("{goal: g, file: f, metric: m, at_lest: 0.5, at_most: 1.0}", "0.at_lest is 0.5"),
+        ("{goal: g, file: /tmp/m.json, metric: m, at_least: 0.5}", "name a result of the pipeline, by its path from"),
+        (
+            "{goal: g, file: a/../../m.json, metric: m, at_least: 0.5}",
+            "name a result of the pipeline, by its path from",
+        ),
         ("{goal: [", "not YAML"),
         ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal stands here for the second time; keep one"),
     ],

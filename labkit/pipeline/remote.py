@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import ReadOnlyError, RunCacheError, default_remote, error_code, remotes, use_remote
 from labkit.github import on_runner
+from labkit.process.credentials import without_credentials
 
 SECONDS_TO_CONNECT = 3
 SECONDS_TO_ANSWER = 5
@@ -35,6 +36,7 @@ def probe_remote() -> Remote | None:
             limit_waiting(project)
             server = settings.get("endpointurl") or os.environ.get("AWS_ENDPOINT_URL") or "Amazon S3"
             where = f"{where} at {server}"
+        where = without_credentials(where)
         try:
             use_remote(project)
         except Exception as error:  # each kind of remote raises its own
@@ -52,7 +54,7 @@ def limit_waiting(project: Project) -> None:
 
 def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:
     """What is wrong, and what mends it. The types are botocore's, or what s3fs makes of them."""
-    kind, words = type(error).__name__, " ".join(str(error).split())
+    kind, words = type(error).__name__, without_credentials(" ".join(str(error).split()))
     code = error_code(error)
     keys = SECRETS if on_runner() else "`python -m lab setup --access-key-id KEY`, which asks for the secret"
     bucket = urlsplit(url).netloc

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from labkit.git_cli import git, read_blobs
@@ -127,7 +128,7 @@ def experiments_table(found: list[Experiment]) -> Table:
     for name in told:
         table.add_column(name, no_wrap=name not in ("changed", "ran"))
     for row in zip(*told.values(), strict=True):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # a person's words may look like markup
     return table
 
 

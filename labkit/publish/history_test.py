@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from labkit.git_cli import git
 from labkit.publish.conftest import Place
-from labkit.publish.history import Experiment, experiments
+from labkit.publish.history import Experiment, experiments, experiments_table
 from labkit.publish.message import commit_message
 from labkit.publish.results_commit import commit_results
 from labkit.report.outcomes import StageReport
@@ -129,3 +130,13 @@ def test_the_table_is_whole_when_piped(finished_lab: Path, tmp_path: Path, shell
     assert unknown.returncode == 1
     assert "nowhere" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+@pytest.mark.unittest
+def test_words_that_look_like_markup_are_shown() -> None:
+    told = Experiment("today", "run-1", CODE, "data.drop: [] -> [id, name]", "x[/id]y", "", "", "", "", "", proven=True)
+    console = Console(width=200, record=True)
+    console.print(experiments_table([told]))
+    shown = console.export_text()
+    assert "data.drop: [] -> [id, name]" in shown
+    assert "x[/id]y" in shown

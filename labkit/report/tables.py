@@ -88,7 +88,9 @@ def goals_table(judged: list[Verdict]) -> Table:
             word = "[green]reached[/]" if met else "[yellow]ambition[/]"
         else:
             word = "[green]met[/]" if met else "[bold red]missed[/]"
-        table.add_row(word, goal.goal, goal.metric, "" if met is None else f"{value:.3f}", goal.threshold)
+        table.add_row(
+            word, escape(goal.goal), escape(goal.metric), "" if met is None else f"{value:.3f}", goal.threshold
+        )
     return table
 
 

@@ -67,3 +67,11 @@ def test_what_is_wrong_with_the_models_is_one_line_above_the_goals() -> None:
         "no table of the models: dvc.yaml: stages.select.meta.leaderboard.models: table.csv"
     )
     assert others[0] == ["Goals"]
+
+
+def test_words_of_a_goal_that_look_like_markup_are_shown() -> None:
+    goal = "- {goal: 'finds [bold] and [/bold] cases', file: best.json, metric: test.accuracy, at_least: 0.5}\n"
+    Path("goals/goals.yaml").write_text(goal, encoding="utf-8")
+    console = Console(width=200, record=True)
+    print_summary(console)
+    assert "finds [bold] and [/bold] cases" in console.export_text()
