@@ -12,6 +12,7 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.git_cli import GitError
 from labkit.process.errors import InputError
 from runtimes.serving import answering, run
 from runtimes.serving.app import create_app
@@ -151,12 +152,12 @@ def test_the_log_tells_of_each_request_and_nothing_of_what_it_holds(
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Served | InputError], None]:
+def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Served | Exception], None]:
     """Say what the promoted model is."""
 
-    def say(answer: Served | InputError) -> None:
+    def say(answer: Served | Exception) -> None:
         def find(*_: Any, **__: Any) -> Served:
-            if isinstance(answer, InputError):
+            if isinstance(answer, Exception):
                 raise answer
             return answer
 
@@ -166,7 +167,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Served | InputError], No
 
 
 def test_the_next_champion_answers_and_one_with_other_columns_does_not(
-    url: str, live: Live, small: Served, found: Callable[[Served | InputError], None]
+    url: str, live: Live, small: Served, found: Callable[[Served | Exception], None]
 ) -> None:
     def version() -> str:
         return post(url, {"instances": [[60, None]]}).headers["X-Model-Version"]
@@ -178,6 +179,8 @@ def test_the_next_champion_answers_and_one_with_other_columns_does_not(
     assert run.change(live, "champion") == "v2 stays: v3 reads other columns or gives other answers"
     found(InputError("best-model has no champion"))
     assert run.change(live, "champion") == "v2 stays: best-model has no champion"
+    found(GitError("git for-each-ref failed: the index is locked"))
+    assert run.change(live, "champion").startswith("v2 stays: git for-each-ref failed")
     assert version() == "v2"
 
 

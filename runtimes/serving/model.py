@@ -2,14 +2,13 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from labkit.git_cli import GitError
 from labkit.paths import HOME
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
@@ -52,24 +51,16 @@ def find(wanted: str | None, offline: bool = False) -> Served:
         return load(Path(wanted), told.name, md5_of(Path(wanted))[:10])
     if wanted.rpartition("@")[2] == STAGE or re.fullmatch(r"(.*@)?v\d+(\.0\.0)?", wanted):
         registered = find_model(wanted, offline)
-        folder = COPIES / f"{registered.name}-{registered.version}-{registered.version.tag.commit[:10]}"
-        if not folder.exists():
-            with TemporaryDirectory(dir=_made(COPIES)) as beside:
-                copy_model(registered, Path(beside) / "model")
-                (Path(beside) / "model").rename(folder)
-        return load(folder, registered.name, str(registered.version))
+        version = registered.version
+        folder = _kept(
+            f"{registered.name}-{version}-{version.tag.commit[:10]}", lambda place: copy_model(registered, place)
+        )
+        return load(folder, registered.name, str(version))
     try:
         commit = commit_of(wanted)
-    except (GitError, InputError):
+    except InputError:
         raise InputError(f"--model {wanted}: no version, no folder with an MLmodel, and no revision of Git") from None
-    folder = COPIES / commit[:10]
-    if not folder.exists():
-        with TemporaryDirectory(dir=_made(COPIES)) as beside:
-            fetch_files(commit, [told.model], Path(beside))
-            if not (Path(beside) / told.model).exists():
-                raise InputError(f"{told.model} of {wanted} is neither in DVC's cache nor in its remote")
-            (Path(beside) / told.model).rename(folder)
-    return load(folder, told.name, commit[:10])
+    return load(_kept(commit[:10], lambda place: _fetch(commit, told.model, place)), told.name, commit[:10])
 
 
 def load(folder: Path, name: str, version: str) -> Served:
@@ -105,6 +96,20 @@ def without_values(message: str, columns: list[str]) -> str:
     return message if message.startswith(("missing inputs ", "no rows;")) else "the model can't read these rows"
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+def _kept(name: str, copy: Callable[[Path], None]) -> Path:
+    """The folder of a model that was copied before, or is now: whole, or not there."""
+    folder = COPIES / name
+    if not folder.exists():
+        COPIES.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=COPIES) as beside:
+            copy(Path(beside) / "model")
+            (Path(beside) / "model").rename(folder)
     return folder
+
+
+def _fetch(commit: str, path: str, to: Path) -> None:
+    """Copy a commit's model. Raises InputError where neither DVC's cache nor its remote has it."""
+    fetch_files(commit, [path], to.parent)
+    if not (to.parent / path).exists():
+        raise InputError(f"{path} of {commit[:10]} is neither in DVC's cache nor in its remote")
+    (to.parent / path).rename(to)

@@ -5,7 +5,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from labkit.git_cli import git_or_empty
+from labkit.git_cli import GitError, git_or_empty
 from labkit.process.errors import InputError
 from labkit.registry.tags import STAGE
 from runtimes.serving.model import Served, find, takes_the_same
@@ -52,7 +52,7 @@ def change(live: Live, wanted: str) -> str:
     """Load the model that is wanted now, and let it answer from the next request on; what was done, in a line."""
     try:
         found = find(wanted, offline=True)
-    except (InputError, OSError) as error:
+    except (InputError, GitError, OSError) as error:  # a look that failed must not be the last
         return f"{live.served.version} stays: {error}"
     if found.version == live.served.version:
         return f"{found.version} stays: it is what is wanted"
