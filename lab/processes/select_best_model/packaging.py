@@ -6,8 +6,8 @@ MLflow itself writes. https://mlflow.org/docs/latest/ml/model/#storage-format
 
 import hashlib
 import json
-import platform
 import shutil
+import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,8 @@ SERVED_MODEL = Path(__file__).with_name("served_model.py")
 # What preparing raw rows takes, whatever the model needs: packages, and modules of lib.
 PREPROCESSING = ("joblib", "numpy", "pandas", "scikit-learn")
 SERVED_CODE = ("__init__.py", "columns.py")
+# Without its last part, which MLflow takes as well: a later patch of Python makes no other result.
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def save_served_model(target: Path, model: Candidate, answers: Answers, dir_processed: Path) -> None:
@@ -91,7 +93,7 @@ def _flavor(artifacts: dict[str, Path]) -> dict[str, Any]:
         "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
         "loader_module": "mlflow.pyfunc.loaders.code_model",
         "model_code_path": SERVED_MODEL.name,
-        "python_version": platform.python_version(),
+        "python_version": PYTHON,
         "streamable": False,
     }
 
@@ -122,14 +124,13 @@ def _write_requirements(folder: Path, packages: dict[str, str]) -> None:
     """What serving needs: the packages that the model was loaded with, and those that prepare the rows."""
     pinned = {package: version(package) for package in PREPROCESSING} | packages
     lines = [f"mlflow=={version('mlflow-skinny')}", *(f"{name}=={pinned[name]}" for name in sorted(pinned))]
-    python = platform.python_version()
     conda = {
         "channels": ["conda-forge"],
-        "dependencies": [f"python={python}", "pip", {"pip": lines}],
+        "dependencies": [f"python={PYTHON}", "pip", {"pip": lines}],
         "name": "mlflow-env",
     }
     build = {
-        "python": python,
+        "python": PYTHON,
         "build_dependencies": ["pip", "setuptools", "wheel"],
         "dependencies": ["-r requirements.txt"],
     }
