@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from labkit.github import github_run
 from labkit.launch.environments import process_python
+from labkit.launch.inputs import note_inputs
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
@@ -25,7 +26,7 @@ from labkit.launch.run_name import run_name
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, room_of
+from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, inputs_of, room_of
 from labkit.process.trainers import LAB_PYTHON_VARIABLE
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
@@ -147,7 +148,9 @@ def main() -> None:
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
-        environment[JOURNAL_VARIABLE] = str(open_journal(process, choice, limit))
+        journal = open_journal(process, choice, limit)
+        environment[JOURNAL_VARIABLE] = str(journal)
+        environment |= note_inputs(inputs_of(journal), ROOT)
         start_tracker()
     except OSError as error:  # a process runs, tracked or not
         print(f"warning: {process} is not tracked: {error}", file=sys.stderr, flush=True)

@@ -34,6 +34,9 @@ def main(run: Run) -> None:
     if "wait" in sys.argv:
         print("waiting", flush=True)
         input()
+    if "LAB_TEST_EDIT" in os.environ:  # as a person in the editor
+        with open(os.environ["LAB_TEST_EDIT"], "a") as file:
+            file.write("# edited\\n")
     if "LAB_TEST_HANG" in os.environ and __spec__.name.startswith("lab.processes.second."):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGALRM])
         child = subprocess.Popen(["sleep", "987"])
@@ -241,6 +244,30 @@ def test_what_hangs_is_ended_at_the_limit_of_its_stage_and_the_others_are_done(
     assert "up to date" in shell("dvc status first", lab).stdout
     done = shell("dvc repro --force", lab, check=False, **settings)
     assert "error: first: dvc.yaml: stages.first.meta.limit: '6 h' is not a time" in done.stderr
+    (lab / "dvc.yaml").write_text(DVC_YAML)
+
+
+def test_an_edit_while_a_stage_runs_is_not_recorded_as_what_made_its_result(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    (lab / "dvc.yaml").write_text(
+        "stages:\n  first:\n    cmd: python -m labkit.launch first\n    deps: [lab/processes/first]\n"
+    )
+    main = lab / "lab/processes/first/main.py"
+    text = main.read_text()
+    done = shell("dvc repro", lab, check=False, LAB_TEST_EDIT=str(main), **settings)
+    assert done.returncode != 0
+    told = "error: edited while it ran: lab/processes/first/main.py."
+    assert [line[: len(told)] for line in done.stderr.splitlines() if line.startswith("error:")] == [told]
+    (run,) = all_runs(folder)
+    assert (run.status, told.removeprefix("error") in run.reason) == ("FAILED", True)
+    assert "lab/processes/first" not in (lab / "dvc.lock").read_text()
+    assert not list(folder.glob("*.inputs"))
+
+    main.write_text(text)  # undone
+    shell("dvc commit --force first", lab)
+    assert "up to date" in shell("dvc status", lab).stdout
+    shell("git checkout dvc.lock", lab)
     (lab / "dvc.yaml").write_text(DVC_YAML)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flat
+from labkit.process.inputs import refuse_edits
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
@@ -96,6 +97,7 @@ class Run:
 def run_process(main: Callable[[Run], None]) -> None:
     """Run a process's main with the run that LAB_JOURNAL names.
 
+    What DVC would record of the stage must not have been edited meanwhile (labkit/process/inputs.py).
     An InputError is one line and exit code 1, Ctrl-C one line and exit code 130, as shells have it; anything else is
     Python's traceback and exit code 1. No password in an error's words leaves the process.
     """
@@ -104,6 +106,7 @@ def run_process(main: Callable[[Run], None]) -> None:
     try:
         with run._ending():
             main(run)
+            refuse_edits()
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -132,6 +135,11 @@ def append(journal: Path, run: str, event: str, **fields: Any) -> None:
 def room_of(journal: Path) -> Path:
     """The file that keeps room on the disk for the last word of a journal's process, which may be that it is full."""
     return journal.with_suffix(".room")
+
+
+def inputs_of(journal: Path) -> Path:
+    """The file that says what the stage of a journal's process read as it began."""
+    return journal.with_suffix(".inputs")
 
 
 def md5_of(path: Path) -> str:

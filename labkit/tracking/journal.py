@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from labkit.paths import HOME
 from labkit.process.files import read_json, write_json
-from labkit.process.tracking import room_of
+from labkit.process.tracking import inputs_of, room_of
 
 JOURNALS = Path(os.environ.get("LAB_JOURNALS") or HOME / ".lab" / "journals")
 CHUNK_BYTES = 1 << 20
@@ -84,8 +84,8 @@ def save_progress(journal: Path, progress: Progress) -> None:
 
 def remove(journal: Path) -> None:
     """Remove a journal. Its progress goes first: without it the journal would only be carried again."""
-    _progress_file(journal).unlink(missing_ok=True)
-    room_of(journal).unlink(missing_ok=True)
+    for beside in (_progress_file(journal), room_of(journal), inputs_of(journal)):
+        beside.unlink(missing_ok=True)
     journal.unlink()
 
 
@@ -93,8 +93,8 @@ def set_aside(journal: Path, refused: Mapping[str, Mapping[str, str]]) -> None:
     """Keep a journal as `.refused`, with what was refused and why as its last line, and never try it again."""
     with journal.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"event": "refused", "runs": refused}) + "\n")
-    _progress_file(journal).unlink(missing_ok=True)
-    room_of(journal).unlink(missing_ok=True)
+    for beside in (_progress_file(journal), room_of(journal), inputs_of(journal)):
+        beside.unlink(missing_ok=True)
     journal.rename(journal.with_suffix(".refused"))
 
 
