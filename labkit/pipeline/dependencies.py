@@ -82,7 +82,12 @@ def declared_stages(root: Path = Path()) -> dict[str, Any]:
     Raises InputError when it is not YAML, or has something else where stages, inputs or outputs are listed.
     """
     path = root / DVC_YAML
-    content = (load_yaml(path) if path.exists() else None) or {}
+    return stages_in(load_yaml(path) if path.exists() else None, path)
+
+
+def stages_in(content: Any, path: Path) -> dict[str, Any]:
+    """The stages in what was read of a dvc.yaml; `path` is the file to name. Raises InputError as `declared_stages`."""
+    content = content or {}
     if not isinstance(content, dict) or not isinstance(stages := content.get("stages") or {}, dict):
         raise InputError(f"{path}: {shown(content)} has no `stages` with names; `git checkout {path}` restores it")
     for name, stage in stages.items():

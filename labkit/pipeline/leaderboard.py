@@ -49,11 +49,15 @@ class Selected(NamedTuple):
 
 
 def read_leaderboard() -> Leaderboard | None:
-    """The lab's leaderboard, if it has one.
+    """The lab's leaderboard, if it has one. Raises InputError as `leaderboard_in`, and as `declared_stages`."""
+    return leaderboard_in(declared_stages())
+
+
+def leaderboard_in(stages: dict[str, Any]) -> Leaderboard | None:
+    """The leaderboard that stages of dvc.yaml name, if one does.
 
     Raises InputError for a wrong key, and a file that the stage does not write.
     """
-    stages = declared_stages()
     told = metas(stages, "leaderboard")
     if len(told) > 1:
         raise InputError(f"{DVC_YAML}: stages {' and '.join(told)} have a meta.leaderboard each; keep one")
@@ -90,10 +94,10 @@ def models(board: Leaderboard) -> list[Model]:
     return [{name: value for name, value in row.items() if name != COMPARED_BY} for row in rows]
 
 
-def selected(board: Leaderboard) -> Selected:
-    """The selected model. Raises InputError when its file is not here, or does not tell it."""
+def selected(board: Leaderboard, results: Path = Path()) -> Selected:
+    """The selected model, of the files below `results`. Raises InputError when its file is not here, or is another."""
     try:
-        content = read_json(board.selected)
+        content = read_json(results / board.selected)
     except FileNotFoundError:
         raise InputError(f"{board.selected} is not here; `make run` (or `dvc pull`) brings it") from None
     except ValueError as error:

@@ -57,7 +57,7 @@ def stale_tables() -> list[str]:
     known = {name for name in _tracked() if Path(name).exists()}
     stale = []
     for out in (out for record in records.values() for out in record.get("outs", [])):
-        copies = _copies(out["path"], known)
+        copies = copies_of(out["path"], known)
         known -= {*copies.values()}
         if copies and hash_of({below: md5_of(Path(name)) for below, name in copies.items()}) != out.get("md5"):
             stale.append(str(Path(TABLES, out["path"])))
@@ -78,13 +78,13 @@ def take_tables(project: Project, commit: str) -> list[str]:
     blobs = tables_in(commit)
     taken = []
     for out in (out for record in read_records(records_of(commit)).values() for out in record.get("outs", [])):
-        contents = {below: read_blob(blobs[path]) for below, path in _copies(out["path"], blobs).items()}
+        contents = {below: read_blob(blobs[path]) for below, path in copies_of(out["path"], blobs).items()}
         if contents and give_to_cache(project, out.get("md5", ""), contents):
             taken.append(out["path"])
     return taken
 
 
-def _copies(output: str, paths: Iterable[str]) -> dict[str, str]:
+def copies_of(output: str, paths: Iterable[str]) -> dict[str, str]:
     """The paths that are copies of an output, by what they are below it; a file by itself is at the empty path."""
     place = Path(TABLES, output)
     return {

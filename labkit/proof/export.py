@@ -14,7 +14,7 @@ from labkit.process.files import replacing
 from labkit.process.strict_yaml import parse_yaml
 from labkit.proof.crate import CODE, METADATA, WORKFLOW, File, Run, metadata
 from labkit.proof.receipt import digests_of
-from labkit.registry.results import fetch_files
+from labkit.registry.results import disagreement, fetch_files
 
 PARAMS, LICENSE = "params.yaml", "LICENSE"
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # of zip; a crate says in its metadata when the run was
@@ -24,12 +24,15 @@ def export(revision: str, to: Path) -> Path:
     """Write the results of a revision, with its code and parameters, as a Workflow Run RO-Crate; its path.
 
     The raw data are named by their md5, not included. The same commit always gives the same bytes. Raises InputError
-    where the revision has no results, or an output is neither in DVC's cache nor in its remote.
+    where the revision has no results, they are not of its own code, or an output is neither in DVC's cache nor in its
+    remote.
     """
     commit = commit_of(revision)
     records = read_records(records_of(commit))
     if not records:
         raise InputError(f"{revision} has no results in {DVC_LOCK}: run `dvc repro`, commit it, and export that")
+    if differs := disagreement(commit):
+        raise InputError(f"{differs}; `dvc repro`, commit, and export that")
     crate = to / f"{_name(commit)}-{commit[:10]}.crate.zip"
     with TemporaryDirectory() as folder:
         _collect(commit, records, Path(folder))

@@ -110,6 +110,11 @@ def test_without_results_and_without_their_files_it_is_refused(lab: Path, tmp_pa
         patch.chdir(clone)
         with pytest.raises(InputError, match=r"has rows, model\.txt of"):
             export("HEAD", tmp_path)
+        shell("sed -i 's/lr: 0.1/lr: 0.2/' params.yaml && git commit -qam edited", clone)
+        with pytest.raises(
+            InputError, match=r"is not of its own code, parameters and data: train \(reads params.yaml\)"
+        ):
+            export("HEAD", tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 

@@ -1,13 +1,10 @@
 """The experiments of a branch as a table, read from the trailers of its results commits.
 
 Anyone can write trailers. They are believed of a commit that is as publishing makes it: it stands on the commit whose
-code ran, changes results alone, and its metric is the one of the results that its dvc.lock records.
+code ran, changes results alone, and claims what the results say that its dvc.lock records.
 """
 
-import hashlib
-import json
 import sys
-from contextlib import suppress
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -15,18 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.git_cli import git, read_blobs
+from labkit.git_cli import git
 from labkit.paths import TABLES
-from labkit.pipeline.leaderboard import read_leaderboard
 from labkit.pipeline.records import DVC_LOCK
-from labkit.process.errors import InputError
+from labkit.publish.claims import Claims, claims_of
 
-KEYS = ("Tag", "Code-Commit", "Changed", "Selected-Model", "Metric", "Goals", "Ran", "Failed", "Run")
+KEYS = ("Tag", "Code-Commit", "Changed", "Selected-Model", "Metric", "Goals", "Ran", "Failed", "Not-Run", "Run")
 FIELD, COMMIT = "\x1f", "\x1e"
 UNPROVEN = "unproven"
 WHY_UNPROVEN = (
-    f"{UNPROVEN}: it was written or moved by hand. Its commit does not stand on the code that it names, changes more "
-    "than results, or its metric is not in them."
+    f"{UNPROVEN}: written or moved by hand, as far as Git tells. Its commit does not stand on the code that it names, "
+    f"changes more than results, or claims what its copies of results in {TABLES} do not say."
 )
 
 
@@ -42,6 +38,7 @@ class Experiment(NamedTuple):
     goals: str
     ran: str
     failed: str
+    not_run: str
     run: str
     proven: bool
 
@@ -52,11 +49,8 @@ def experiments(revision: str = "HEAD") -> list[Experiment]:
     command = ["log", "--no-merges", "--date=format:%Y-%m-%d %H:%M", "--grep=^Code-Commit: ", "--name-only"]
     printed = git(*command, f"--format={COMMIT}%ad{FIELD}{trailers}{FIELD}%H %P{FIELD}", revision, "--")
     found = [one for one in map(_read, printed.split(COMMIT)[1:]) if one.experiment.code]  # a squash only quotes them
-    are_told = _metrics_are_those_of_results(found)
-    return [
-        one.experiment._replace(proven=one.parents == [one.experiment.code] and _are_results(one.files) and is_told)
-        for one, is_told in zip(found, are_told, strict=True)
-    ]
+    told = claims_of([one.commit for one in found])
+    return [one.experiment._replace(proven=_is_proven(one, results)) for one, results in zip(found, told, strict=True)]
 
 
 class _Commit(NamedTuple):
@@ -72,33 +66,20 @@ def _read(entry: str) -> _Commit:
     return _Commit(Experiment._make([*told, False]), commit, parents, [name for name in files.split("\n") if name])
 
 
+def _is_proven(one: _Commit, results: Claims) -> bool:
+    is_on_its_code = one.parents == [one.experiment.code]
+    return is_on_its_code and _are_results(one.files) and _is_told(one.experiment, results)
+
+
 def _are_results(files: list[str]) -> bool:
     return DVC_LOCK in files and all(name == DVC_LOCK or name.startswith(f"{TABLES}/") for name in files)
 
 
-def _metrics_are_those_of_results(claims: list[_Commit]) -> list[bool]:
-    """Whether each commit's results, where Git has a copy of them, have the model and metric that its trailers tell."""
-    board = None
-    with suppress(InputError):
-        board = read_leaderboard()
-    if board is None:
-        return [True] * len(claims)
-    locks = read_blobs([f"{one.commit}:./{DVC_LOCK}" for one in claims])
-    copies = read_blobs([f"{one.commit}:./{TABLES}/{board.selected}" for one in claims])
-    return [
-        not one.experiment.metric or copy is None or _tells(one.experiment, copy, lock or b"")
-        for one, lock, copy in zip(claims, locks, copies, strict=True)
-    ]
-
-
-def _tells(one: Experiment, copy: bytes, lock: bytes) -> bool:
-    if hashlib.md5(copy, usedforsecurity=False).hexdigest().encode() not in lock:
-        return False
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        content = json.loads(copy)
-        metric = content["metric"]
-        return (one.selected, one.metric) == (content["selected"], f"test {metric} {content['test'][metric]:.4g}")
-    return False
+def _is_told(one: Experiment, found: Claims) -> bool:
+    """Whether an experiment claims what its results say. Of a run that did not end, its message claims nothing."""
+    told = {"Selected-Model": one.selected, "Metric": one.metric, "Goals": one.goals}
+    claimed = {name: value for name, value in told.items() if value}
+    return claimed == ({} if one.failed or one.not_run else found)
 
 
 def print_experiments(revision: str) -> None:

@@ -1,5 +1,7 @@
 """The messages of results commits tell the run, and `git log` gives the table of experiments."""
 
+import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -106,17 +108,39 @@ def test_what_was_written_or_moved_by_hand_is_told_apart(
     true = commit_message("run-example-1", code, URL, [RAN])
     assert tell(true).proven
     (metric,) = (line for line in true.splitlines() if line.startswith("Metric: "))
-    for wrong in (metric[:-1] + ("1" if metric[-1] != "1" else "2"), "Metric: test accuracy 1"):
+    for wrong in (metric[:-1] + ("1" if metric[-1] != "1" else "2"), "Metric: test accuracy 1", "Changed: nothing"):
         assert not tell(true.replace(metric, wrong)).proven
+    (goals,) = (line for line in true.splitlines() if line.startswith("Goals: "))
+    assert not tell(true.replace(goals, "Goals: 9 of 9 met")).proven
+    assert not tell(true.replace(goals, "Failed: select (1 s)")).proven
     assert not tell(true.replace("Selected-Model: ", "Selected-Model: my_")).proven
     assert not tell(true.replace(code, results)).proven
 
+    # Whoever writes the message by hand may change the copies as well.
+    copy = Path("lab/results/artifacts/best_model/metrics.json")
+    content, lock = copy.read_text(), Path("dvc.lock").read_text()
+    git("rm", "--quiet", str(copy))
+    assert not tell(true).proven
+    better = re.sub(r'"log_loss": 0\.\d+', '"log_loss": 0.001', content)
+    copy.write_text(better)
+    md5 = hashlib.md5(better.encode(), usedforsecurity=False).hexdigest()
+    Path("dvc.lock").write_text(f"{lock}# md5: {md5}\n")
+    git("add", ".")
+    assert not tell(re.sub("Metric: test log_loss .*", "Metric: test log_loss 0.001", true)).proven
+    copy.write_text(content)
+    Path("dvc.lock").write_text(lock)
+    git("add", ".")
     assert tell(true).proven
+
+    board = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(board.replace("selected: artifacts/best_model/metrics.json", "selected: gone.json"))
+    assert [one.proven for one in experiments()] == [True]  # by the commit's own, whatever lies here
+    Path("dvc.yaml").write_text(board)
     shell("echo '# mine' >> params.yaml", lab)
     git("add", "params.yaml")
     assert not tell(true).proven  # of other code
     said = shell("python -m lab log", lab).stdout
-    assert "unproven: it was written or moved by hand" in said
+    assert "unproven: written or moved by hand" in said
 
 
 @pytest.mark.integration
@@ -134,7 +158,9 @@ def test_the_table_is_whole_when_piped(finished_lab: Path, tmp_path: Path, shell
 
 @pytest.mark.unittest
 def test_words_that_look_like_markup_are_shown() -> None:
-    told = Experiment("today", "run-1", CODE, "data.drop: [] -> [id, name]", "x[/id]y", "", "", "", "", "", proven=True)
+    told = Experiment(
+        "today", "run-1", CODE, "data.drop: [] -> [id, name]", "x[/id]y", "", "", "", "", "", "", proven=True
+    )
     console = Console(width=200, record=True)
     console.print(experiments_table([told]))
     shown = console.export_text()

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
-from labkit.goals import tally, verdicts
-from labkit.pipeline.leaderboard import read_leaderboard, selected
+from labkit.goals import Verdict, tally, verdicts
+from labkit.pipeline.leaderboard import Leaderboard, read_leaderboard, selected
 from labkit.process.errors import InputError
 from labkit.report.outcomes import StageReport, machines
 
@@ -40,12 +41,21 @@ def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: 
     for machine in machines(stages):
         yield "Machine", machine
     if not any(stage.outcome in INCOMPLETE for stage in stages):  # else the files may be those of another run
+        board, judged = None, []
         with suppress(InputError):  # the page tells what is wrong
-            if board := read_leaderboard():
-                best = selected(board)
-                yield "Selected-Model", best.model
-                if isinstance(value := best.test.get(best.metric), int | float):
-                    yield "Metric", f"test {best.metric} {value:.4g}"
+            board = read_leaderboard()
         with suppress(InputError):
-            if judged := verdicts():
-                yield "Goals", tally(judged)
+            judged = verdicts()
+        yield from claims(board, judged)
+
+
+def claims(board: Leaderboard | None, judged: list[Verdict], results: Path = Path()) -> Iterator[tuple[str, str]]:
+    """What is said of the results below a folder: the selected model, its metric, the goals."""
+    with suppress(InputError):
+        if board:
+            best = selected(board, results)
+            yield "Selected-Model", best.model
+            if isinstance(value := best.test.get(best.metric), int | float):
+                yield "Metric", f"test {best.metric} {value:.4g}"
+    if judged:
+        yield "Goals", tally(judged)

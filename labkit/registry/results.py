@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from labkit.dvc_adapter.agreement import disagreements
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.revisions import copy_from, not_kept
 from labkit.dvc_adapter.storage import default_remote
@@ -35,6 +36,17 @@ def refuse_lost(commit: str, source: Source) -> None:
         where = "the DVC remote" if default_remote(project) else "DVC's cache"
     if lacking:
         raise InputError(f"{where} lacks {', '.join(lacking)} of {commit[:10]}; `dvc push` where they are, then again")
+
+
+def disagreement(commit: str, stage: str = "") -> str:
+    """In words, which results of a commit are of other code, parameters or data than its own; empty where none are.
+
+    With a stage, of what that needs alone. Raises InputError where DVC can't read the commit.
+    """
+    with open_project() as project:
+        found = disagreements(project, commit, stage)
+    told = [f"{name} (reads {', '.join(read)})" for name, read in found.items()]
+    return f"dvc.lock of {commit[:10]} is not of its own code, parameters and data: {'; '.join(told)}" if told else ""
 
 
 @contextmanager

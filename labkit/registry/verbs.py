@@ -10,6 +10,7 @@ from labkit.process.errors import InputError
 from labkit.registry.results import (
     committed_goals,
     compare_results,
+    disagreement,
     judge_results,
     refuse_goals_of_this_clone_alone,
     refuse_lost,
@@ -26,7 +27,8 @@ class RefusedError(InputError):
 def register(revision: str = "HEAD", reason: str = "") -> Registry:
     """Register a commit's results as the next version, unless it is one; the registry after that.
 
-    `revision` may be a version. Raises InputError where the commit has no results, or others could not get them.
+    `revision` may be a version. Raises InputError where the commit has no results, they are not of its own code, or
+    others could not get them.
     """
     registry = _registry()
     commit = _commit_of(revision, registry)
@@ -34,7 +36,10 @@ def register(revision: str = "HEAD", reason: str = "") -> Registry:
         print(f"{registry.name} {known} is {commit[:10]} already")
         return registry
     _refuse_deprecated(registry)
-    refuse_lost(commit, source_of(commit))
+    source = source_of(commit)
+    if told := disagreement(commit, source.stage):
+        raise InputError(f"{told}; `dvc repro`, commit, and register that")
+    refuse_lost(commit, source)
     ref = registry.next_version()
     goals, judged = _goals(commit)
     number = ref.rpartition("@")[2].split(".")[0]
@@ -55,8 +60,8 @@ def register(revision: str = "HEAD", reason: str = "") -> Registry:
 def promote(wanted: str, reason: str, force: bool = False) -> Registry:
     """Make a version the champion; the registry after that.
 
-    Raises RefusedError, and records it, when a goal is missed, or the version is worse than the champion beyond noise
-    or can't be compared with it; `force` overrules the comparison alone.
+    Raises RefusedError, and records it, when a goal is missed, dvc.lock is not of the version's code, or the version is
+    worse than the champion beyond noise or can't be compared with it; `force` overrules the comparison alone.
     """
     registry = _registry()
     _refuse_deprecated(registry)
@@ -79,6 +84,8 @@ def promote(wanted: str, reason: str, force: bool = False) -> Registry:
     }
     if missed := unmet(judged):
         raise _refusal(registry, version, trailers, f"{missed}; a goal can't be forced")
+    if told := disagreement(version.tag.commit, source_of(version.tag.commit).stage):
+        raise _refusal(registry, version, trailers, f"{told}; register a commit of a run")
     if doubt and not force:
         raise _refusal(registry, version, trailers, f"{doubt}; `--force` overrules that, and is recorded")
     after = _assign(registry, version, trailers | {"Forced": doubt})

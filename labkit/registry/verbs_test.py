@@ -11,7 +11,7 @@ from labkit.process.errors import InputError
 from labkit.registry.conftest import NAME, Lab, write_results
 from labkit.registry.history import print_history
 from labkit.registry.state import Registry, read_registry
-from labkit.registry.tags import fetch_tags
+from labkit.registry.tags import fetch_tags, make_tag
 from labkit.registry.verbs import RefusedError, promote, register, rollback
 
 pytestmark = pytest.mark.integration
@@ -75,6 +75,19 @@ def test_results_that_others_could_not_get_are_not_registered(lab: Lab) -> None:
     with pytest.raises(InputError, match=r"^the DVC remote lacks out/metrics.json, out/model, out/predictions.csv of "):
         register("first")
     assert lab.tags(lab.origin) == []
+
+
+def test_results_of_other_code_than_their_commits_are_not_registered_nor_promoted(lab: Lab) -> None:
+    lab.git("echo edited >> src/model/MLmodel && git commit -qam edited && git tag edited", lab.laptop)
+    told = r"^dvc.lock of \w{10} is not of its own code, parameters and data: select \(reads src\); "
+    with pytest.raises(InputError, match=told):
+        register("edited")
+    assert lab.tags(lab.origin) == []
+    make_tag(V1, git("rev-parse", "edited"), "By hand", dict.fromkeys(["Reason", "Person", "Before", "Goals"], "none"))
+    with pytest.raises(RefusedError, match=told.replace("^", f"^{NAME} v1 was not promoted: ")):
+        promote("v1", "It learned")
+    assert "Refused: dvc.lock of" in lab.message("refs/lab/refused/*")
+    assert lab.tags(lab.origin)[-1] == V1
 
 
 def test_a_remote_of_dvc_that_fails_is_told(lab: Lab) -> None:
