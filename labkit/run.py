@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from labkit.git_cli import git
+from labkit.git_cli import file_in, git
 from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
@@ -17,6 +18,7 @@ from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
 from labkit.pipeline.leaderboard import read_leaderboard
 from labkit.pipeline.parallel import reproduce
+from labkit.pipeline.records import DVC_LOCK
 from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
@@ -78,8 +80,13 @@ def run_pipeline(jobs: int | None = None) -> int:
         if do_not_fit():
             console.print(OTHER_GOALS)
         console.print(NEXT_STEPS)
-        console.print(COMMIT if git("status", "--porcelain") else COMMITTED)
+        console.print(COMMITTED if are_committed() else COMMIT)
     return exit_code
+
+
+def are_committed() -> bool:
+    """Whether the commit has all that is here, and this dvc.lock, which Git can be told not to look at."""
+    return not git("status", "--porcelain") and file_in("HEAD", DVC_LOCK) == Path(DVC_LOCK).read_bytes()
 
 
 def hand_over(console: Console) -> None:

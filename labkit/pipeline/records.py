@@ -3,11 +3,14 @@
 Git's merge of two dvc.locks by lines makes records of runs that never were, and DVC then calls them up to date.
 """
 
+from pathlib import Path
 from typing import Any
 
 from labkit.dvc_adapter.lock_text import lock_text, parse_lock
 from labkit.git_cli import GitError, git
+from labkit.paths import lies_in
 from labkit.process.errors import InputError
+from labkit.process.tracking import md5_of
 
 DVC_LOCK = "dvc.lock"
 
@@ -33,6 +36,14 @@ def commit_of(revision: str) -> str:
 def records_of(commit: str) -> str:
     """The text of dvc.lock in a commit; none where it has none."""
     return git("show", f"{commit}:./{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
+
+
+def edited(file: Path) -> bool:
+    """Whether a result here is not what dvc.lock here records of it, or of the folder that it is in."""
+    lock = Path(DVC_LOCK)
+    records = read_records(lock.read_bytes()) if lock.exists() else {}
+    outs = [out for record in records.values() for out in record.get("outs", []) if lies_in(file, [out["path"]])]
+    return any(Path(out["path"]).exists() and md5_of(Path(out["path"])) != out.get("md5") for out in outs)
 
 
 def write_records(records: Records) -> str:

@@ -17,7 +17,7 @@ _NAME = re.compile(_NAMES, re.IGNORECASE)
 # A password of ODBC may hold anything, so all of its string goes, percent-encoded or not.
 _ODBC = re.compile(r"(?P<name>odbc_connect=)(?P<value>[^\n]*)", re.IGNORECASE)
 _SETTING = re.compile(
-    rf"(?P<name>(?:(?:{_NAMES})[\w.-]{{0,40}}|(?<=[?&;])(?:sig|pass|key|auth|code))\s?(?:=|%3D))"
+    rf"(?P<name>(?:(?:{_NAMES})[\w.-]{{0,40}}|(?<=[?&;])(?:sas|sig|pass|key|auth|code))\s?(?:=|%3D))"
     r"(?P<value>\{[^}\n]*\}|[^&;\s]*)",
     re.IGNORECASE,
 )
@@ -36,7 +36,12 @@ _TOKEN = re.compile(
 )
 _PASSWORD = re.compile(r"\b(?:password|passwd|pwd)\s?=\s?[^\s$=]", re.IGNORECASE)
 _SPACED = re.compile(r"(?P<name>://)[^\s/@:]*:[^/@\n]*@")  # a password with a space, which ends no word of a URL
-_SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN)
+# USER:PASSWORD@ where the slashes are missing or encoded; models:/NAME@ALIAS is MLflow's.
+_USER = re.compile(
+    r"(?P<name>)(?<![^\s/@:'\"])(?P<value>[^\s/@:'\"]{1,200}?(?::|%3A)(?!/)[^\s@]{0,200}?(?:@|%40))(?=\w)",
+    re.IGNORECASE,
+)
+_SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN, _USER)
 
 
 def without_credentials(text: str) -> str:

@@ -40,6 +40,12 @@ pytestmark = pytest.mark.unittest
         ("set AWS_SECRET_ACCESS_KEY and run it again", "set AWS_SECRET_ACCESS_KEY and run it again"),
         ("give --access-key-id and a key", "give --access-key-id and a key"),
         ("the bearer of the basic rights", "the bearer of the basic rights"),
+        ("https:/me:S3CRET@host/x.csv is no file", "https:/***host/x.csv is no file"),  # pragma: allowlist secret
+        ("'me:S3CRET@host/x.csv'", "'***host/x.csv'"),  # pragma: allowlist secret
+        ("postgresql:me:S3CRET@host", "***host"),  # pragma: allowlist secret
+        ("https://me%3aS3CRET%40host/x", "https://***host/x"),
+        ("https://host/x.csv?sas=S3CRET", "https://host/x.csv?sas=***"),
+        ("models:/cancer@champion of git@host.example:lab", "models:/cancer@champion of git@host.example:lab"),
     ],
 )  # pragma: allowlist secret
 def test_text_is_told_without_its_passwords(text: str, told: str) -> None:

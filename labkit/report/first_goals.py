@@ -15,6 +15,7 @@ import typer
 
 from labkit.goals import GOALS_FILE, Verdict, parse_goals, read_goals, verdicts
 from labkit.pipeline.leaderboard import Leaderboard, Selected, models, read_leaderboard, selected
+from labkit.pipeline.records import edited
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, replacing
 from labkit.process.flat import is_number
@@ -76,13 +77,15 @@ def write_first_goals(replace: bool = False) -> str:
             raise InputError(f"{GOALS_FILE} has goals of your own, and stays; `{COMMAND} --replace` replaces them")
     with replacing(GOALS_FILE) as beside:
         beside.write_text(text, encoding="utf-8")
-    return "; ".join(f"{goal.metric} {goal.threshold}" for goal in read_goals())
+    return "; ".join(f"{goal.metric} {goal.threshold}{' (ambition)' * goal.ambition}" for goal in read_goals())
 
 
 def first_goals() -> str:
     """The text of goals.yaml. Raises InputError where the results do not tell enough."""
     if (board := read_leaderboard()) is None:
         raise InputError(f"dvc.yaml names no leaderboard, so no model is selected; write {GOALS_FILE} by hand")
+    if changed := [str(file) for file in (board.selected, board.models) if edited(file)]:
+        raise InputError(f"{' and '.join(changed)} here is not what dvc.lock records; `dvc repro` brings that back")
     best = selected(board)
     goals = [*_goals(board, best)]
     if not goals:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from labkit.goals import GOALS_FILE, Goal, read_goals, verdicts
+from labkit.pipeline.records import write_records
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.tracking import md5_of
@@ -81,9 +82,19 @@ def test_of_classes_none_may_be_lost() -> None:
 def test_what_is_not_reached_yet_is_an_ambition() -> None:
     test = {"lowest_recall": 0.0}
     reach("log_loss", 0.7, 0.9, baseline={"log_loss": 0.69}, test_interval=[0.6, 0.8], test=test)
-    write_first_goals()
+    assert write_first_goals() == "test.log_loss ≤ 0.69 (ambition); test.lowest_recall ≥ 0.1 (ambition)"
     assert bounds() == [("test.log_loss", 0.69, True), ("test.lowest_recall", 0.1, True)]
     assert not any(verdict.met for verdict in verdicts())
+
+
+def test_results_that_were_edited_give_no_goals() -> None:
+    reach("rmse", 50.04, 60.0, baseline={"rmse": 70.07}, test_interval=[44.0, 55.01])
+    out = {"path": "artifacts/best_model", "md5": md5_of(RESULTS.parent)}
+    Path("dvc.lock").write_text(write_records({"select": {"cmd": "select", "outs": [out]}}))
+    write_first_goals()
+    reach("rmse", 0.04, 60.0, baseline={"rmse": 70.07}, test_interval=[44.0, 55.01])
+    with pytest.raises(InputError, match=f"^{RESULTS} and .*models.csv here is not what dvc.lock records; `dvc repro`"):
+        write_first_goals(replace=True)
 
 
 def test_without_an_interval_an_accuracy_has_wilsons_and_no_other_metric_one() -> None:

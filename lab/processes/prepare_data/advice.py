@@ -1,5 +1,6 @@
 """What a careful colleague would say of the prepared data: each warning with its number and its remedy."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from lab.processes.prepare_data.preparation import Prepared
 from lab.processes.prepare_data.problems import some
 from lab.processes.prepare_data.splitting import PARTS
 
+IDENTIFIER = re.compile(r"(^|[\s_.-])(id|uuid|key|nr|no)$|[a-z](Id|ID|Key|Nr|No)$", re.ASCII)
 FEW_OF_A_CLASS = 10  # rows in a part: one of them is a tenth of the class's recall
 FEW_ROWS = 100  # of a part: an accuracy of 0.9 is then uncertain by 0.06
 TOO_GOOD = 0.99  # balanced accuracy, or R², of one column alone
@@ -22,7 +24,7 @@ MOST_ROWS_TRIED = 10_000  # to find such a column
 def warnings_of(prepared: Prepared, data: Data) -> list[str]:
     """All warnings, each in one line."""
     found = (
-        *(duplicates(prepared), useless(prepared), giveaways(prepared)),
+        *(duplicates(prepared), useless(prepared), belonging(prepared), giveaways(prepared)),
         *(levels(prepared, data), spellings(prepared), few(prepared)),
     )
     return [warning for warnings in found for warning in warnings]
@@ -59,6 +61,18 @@ def _numbers_rows(column: "pd.Series[Any]") -> bool:
         return column.dtype == object
     whole = bool((column == column.round()).all())
     return whole and column.max() - column.min() < 2 * len(column)
+
+
+def belonging(prepared: Prepared) -> Iterator[str]:
+    """Columns that are called as what rows belong to, such as patient_id, and that rows have in common."""
+    everything = pd.concat(prepared.rows)
+    for name in everything:
+        values = everything[name].dropna()
+        if IDENTIFIER.search(str(name)) and 1 < values.nunique() < len(values):
+            yield (
+                f"{name} seems to tell which rows belong together ({values.nunique()} values in {len(values)} rows): "
+                f"set split.group: {name}, which keeps them in one part, or add it to data.drop"
+            )
 
 
 def giveaways(prepared: Prepared) -> Iterator[str]:

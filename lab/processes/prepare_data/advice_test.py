@@ -25,6 +25,11 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"length": length, "place": random.choice(["hill", "wood"], ROWS), "species": species})
 
 
+@pytest.mark.parametrize("name", ["grid", "piano", "monkey", "humid", "know"])
+def test_a_word_that_ends_like_an_identifier_is_none(table: pd.DataFrame, name: str) -> None:
+    assert said(table.assign(**{name: [row % 9 for row in range(ROWS)]})) == []
+
+
 def said(table: pd.DataFrame) -> list[str]:
     return warnings_of(prepare(table, DATA, SPLIT), DATA)
 
@@ -39,6 +44,11 @@ def test_of_sound_data_there_is_nothing_to_say(table: pd.DataFrame) -> None:
         ({"width": 7}, "1 column(s) with one value in all training rows (width): add them to data.drop"),
         ({"number": range(ROWS)}, "1 column(s) that seem to name the rows (number): add them to data.drop"),
         ({"name": [f"n{row}" for row in range(ROWS)]}, "1 column(s) that seem to name the rows (name): add them"),
+        (
+            {"patient_id": [row // 4 for row in range(ROWS)]},
+            "patient_id seems to tell which rows belong together (250 values in 1000 rows): set split.group: ",
+        ),
+        ({"wardNo": [row % 9 for row in range(ROWS)]}, "wardNo seems to tell which rows belong together (9 values"),
         ({"city": [f"c{row % 40}" for row in range(ROWS)]}, "city has 40 levels, of which all but the 9 most frequent"),
     ],
 )

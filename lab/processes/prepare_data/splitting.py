@@ -13,6 +13,7 @@ from lib.columns import as_dates, as_text
 
 Parts = tuple[NDArray[np.int64], ...]  # the row numbers of training, validation and test
 PARTS = ("training", "validation", "test")
+NO_ROOM = "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"  # soft hyphens, spaces of no width, marks of direction
 DRAWS = 50  # of groups, of which the one that is nearest to the shares asked for is taken
 
 
@@ -70,8 +71,12 @@ def split_by_group(y: NDArray[np.int64], groups: "pd.Series[Any]", split: Split)
 
 
 def as_groups(groups: "pd.Series[Any]") -> "pd.Series[Any]":
-    """One spelling for each group, since a group that is taken for two leaks: 'P1 ' is p1, and 01 and 1.0 are 1."""
-    return as_text(groups).str.strip().str.casefold().str.replace(r"^0*(\d+)(\.0*)?$", r"\1", regex=True)
+    """One spelling for each group, since a group that is taken for two leaks: 'P1 ' is p1, and 01 and 1.0 are 1.
+
+    So are the ways in which Unicode writes the same sign, and signs that take no room.
+    """
+    text = as_text(groups).str.normalize("NFKC").str.replace(NO_ROOM, "", regex=True).str.strip().str.casefold()
+    return text.str.replace(r"^0*(\d+)(\.0*)?$", r"\1", regex=True)
 
 
 def _draw(sizes: NDArray[np.floating], split: Split, random: np.random.Generator) -> NDArray[np.int8]:

@@ -67,6 +67,8 @@ def test_the_seed_decides_the_groups() -> None:
         (float, str),
         ("P{}".format, "P{} ".format),
         ("ä{}".format, "Ä{}".format),
+        ("ä{}".format, "a\u0308{}".format),
+        ("P{}".format, "\uff30{}\u200b".format),
     ],
 )
 def test_the_spellings_of_a_group_are_one_group(spellings: tuple[Callable[[int], object], ...]) -> None:

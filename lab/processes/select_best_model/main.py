@@ -9,7 +9,7 @@ preprocessing, its test metrics, and its predictions of the test rows; a model t
 comes with a warning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def main(run: Run) -> None:
     warnings = [
         *no_better(selected, task, metric, "validation", splits.y_val, on_validation, splits.y_train),
         *no_better(selected, task, metric, "test", splits.y_test, predictions, splits.y_train),
+        *never_found(selected, splits.y_test, predictions, dataset.classes),
     ]
     spread = spread_of(selected, crossed, metric, folds) if folds else {}
     result = {
@@ -152,6 +153,21 @@ def lowest_recall(y: NDArray[Any], predictions: NDArray[np.floating]) -> dict[st
         return {}
     recall = recall_score(y, predictions.argmax(axis=1), labels=np.unique(y), average=None)
     return {"lowest_recall": float(recall.min())}
+
+
+def never_found(selected: str, y: NDArray[Any], predictions: NDArray[np.floating], classes: list[str]) -> Iterator[str]:
+    """The warning that a model finds not one row of a class; of a regression there is none."""
+    predicted = predictions.argmax(axis=1) if classes else y
+    lost = [
+        f"{classes[number]} ({sum(y == number)})"
+        for number in np.unique(y)
+        if not any(predicted[y == number] == number)
+    ]
+    if lost:
+        yield (
+            f"{selected} finds none of the test rows of {len(lost)} class(es) ({', '.join(lost)}): get more rows of "
+            "them, set class_weight: balanced in classifiers and training, or select by balanced_accuracy"
+        )
 
 
 def rare_classes(

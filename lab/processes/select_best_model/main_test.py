@@ -82,9 +82,11 @@ def test_of_a_random_target_it_is_said_that_no_model_is_better_than_the_baseline
     assert set(compared["model"]) == {"baseline", "linear", "constant"}
     assert result["selected"] != "baseline"
     assert result["warnings"]
-    for warning in result["warnings"]:
-        assert "better than the baseline" in warning
-        assert f"warning: {warning}" in said
+    *no_better, lost = result["warnings"]
+    assert f"{result['selected']} finds none of the test rows of 1 class(es) (yes (" in lost
+    assert no_better
+    assert all("better than the baseline" in warning for warning in no_better)
+    assert all(f"warning: {warning}" in said for warning in result["warnings"])
     assert result["recall"].keys() == {"no", "yes"}
 
 
