@@ -10,6 +10,7 @@ from rich.console import Console
 
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
+from labkit.run import are_committed
 from labkit.testing.fixtures import Shell
 
 HERE = f"{sys.executable} -m lab"
@@ -37,6 +38,19 @@ def test_without_a_git_repository_nothing_is_installed_or_run(lab: Path, shell: 
     assert "clone the lab instead of downloading it" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (lab / ".venv").exists()
+
+
+@pytest.mark.integration
+def test_results_are_called_committed_only_if_the_commit_has_their_very_dvc_lock(
+    lab: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lab)
+    (lab / "dvc.lock").write_text("stages: {one: {cmd: one, outs: [{path: a, md5: 1a}]}}")
+    shell("git add --all; git commit --quiet --no-verify --allow-empty -m all", lab)
+    assert are_committed()
+    shell("git update-index --assume-unchanged dvc.lock && sed -i 's/1a/1b/' dvc.lock", lab)
+    assert not shell("git status --porcelain", lab).stdout
+    assert not are_committed()
 
 
 @pytest.mark.integration

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import pairwise
 from threading import Event, Thread
 from time import monotonic
+from types import FrameType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -105,14 +106,30 @@ def _bring() -> None:
 
 
 def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
-    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up."""
+    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up.
+
+    A request to end reaches this process alone, and is passed on as a Ctrl-C to all that runs.
+    """
     command = [sys.executable, "-m", "dvc", "repro", "--keep-going", *options]
-    with subprocess.Popen(command, env=environment) as dvc:
+    with (
+        subprocess.Popen(command, env=environment) as dvc,
+        _signals_handled(lambda *_: _interrupt_with_children(dvc.pid)),
+    ):
         while True:
             try:
                 return dvc.wait()
             except KeyboardInterrupt:
                 continue
+
+
+def _interrupt_with_children(pid: int) -> None:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for one in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGINT)
 
 
 def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapping[str, str]) -> int:
@@ -143,7 +160,7 @@ def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapp
 
         futures: dict[Future[int], Step] = {}
         try:
-            with _signals_as_ctrl_c():
+            with _signals_handled(signal.default_int_handler):  # as Ctrl-C
                 return _schedule(steps, lambda step: pool.submit(run, step), futures, jobs, tell)
         except KeyboardInterrupt:
             _end(started, futures)
@@ -213,15 +230,15 @@ def _run(command: list[str], started: Started, tell: Callable[[str], None], envi
 
 
 @contextmanager
-def _signals_as_ctrl_c() -> Iterator[None]:
-    """Take the end of the terminal, and a request to end, for Ctrl-C: what runs is not in reach of either."""
+def _signals_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle the end of the terminal, and a request to end: what runs is not in reach of either."""
     taken = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.default_int_handler) for number in taken]
+    before = [signal.signal(number, handler) for number in taken]
     try:
         yield
     finally:
-        for number, handler in zip(taken, before, strict=True):
-            signal.signal(number, handler)
+        for number, former in zip(taken, before, strict=True):
+            signal.signal(number, former)
 
 
 def _end(started: Started, futures: "dict[Future[int], Step]") -> None:
