@@ -26,8 +26,8 @@ from labkit.launch.run_name import run_name
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.process.inputs import LAB_PYTHON_VARIABLE
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, inputs_of, room_of
-from labkit.process.trainers import LAB_PYTHON_VARIABLE
 from labkit.tracking.journal import JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 

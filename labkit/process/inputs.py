@@ -14,9 +14,10 @@ from pathlib import Path
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.process.trainers import LAB_PYTHON_VARIABLE
 
 INPUTS_VARIABLE = "LAB_INPUTS"
+# The interpreter that the launcher ran in: it has DVC, and makes environments, which a process's own can't.
+LAB_PYTHON_VARIABLE = "LAB_PYTHON"
 # Compared by content: a branch that was left and came back is no edit. Other files by size and time.
 TEXTS = {".py", ".lock", ".yaml", ".yml"}
 MOST_TOLD = 5

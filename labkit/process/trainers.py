@@ -17,10 +17,9 @@ from pathlib import Path
 
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
+from labkit.process.inputs import LAB_PYTHON_VARIABLE
 
 MODEL_CODE = "model.py"
-# The interpreter that the launcher ran in: it makes environments, which a process's own can't.
-LAB_PYTHON_VARIABLE = "LAB_PYTHON"
 
 
 def trainers(root: Path = ROOT) -> list[str]:

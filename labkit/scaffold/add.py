@@ -53,16 +53,17 @@ def add_process(name: str, template: Path = TEMPLATE) -> None:
     if template == MODEL_TEMPLATE:
         check_needed(ROOT)
     folder = PROCESSES / name
-    params_yaml, dvc_yaml = (path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML))
+    before: dict[Path, str] = {}
     try:
         write_folder(folder, name, template)
         lock_process(folder)
-        _write(PARAMS_YAML, params_yaml + fill(template / "params.yaml.template", name=name))
-        _write(DVC_YAML, with_candidates(with_entry(dvc_yaml, stage(name, template), "stages")))
+        before = {path: path.read_text(encoding="utf-8") for path in (PARAMS_YAML, DVC_YAML)}  # edited meanwhile, maybe
+        _write(PARAMS_YAML, before[PARAMS_YAML] + fill(template / "params.yaml.template", name=name))
+        _write(DVC_YAML, with_candidates(with_entry(before[DVC_YAML], stage(name, template), "stages")))
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        _write(PARAMS_YAML, params_yaml)
-        _write(DVC_YAML, dvc_yaml)
+        for path, text in before.items():
+            _write(path, text)
         if isinstance(error, RuntimeError):  # uv's
             raise InputError(f"{name} was not written: {error}") from None
         raise

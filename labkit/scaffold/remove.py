@@ -5,8 +5,12 @@
 What was committed stays with its commits. `dvc remove` does part of this, and writes the whole of dvc.yaml again.
 """
 
+import os
+import re
 import shutil
+import time
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,8 @@ import yaml
 from labkit.declared import declared_sections
 from labkit.git_cli import git_or_empty
 from labkit.goals import GOALS_FILE, Goal, read_goals
-from labkit.paths import PROCESSES, ROOT, TABLES, overlaps
+from labkit.launch.locks import read_pipfile
+from labkit.paths import HOME, PROCESSES, ROOT, TABLES, overlaps
 from labkit.pipeline.dependencies import (
     code_of,
     comparing_stages,
@@ -50,15 +55,48 @@ def remove_process(name: str) -> None:
     goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
     texts = texts_without(name, own, [*goals], let_go)
     refuse_if_broken(texts)
+    unused = let_go_of(name)
     for file, text in texts.items():
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
-    for place in [PROCESSES / name, *(ROOT / kept / out for kept in ("", TABLES) for out in written)]:
+    kept = set_aside(name)
+    for place in [PROCESSES / name, *(ROOT / where / out for where in ("", TABLES) for out in written)]:
         remove(place)
-    print(f"{name} is removed; what was committed of it stays with its commits")
+    print(f"{name} is removed; {kept or 'what was committed of it stays with its commits'}")
     if goals:
         judged = "; ".join(goal.goal for goal in goals.values())
         print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}")
+    if unused:
+        print(f"no process uses {' and '.join(unused)} any more: yours to keep or to remove")
+
+
+def set_aside(name: str) -> str:
+    """Move a process that Git has nothing of out of the lab; where it is then."""
+    folder = PROCESSES / name
+    if git_or_empty("-C", str(ROOT), "ls-files", "--", str(folder)):
+        return ""
+    kept = HOME / ".lab" / "removed" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, kept)
+    return f"it was never committed, and is kept in {os.path.relpath(kept, ROOT)}"
+
+
+def let_go_of(name: str) -> list[str]:
+    """The modules of lib and the packages of the lab's Pipfile that this process alone uses."""
+    others = sorted({path.parent.name for path in PROCESSES.glob("*/main.py")} - {name})
+    code = code_of(ROOT, name).difference(*(code_of(ROOT, other) for other in others))
+    wanted = [{*read_pipfile(PROCESSES / process).get("packages", {})} for process in [name, *others]]
+    packages = wanted[0].difference(*wanted[1:], of_the_machinery()) & {*read_pipfile(ROOT).get("packages", {})}
+    modules = sorted(file for file in code if file.startswith("lib/"))
+    return [*modules, *([f"{', '.join(sorted(packages))} of the Pipfile"] if packages else [])]
+
+
+def of_the_machinery() -> set[str]:
+    """The packages that are imported outside of processes."""
+    texts = [path.read_text(encoding="utf-8") for top in ("labkit", "runtimes") for path in (ROOT / top).rglob("*.py")]
+    modules = {name for text in texts for name in re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)}
+    known = packages_distributions()
+    return {package.lower() for name in modules for package in known.get(name, ())}
 
 
 def stages_of(name: str, stages: dict[str, Any]) -> set[str]:

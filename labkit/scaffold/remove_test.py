@@ -52,11 +52,26 @@ def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> Non
 
 @pytest.mark.integration
 def test_models_go_as_long_as_some_are_left_to_select_among(lab: Path, shell: Shell) -> None:
-    shell(f"{REMOVE} train_dnn_pytorch", lab)
+    said = shell(f"{REMOVE} train_dnn_pytorch", lab).stdout
+    assert "no process uses lib/pytorch.py and torch of the Pipfile any more: yours to keep or to remove" in said
     assert "pytorch" not in (lab / "dvc.yaml").read_text(encoding="utf-8")
     assert faults(lab) == []
     refused = shell(f"{REMOVE} train_standard_classifiers", lab, check=False)
     assert "stages.select_best_model reads artifacts/train_standard_classifiers/metrics" in refused.stderr
+
+
+@pytest.mark.integration
+def test_code_that_was_never_committed_is_kept(lab: Path, shell: Shell) -> None:
+    folder = lab / "lab/processes/own"
+    folder.mkdir()
+    for name, text in {"main.py": "print('hours of work')\n", "Pipfile": "[packages]\n"}.items():
+        (folder / name).write_text(text)
+    said = shell(f"{REMOVE} own", lab).stdout
+    kept = said.splitlines()[0].rpartition(" is kept in ")[2]
+    assert kept.startswith(".lab/removed/own-")
+    assert (lab / kept / "main.py").read_text() == "print('hours of work')\n"
+    assert not folder.exists()
+    assert shell("git status --porcelain", lab).stdout == ""
 
 
 @pytest.mark.integration
