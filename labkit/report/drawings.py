@@ -1,11 +1,14 @@
 """The plots of dvc.yaml as one page, a branch's beside its base's: drawn by Vega, without a browser or the web."""
 
+import re
 from pathlib import Path
 
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.results import drawn_plots
 from labkit.paths import lies_in
 from labkit.process.files import replacing
+
+UNDRAWABLE = re.compile("b|f|u00(0[0-8bcef]|1[0-9a-f])|uff(fe|ff)")  # as JSON escapes them
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -23,8 +26,17 @@ def write_drawings(project: Project, base: str, missing: list[str], file: Path) 
     import vl_convert  # 30 MB, and only for this
 
     plots = [one for one in drawn_plots(project, base) if Path(one.file).exists() and not lies_in(one.file, missing)]
-    figures = [f"<figure>{vl_convert.vegalite_to_svg(plot.specification)}</figure>" for plot in plots]
+    figures = [f"<figure>{vl_convert.vegalite_to_svg(drawable(plot.specification))}</figure>" for plot in plots]
     if figures:
         with replacing(file) as beside:
             beside.write_text(PAGE.format(base=base[:7], figures="\n".join(figures)), encoding="utf-8")
     return bool(figures)
+
+
+def drawable(specification: str) -> str:
+    """A plot's JSON without the signs that XML, and so SVG, can't hold: a name in a table may have any."""
+
+    def escape(found: re.Match[str]) -> str:
+        return "\\ufffd" if UNDRAWABLE.fullmatch(found[1]) else found[0]
+
+    return re.sub(r"\\(u.{4}|.)", escape, specification)

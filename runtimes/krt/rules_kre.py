@@ -80,7 +80,7 @@ def krt_problems(path: Path) -> list[str]:
             texts = {
                 entry.name: file.read()
                 for entry in entries
-                if entry.name in (MANIFEST, PROTO) and (file := archive.extractfile(entry))
+                if entry.name in (MANIFEST, PROTO) and entry.isfile() and (file := archive.extractfile(entry))
             }
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         return [f"{path.name} is no gzip tar: {error}"]

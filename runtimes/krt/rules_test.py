@@ -156,6 +156,14 @@ LAYOUTS = {
 }
 
 
+def test_a_manifest_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "it.krt", "w:gz") as archive:
+        entry = tarfile.TarInfo("krt.yml")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "nowhere"
+        archive.addfile(entry)
+    assert krt_problems(tmp_path / "it.krt") == ["krt.yml: it is neither a file nor a folder; links are not taken"]
+
+
 @pytest.mark.parametrize(("names", "kind", "told"), LAYOUTS.values(), ids=LAYOUTS)
 def test_an_archive_that_breaks_a_rule_is_refused(tmp_path: Path, names: list[str], kind: bytes, told: str) -> None:
     problems = krt_problems(packed(tmp_path, names, kind))
