@@ -10,14 +10,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from threading import Event, Thread
 from time import monotonic
-from types import FrameType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -28,6 +27,7 @@ from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
 from labkit.paths import ROOT
 from labkit.pipeline.order import as_one_by_one
+from labkit.pipeline.signals import end_requests_handled, interrupt_with_children
 from labkit.pipeline.stages import duration, process_of
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -113,23 +113,13 @@ def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", "dvc", "repro", "--keep-going", *options]
     with (
         subprocess.Popen(command, env=environment) as dvc,
-        _signals_handled(lambda *_: _interrupt_with_children(dvc.pid)),
+        end_requests_handled(lambda *_: interrupt_with_children(dvc.pid)),
     ):
         while True:
             try:
                 return dvc.wait()
             except KeyboardInterrupt:
                 continue
-
-
-def _interrupt_with_children(pid: int) -> None:
-    import psutil
-
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for one in [process, *process.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                one.send_signal(signal.SIGINT)
 
 
 def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapping[str, str]) -> int:
@@ -160,7 +150,7 @@ def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapp
 
         futures: dict[Future[int], Step] = {}
         try:
-            with _signals_handled(signal.default_int_handler):  # as Ctrl-C
+            with end_requests_handled(signal.default_int_handler):  # as Ctrl-C
                 return _schedule(steps, lambda step: pool.submit(run, step), futures, jobs, tell)
         except KeyboardInterrupt:
             _end(started, futures)
@@ -227,18 +217,6 @@ def _run(command: list[str], started: Started, tell: Callable[[str], None], envi
     took = duration(monotonic() - began)
     tell(f"failed after {took}" if exit_code else f"done in {took}")
     return exit_code
-
-
-@contextmanager
-def _signals_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle the end of the terminal, and a request to end: what runs is not in reach of either."""
-    taken = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, handler) for number in taken]
-    try:
-        yield
-    finally:
-        for number, former in zip(taken, before, strict=True):
-            signal.signal(number, former)
 
 
 def _end(started: Started, futures: "dict[Future[int], Step]") -> None:

@@ -21,7 +21,8 @@ from labkit.git_cli import git
 from labkit.launch import environments
 from labkit.launch.limits import limits
 from labkit.paths import ROOT, lies_in
-from labkit.pipeline.leaderboard import Leaderboard, read_leaderboard
+from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
+from labkit.pipeline.signals import end_requests_handled, interrupt_with_children
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE, CommonParams, read_params
@@ -54,6 +55,7 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None, apply: bo
     board = read_leaderboard()
     if board is None:
         raise InputError("dvc.yaml: no stage has meta.leaderboard, which tells which models are better; name it there")
+    refuse_unknown(model, board)
     console = Console(highlight=False, soft_wrap=True)
     with console.status("making the environments of the processes"):
         environments.make_all()
@@ -63,11 +65,18 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None, apply: bo
         study = optuna.create_study(storage=f"sqlite:///{STORE}", study_name=name, load_if_exists=True)
         _repeat_interrupted(study)
         try:
-            _search(study, space, trials, jobs, partial(_tell, study, board, model, console))
+            with end_requests_handled(lambda *_: interrupt_with_children(os.getpid())):
+                _search(study, space, trials, jobs, partial(_tell, study, board, model, console))
         finally:
             if told := show_in_mlflow(name, study.get_trials(deepcopy=False)):
                 console.print(f"[yellow]not in MLflow yet[/]: {escape(told)}; the same command sends it")
     return _print_trials(study, console, apply)
+
+
+def refuse_unknown(model: str | None, board: Leaderboard) -> None:
+    """Raise InputError where the last run's table of models, if it is here, has no such model."""
+    if model and board.models.exists() and model not in (known := [row["model"] for row in models(board)]):
+        raise InputError(f"--model {model}: {board.models} has no such row; it has {', '.join(known)}")
 
 
 def experiment(study: optuna.Study, number: int) -> str:

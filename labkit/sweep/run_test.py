@@ -1,10 +1,16 @@
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 from mlflow import MlflowClient
 from optuna.distributions import FloatDistribution
@@ -21,7 +27,11 @@ BOARD = Leaderboard("dvc.yaml", Path("models.csv"), Path("selected.json"))
 SPACE: Space = {"lr": FloatDistribution(0.0, 1.0)}
 
 TRAIN = """
-import json, yaml
+import json, os, time, yaml
+if place := os.environ.get("LAB_TEST_HANG"):
+    with open(place, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(600)
 with open("params.yaml") as file:
     lr = yaml.safe_load(file)["training"]["lr"]
 if lr > 0.006:  # one of the first three
@@ -179,3 +189,25 @@ def test_bad_input_is_refused_in_one_line(lab: Path, shell: Shell) -> None:
     assert refused.returncode == 1
     assert "error: training.lr=-1..1: params.yaml: training.lr is -1: " in refused.stderr
     assert "Traceback" not in refused.stderr
+    (lab / "models.csv").write_text("model,loss\nnet,0.1\nbaseline,1\n")
+    refused = shell("python -m lab sweep training.lr=0.1..0.9 --model tree", lab, check=False)
+    assert refused.stderr == "error: --model tree: models.csv has no such row; it has net, baseline\n"
+    (lab / "models.csv").unlink()
+
+
+@pytest.mark.nightly
+@pytest.mark.integration
+def test_a_request_to_end_ends_the_trials(lab: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "lab", "sweep", "training.lr=0.001..0.002", "--trials", "1"]
+    environment = environment | {"LAB_TEST_HANG": str(tmp_path / "pid")}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    with subprocess.Popen(command, cwd=lab, env=environment) as sweep:
+        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+            assert sweep.poll() is None
+            sleep(0.1)
+        training = psutil.Process(int((tmp_path / "pid").read_text()))
+        sweep.send_signal(signal.SIGTERM)
+        sweep.wait(60)
+    assert sweep.returncode
+    with suppress(psutil.NoSuchProcess):
+        training.wait(10)  # raises if it goes on

@@ -74,6 +74,8 @@ def score_of(commit: str, board: Leaderboard, model: str | None) -> Score:
     found = {row["model"]: row.get(chosen.metric, "") for row in rows}
     if name not in found:
         raise InputError(f"--model {name}: {board.models} has no such row; it has {', '.join(found)}")
+    if len(rows) == 1:
+        raise InputError(f"{board.models} has one model, so it does not tell whether more {chosen.metric} is better")
     try:
         values = {row: float(value) for row, value in found.items() if value}
         best, *_, worst = values.values()  # as the leaderboard has them
