@@ -12,6 +12,7 @@ import pytest
 
 from labkit.distribute.exchange import publish, published
 from labkit.distribute.task import refuse_misfits
+from labkit.dvc_adapter.folders import hash_of
 from labkit.git_cli import git
 from labkit.process.errors import InputError
 from labkit.testing.example_lab import write_yaml
@@ -20,7 +21,7 @@ from labkit.testing.fixtures import Shell
 pytestmark = pytest.mark.integration
 
 HERE = f"{sys.executable} -m labkit.distribute"
-OPTIONS = "--execution run-1"
+OPTIONS = "--execution run~1"
 # As a set of stages may be: data that `dvc add` keeps, folders that are read in part, a `foreach`, a stage elsewhere.
 STAGES: dict[str, Any] = {
     "join": {"cmd": "cat made/b/x made/c/x > joined", "deps": ["made/b/x", "made/c/x"], "outs": ["joined"]},
@@ -64,12 +65,12 @@ def place(template: Path, tmp_path: Path) -> Path:
 def test_a_stage_waits_for_what_it_needs_and_publishes_once(place: Path, shell: Shell) -> None:
     lab = place / "alone"
     early = shell(f"{HERE} task elsewhere {OPTIONS}", lab, check=False)
-    assert early.stderr == "error: elsewhere needs first, which has not published in run-1 yet\n"
+    assert early.stderr == "error: elsewhere needs first, which has not published in run~1 yet\n"
     shell(f"{HERE} task first {OPTIONS}", lab)
     assert not (lab / "start").exists()
     assert "already" in shell(f"{HERE} task first {OPTIONS}", lab).stdout
     refused = shell(f"{HERE} collect {OPTIONS}", lab, check=False)
-    assert refused.stderr == "error: run-1 is not complete: each@b, each@c, join, elsewhere has not published\n"
+    assert refused.stderr == "error: run~1 is not complete: each@b, each@c, join, elsewhere has not published\n"
 
 
 @pytest.mark.nightly
@@ -110,7 +111,22 @@ def test_the_first_to_publish_wins(place: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_records_that_do_not_fit_are_refused() -> None:
-    made = {"outs": [{"path": "start", "md5": "1"}]}
-    refuse_misfits({"first": made, "each": {"deps": [{"path": "start", "md5": "1"}, {"path": "code", "md5": "2"}]}})
-    with pytest.raises(InputError, match="each read another start than first wrote"):
-        refuse_misfits({"first": made, "each": {"deps": [{"path": "start", "md5": "2"}]}})
+    made = {"outs": [{"path": "start", "md5": "1"}, {"path": "made", "md5": "3.dir"}]}
+    inner = hash_of({"x": "5"})
+    listed = {"3.dir": {"one": "4", "two/x": "5"}}.get
+
+    def refuse(*deps: tuple[str, str]) -> None:
+        read = [{"path": path, "md5": md5} for path, md5 in deps]
+        refuse_misfits({"first": made, "each": {"deps": read}}, listed)
+
+    refuse(("start", "1"), ("code", "2"), ("made", "3.dir"), ("made/one", "4"), ("made/two", inner))
+    refuse_misfits({"first": made, "each": {"deps": [{"path": "made/one", "md5": "9"}]}}, lambda md5: None)
+    for path, md5 in (("start", "2"), ("made", "4.dir"), ("made/one", "5"), ("made/two", "5"), ("made/three", "4")):
+        with pytest.raises(InputError, match=f"each read another {path} than first wrote"):
+            refuse((path, md5))
+
+
+@pytest.mark.parametrize("name", ["", "refused"])
+def test_an_execution_has_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(InputError, match="give it another name"):
+        published(name, "0" * 40)

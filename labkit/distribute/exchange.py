@@ -61,9 +61,12 @@ def forget(execution: str) -> None:
 
 
 def _place(execution: str) -> str:
+    """Where an execution publishes. Raises InputError for a name that is none, or that the registry has."""
+    if execution in ("", "refused"):
+        raise InputError(f"--execution is {execution!r}; give it another name, which no other execution has")
     return f"{REFS}/{_name(execution)}"
 
 
 def _name(text: str) -> str:
     """A text as a part of a ref: none of what Git refuses there."""
-    return quote(text, safe="@").replace(".", "%2E")
+    return quote(text, safe="@").replace(".", "%2E").replace("~", "%7E")

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from labkit.distribute.exchange import publish, published
+from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
@@ -16,7 +19,7 @@ from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
 from labkit.dvc_adapter.tables import table_outputs
 from labkit.git_cli import ask_origin, git, git_or_empty
 from labkit.launch.launcher import EXECUTION_VARIABLE
-from labkit.paths import HOME, ROOT, TASKS
+from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
 from labkit.process.errors import InputError
@@ -65,7 +68,8 @@ def collect(execution: str) -> None:
     if lacking := [stage.name for stage in plan.stages if stage.name not in done]:
         raise InputError(f"{execution} is not complete: {', '.join(lacking)} has not published")
     merged = _merged(plan, done)
-    refuse_misfits(merged)
+    with open_project() as project:
+        refuse_misfits(merged, partial(files_cached, project))
     _write_lock(merged)
     with open_project() as project:
         if tables := table_outputs(project):
@@ -80,14 +84,27 @@ def _merged(plan: Plan, done: Records) -> Records:
     return before | {stage.name: done[stage.name] for stage in plan.stages if stage.name in done}
 
 
-def refuse_misfits(records: Records) -> None:
-    """Raise InputError where a stage read another version of what a stage wrote."""
-    written = {out["path"]: (stage, out) for stage, record in records.items() for out in record.get("outs", [])}
+def refuse_misfits(records: Records, files_of: Callable[[str], Files | None]) -> None:
+    """Raise InputError where a stage read another version of what a stage wrote, or of a part of it.
+
+    `files_of` gives the files of a folder by its hash, as far as they are known here.
+    """
+    written = [(out, stage) for stage, record in records.items() for out in record.get("outs", [])]
     for stage, record in records.items():
         for dep in record.get("deps", []):
-            maker, out = written.get(dep["path"], (stage, dep))
-            if dep.get("md5") != out.get("md5"):
-                raise InputError(f"{stage} read another {dep['path']} than {maker} wrote; run the execution again")
+            for out, maker in written:
+                if lies_in(dep["path"], [out["path"]]) and _differs(dep, out, files_of):
+                    raise InputError(f"{stage} read another {dep['path']} than {maker} wrote; run the execution again")
+
+
+def _differs(dep: dict[str, Any], out: dict[str, Any], files_of: Callable[[str], Files | None]) -> bool:
+    below = Path(dep["path"]).relative_to(out["path"]).as_posix()
+    if below == ".":
+        return bool(dep.get("md5") != out.get("md5"))
+    if (files := files_of(str(out.get("md5")))) is None:
+        return False
+    part = {path.removeprefix(below).lstrip("/"): md5 for path, md5 in files.items() if lies_in(path, [below])}
+    return not part or hash_of(part) != dep.get("md5")
 
 
 def _write_lock(records: Records) -> None:
