@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,15 @@ def remove_process(name: str) -> None:
     for place in [PROCESSES / name, *(ROOT / where / out for where in ("", TABLES) for out in written)]:
         remove(place)
     print(f"{name} is removed; {kept or 'what was committed of it stays with its commits'}")
-    if goals:
-        judged = "; ".join(goal.goal for goal in goals.values())
-        print(f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}")
+    print(*told_of(goals.values(), unused), sep="", end="")
+
+
+def told_of(goals: Iterable[Goal], unused: list[str]) -> Iterator[str]:
+    """What went with a process, and what nothing needs any more, a line each."""
+    if judged := "; ".join(goal.goal for goal in goals):
+        yield f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}\n"
     if unused:
-        print(f"no process uses {' and '.join(unused)} any more: yours to keep or to remove")
+        yield f"no process uses {' and '.join(unused)} any more: yours to keep or to remove\n"
 
 
 def set_aside(name: str) -> str:

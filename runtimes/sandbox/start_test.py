@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from typer.testing import CliRunner
@@ -75,7 +76,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_ctrl_c_leaves_nothing_of_its_start_nor_of_a_killed_one_before(folder: Path) -> None:
     with starting(folder) as process:
         process.kill()
-    assert {process.environ()[PART] for process in running(folder)} == {"s3", "mlflow", MAKING}
+    parts = set()
+    for one in running(folder):
+        with suppress(psutil.NoSuchProcess):  # what makes the sandbox has helpers that come and go
+            parts.add(one.environ()[PART])
+    assert parts == {"s3", "mlflow", MAKING}
     with starting(folder) as process:
         while process.poll() is None:
             process.send_signal(signal.SIGINT)
