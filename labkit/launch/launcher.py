@@ -123,9 +123,18 @@ def refuse(process: str, error: Exception) -> NoReturn:
     sys.exit(f"error: {process}: {reason}")
 
 
+def is_made(venv: Path) -> bool:
+    """Whether `make setup` has brought an environment up to the lab's lock."""
+    made = venv / "made"
+    return made.exists() and made.read_bytes() == (ROOT / "Pipfile.lock").read_bytes()
+
+
 def main() -> None:
     """Become the process named on the command line."""
     if missing := [package for package in ("mlflow", "psutil") if find_spec(package) is None]:
+        own = ROOT / ".venv" / "bin" / "python"
+        if own.exists() and Path(sys.prefix).resolve() != own.parents[1].resolve() and is_made(own.parents[1]):
+            os.execv(own, [str(own), "-m", "labkit.launch", *sys.argv[1:]])
         sys.exit(
             f"error: {sys.executable} is not the lab's Python: it lacks {' and '.join(missing)}\n"
             "Run `rm -rf .venv && make setup` and `source .venv/bin/activate`; "

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -320,6 +321,22 @@ def test_another_python_than_the_labs_is_told_what_to_do(lab: Path, shell: Shell
     assert done.stderr.startswith("error: ")
     assert "make setup" in done.stderr
     assert "pipenv sync --dev" in done.stderr
+
+
+def test_another_python_than_the_labs_hands_over_to_it_where_that_is_up_to_date(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    (lab / ".venv" / "bin").mkdir(parents=True)
+    (lab / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (lab / ".venv" / "bin" / "python").chmod(0o755)
+    command = f"{sys.executable} -S -m labkit.launch first"
+    refused = shell(command, lab, check=False, **settings)
+    (lab / ".venv" / "made").write_bytes((lab / "Pipfile.lock").read_bytes())
+    done = shell(command, lab, **settings)
+    shutil.rmtree(lab / ".venv")
+    assert refused.stderr.startswith("error: ")
+    assert done.stdout.startswith(f"{lab} ")
+    assert [run.status for run in all_runs(folder)] == ["FINISHED"]
 
 
 def test_with_nothing_set_runs_go_to_mlflow_db_in_the_repository(

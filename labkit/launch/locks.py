@@ -109,7 +109,8 @@ def resolve(
             encoding="utf-8",
         )
         known = (f'[[packages]]\nname = "{name}"\nversion = "{_version(package)}"\n' for name, package in kept.items())
-        answer.write_text(f'lock-version = "1.0"\ncreated-by = "lab"\n{"".join(known)}', encoding="utf-8")
+        if kept:  # uv takes no list that is empty
+            answer.write_text(f'lock-version = "1.0"\ncreated-by = "lab"\n{"".join(known)}', encoding="utf-8")
         arguments = ["compile", "--universal", "--project", folder, "--output-file", str(answer), str(project)]
         try:
             uv_pip(*arguments, torch_cpu=torch.startswith("==") and not torch.startswith("==="), newest=newest)

@@ -57,6 +57,15 @@ def test_locking_the_root_again_keeps_versions_and_finds_the_hashes() -> None:
     assert unknown <= {"torch"}
 
 
+@pytest.mark.integration
+def test_the_newest_versions_are_found_where_none_is_kept() -> None:
+    kept = {"pydantic": {"version": "==2.0"}}
+    wanted = {"pydantic": ">=2.0", "pyyaml": {"version": "*"}}
+    newest, same = (resolve(wanted, known, "", newest=True) for known in ({}, kept))
+    assert {"pydantic", "pydantic-core", "pyyaml"} <= newest.keys()
+    assert (same["pydantic"]["version"], newest["pydantic"]["version"] != "==2.0") == ("==2.0", True)
+
+
 @pytest.fixture
 def torch_cpu(tmp_path: Path) -> Path:
     """Stand-ins, without content, for torch's CPU builds for Linux, which come from a place of their own."""

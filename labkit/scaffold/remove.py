@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import chdir
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from labkit.pipeline.dependencies import (
     trained,
 )
 from labkit.pipeline.records import DVC_LOCK, read_records, write_records
+from labkit.pipeline.tables import write_tables
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import read_yaml
@@ -62,6 +64,9 @@ def remove_process(name: str) -> None:
     kept = set_aside(name)
     for place in [PROCESSES / name, *(ROOT / where / out for where in ("", TABLES) for out in written)]:
         remove(place)
+    if own:
+        with chdir(ROOT):
+            write_tables()
     print(f"{name} is removed; {kept or 'what was committed of it stays with its commits'}")
     print(*told_of(goals.values(), unused), sep="", end="")
 

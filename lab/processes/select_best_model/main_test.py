@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from lab.processes.select_best_model import main as process
-from labkit.paths import ROOT
+from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
@@ -22,8 +22,9 @@ from lib.data_splits import DIR_PROCESSED, load_data_splits, load_dataset, load_
 from lib.metrics import over_folds
 from lib.task import task_of
 
-pytestmark = pytest.mark.integration
 TRAINER = "train_standard_classifiers"
+is_there = (PROCESSES / TRAINER / "main.py").exists()
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(not is_there, reason=f"{TRAINER} is gone")]
 
 
 def prepare(table: pd.DataFrame, folds: int | None = None, **params: dict[str, Any]) -> None:
