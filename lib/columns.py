@@ -26,7 +26,8 @@ class Column(NamedTuple):
     """A column that predictions are made from.
 
     optional: a missing value is filled in, where it is refused otherwise. levels: those of an ordered category, lowest
-    first. date_format: how text is read that is no ISO date, in the terms of strptime.
+    first. date_format: how text is read that is no ISO date, in the terms of strptime. marks: words that stand for a
+    missing value.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Column(NamedTuple):
     optional: bool = False
     levels: Sequence[str] | None = None
     date_format: str | None = None
+    marks: Sequence[str] = ()
 
 
 def load_columns(path: str | Path) -> list[Column]:
@@ -54,6 +56,8 @@ def typed(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 
 def _typed(rows: pd.DataFrame, column: Column) -> "pd.Series[Any]":
     raw = rows[column.name] if column.name in rows else pd.Series(np.nan, rows.index, name=column.name)
+    if column.marks:
+        raw = raw.astype(object).where(~raw.isin(column.marks), np.nan)
     match column.kind:
         case "number":
             values = as_numbers(raw)
@@ -99,7 +103,8 @@ def as_text(column: "pd.Series[Any]") -> "pd.Series[Any]":
     def text(value: Any) -> str:
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
-    return column.astype(object).map(text, na_action="ignore").astype(object)
+    known = column.astype(object).map(text, na_action="ignore").astype(object)
+    return known.where(column.notna(), np.nan)  # scikit-learn fills in NaN alone, not None
 
 
 def as_dates(column: "pd.Series[Any]", date_format: str | None) -> "pd.Series[Any]":

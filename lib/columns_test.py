@@ -61,6 +61,14 @@ def test_a_value_of_another_kind_is_refused_with_its_column(values: list[Any], c
         typed(pd.DataFrame({"x": values}), [column])
 
 
+@pytest.mark.parametrize("kind", ["number", "category", "date"])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, "k.A."])
+def test_what_is_missing_is_nan_or_nat_for_scikit_learn(kind: Any, missing: Any) -> None:
+    (value,) = one([missing], kind, optional=True, marks=("k.A.",))
+    assert isinstance(value, float) or value is pd.NaT
+    assert pd.isna(value)
+
+
 def test_an_unknown_level_of_an_order_is_missing_where_that_is_allowed() -> None:
     assert np.isnan(one(["huge"], "category", optional=True, levels=["s", "l"])[0])
 

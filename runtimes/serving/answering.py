@@ -14,7 +14,7 @@ MOST_SECONDS = 30.0
 # For /docs: a body is read by hand, since a table has no schema of its own there.
 ANY_BODY = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
-Read = Callable[[bytes, list[str]], pd.DataFrame]
+Read = Callable[[bytes, Served], pd.DataFrame]
 
 
 def model_of(request: Request) -> Served:
@@ -26,9 +26,8 @@ def model_of(request: Request) -> Served:
 async def answer(request: Request, read: Read) -> pd.DataFrame:
     """The model's answer to the rows that `read` makes of the body. Raises HTTPException, 4xx or 503."""
     served, body = model_of(request), await _body(request)
-    names = [column["name"] for column in served.columns]
     try:
-        answered = await asyncio.wait_for(asyncio.to_thread(lambda: served.predict(read(body, names))), MOST_SECONDS)
+        answered = await asyncio.wait_for(asyncio.to_thread(lambda: served.predict(read(body, served))), MOST_SECONDS)
     except BadRequestError as error:
         raise HTTPException(400, str(error)) from None
     except ValueError as error:  # of the model, of rows that it can't read

@@ -1,6 +1,7 @@
 """What a request's body says: a table of raw rows, in MLflow's forms or in those of the open inference protocol."""
 
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from math import prod
 from typing import Any, NoReturn
@@ -15,12 +16,15 @@ class BadRequestError(ValueError):
     """What is wrong with a request, in words for people, without a value of it."""
 
 
-def read_table(body: bytes, content_type: str, columns: list[str]) -> pd.DataFrame:
-    """The rows of a request to /invocations: JSON in one of MLflow's forms, or CSV. Raises BadRequestError."""
+def read_table(body: bytes, content_type: str, columns: list[str], words: Sequence[str] = ()) -> pd.DataFrame:
+    """The rows of a request to /invocations: JSON in one of MLflow's forms, or CSV. Raises BadRequestError.
+
+    words: the columns that CSV is not to be made numbers of.
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "text/csv":
         try:
-            return checked(pd.read_csv(BytesIO(body)))
+            return checked(pd.read_csv(BytesIO(body), dtype=dict.fromkeys(words, "str")))
         except (ValueError, UnicodeDecodeError, pd.errors.ParserError):
             raise BadRequestError("the body is not CSV with a line of column names") from None
     if kind not in ("", "application/json"):

@@ -41,6 +41,8 @@ def test_every_form_of_mlflow_is_the_same_table(content: Any) -> None:
 
 
 def test_csv_is_read_too() -> None:
+    codes = read_table(b"age,city\n40,01067\n", "text/csv", NAMES, ["city"])
+    assert codes["city"].tolist() == ["01067"]
     pd.testing.assert_frame_equal(read_table(b"age,city\n40,Bonn\n60,\n", "text/csv", NAMES), ROWS, check_dtype=False)
 
 

@@ -29,5 +29,5 @@ def version() -> str:
 async def invocations(request: Request) -> dict[str, Any]:
     """Predict rows: dataframe_split, dataframe_records, instances or inputs as JSON, or CSV."""
     kind = request.headers.get("content-type", "")
-    answered = await answer(request, lambda body, columns: read_table(body, kind, columns))
+    answered = await answer(request, lambda body, served: read_table(body, kind, served.names, served.words))
     return {"predictions": answered.to_dict("records")}

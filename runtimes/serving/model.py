@@ -30,12 +30,22 @@ class Served(NamedTuple):
     columns: Sequence[dict[str, Any]]
     answers: list[str]
 
+    @property
+    def names(self) -> list[str]:
+        """The columns by their names."""
+        return [column["name"] for column in self.columns]
+
+    @property
+    def words(self) -> list[str]:
+        """The columns that are read as they are written: 01067 is no number there."""
+        return [column["name"] for column in self.columns if column["kind"] != "number"]
+
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """An answer for each row. Raises ValueError, without a value of the rows, for what the model can't read."""
         try:
             answered: pd.DataFrame = self.model.predict(rows)
         except ValueError as error:
-            raise ValueError(without_values(str(error), [column["name"] for column in self.columns])) from None
+            raise ValueError(without_values(str(error), self.names)) from None
         return answered
 
 

@@ -1,5 +1,6 @@
 """`python -m lab predict`: the model's answers to the rows of a file, which may be larger than the memory."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def predict_file(file: Path, served: Served, to: Path) -> int:
         total = parquet.read_metadata(file).num_rows if file.suffix == ".parquet" else None
     with replacing(to) as beside, Progress(*columns, transient=True) as bar, _output(beside) as write:
         task = bar.add_task("", total=total)
-        for rows in _batches(file):
+        for rows in _batches(file, served.words):
             try:
                 write(_answered(rows, served))
             except (ValueError, pa.ArrowException) as error:
@@ -70,12 +71,19 @@ def _table(rows: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
     return pa.Table.from_pandas(rows, schema, preserve_index=False)
 
 
-def _batches(file: Path) -> Iterator[pd.DataFrame]:
+def _batches(file: Path, words: list[str]) -> Iterator[pd.DataFrame]:
+    """The rows; of CSV these words are read as they are written."""
     with _reading(file):
         if file.suffix == ".parquet":
             yield from (batch.to_pandas() for batch in parquet.ParquetFile(file).iter_batches(ROWS))
-        else:
-            yield from pd.read_csv(file, chunksize=ROWS, low_memory=False, **_settings())
+            return
+        settings = _settings()
+        # pandas would make 5 of 0.5, where the point is the mark of thousands, and a number of 24.12.2026.
+        mark, point = settings.pop("thousands", None), settings.get("decimal", ".")
+        types: Any = "str" if mark else dict.fromkeys(words, "str")
+        with pd.read_csv(file, chunksize=ROWS, low_memory=False, dtype=types, **settings) as batches:
+            for rows in batches:
+                yield rows.apply(_unmarked, args=(words, mark, point)) if mark else rows
 
 
 @contextmanager
@@ -93,6 +101,17 @@ def _settings() -> dict[str, Any]:
     named = {"separator": "sep", "encoding": "encoding", "decimal": "decimal", "thousands": "thousands"}
     told = {pandas: data[ours] for ours, pandas in named.items() if data.get(ours)}
     return told | ({"na_values": data["missing_values"]} if data.get("missing_values") else {})
+
+
+def _unmarked(text: "pd.Series[Any]", words: list[str], mark: str, point: str) -> "pd.Series[Any]":
+    """Numbers whose thousands are marked; words, and a column with what is no such number, as they are written."""
+    if text.name in words:
+        return text
+    grouped = rf"\s*[-+]?\d{{1,3}}({re.escape(mark)}\d{{3}})+({re.escape(point)}\d*)?\s*"
+    plain = text.where(~text.str.fullmatch(grouped).eq(True), text.str.replace(mark, "", regex=False))
+    marked = plain.str.contains(mark, regex=False).eq(True)
+    numbers = pd.to_numeric(plain.str.replace(point, ".", regex=False).where(~marked, "none"), errors="coerce")
+    return numbers if numbers.notna().eq(text.notna()).all() else text
 
 
 def _answered(rows: pd.DataFrame, served: Served) -> pd.DataFrame:

@@ -46,6 +46,33 @@ def test_csv_is_read_as_the_lab_reads_its_own(small: Served) -> None:
     assert (row["age"], row["label"], pd.isna(row["city"])) == (60.5, "old", True)
 
 
+def test_words_are_read_as_they_are_written(small: Served) -> None:
+    Path("rows.csv").write_text("age,city\n40,01067\n60,1\n", encoding="utf-8")
+    predict_file(Path("rows.csv"), small, Path("answers.csv"))
+    assert Path("answers.csv").read_text().splitlines()[1].split(",")[1].strip('"') == "01067"
+
+
+@pytest.mark.parametrize(
+    ("ages", "label"), [(["1.024,5", "0,5"], ["old", "young"]), (["60", "-1.000", "7,25"], ["old", "young", "young"])]
+)
+def test_marks_of_thousands_are_read(ages: list[str], label: list[str], small: Served) -> None:
+    Path("params.yaml").write_text("data: {separator: ;, decimal: ',', thousands: .}\n", encoding="utf-8")
+    rows = "".join(f"{age};24.12.2026\n" for age in ages)
+    Path("rows.csv").write_text(f"age;city\n{rows}", encoding="utf-8")
+    predict_file(Path("rows.csv"), small, Path("answers.csv"))
+    answered = read("answers.csv")
+    assert answered["label"].tolist() == label
+    assert set(answered["city"]) == {"24.12.2026"}
+
+
+@pytest.mark.parametrize("age", ["1.2.3", "10.24,5"])
+def test_a_mark_that_is_at_another_place_makes_no_number(age: str, small: Served) -> None:
+    Path("params.yaml").write_text("data: {separator: ;, decimal: ',', thousands: .}\n", encoding="utf-8")
+    Path("rows.csv").write_text(f"age;city\n{age};Bonn\n", encoding="utf-8")
+    with pytest.raises(InputError, match="values that are no numbers in age; mend these rows"):
+        predict_file(Path("rows.csv"), small, Path("answers.csv"))
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [

@@ -58,7 +58,7 @@ def model(request: Request, name: str) -> dict[str, Any]:
 async def infer(request: Request, name: str) -> dict[str, Any]:
     """Predict rows: a tensor for each column, or one of all columns in their order."""
     served = _known(request, name)
-    answered = await answer(request, read_tensors)
+    answered = await answer(request, lambda body, served: read_tensors(body, served.names))
     outputs = [
         {"name": column, "datatype": _type(column), "shape": [len(answered)], "data": answered[column].tolist()}
         for column in map(str, answered)

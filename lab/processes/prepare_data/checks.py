@@ -40,15 +40,28 @@ def check_table(table: pd.DataFrame, data: Data, split: Split, guessed: Settings
         if name != data.target
     ]
     as_read = data.model_copy(update={**guessed, "drop": [*data.drop, *unclear]})
+    if taken := stand_in_target(table, as_read, split):
+        told = f"no column {data.target!r}; set data.target to one of {some(table.columns)}"
+        problems.append(Problem(f"{told}. The rest is told as if it were the last, {taken}"))
+        as_read = as_read.model_copy(update={"target": taken})
     if unusable := [*structure_problems(table, as_read, split)]:
         refuse(data, [*problems, *unusable])
     for name in feature_names(table, as_read, split):
         problems += value_problems(name, table[name], as_read)
     for name in filter(None, (split.group, split.time)):
         problems += order_problems(name, table[name], as_read, split)
+    if taken:
+        refuse(data, problems)
     problems += label_problems(table[data.target])
     problems += target_problems(table[data.target], kept_rows(table, as_read, split)[data.target], as_read, split)
     refuse(data, problems)
+
+
+def stand_in_target(table: pd.DataFrame, data: Data, split: Split) -> str | None:
+    """Where the target is no column: the last one, as which it mostly stands, so that the others can be looked at."""
+    if data.target in table.columns or table.empty:
+        return None
+    return next((name for name in reversed(feature_names(table, data, split))), None)
 
 
 def feature_names(table: pd.DataFrame, data: Data, split: Split) -> list[str]:
@@ -96,8 +109,10 @@ def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Pr
     named = {
         "drop": data.drop,
         "categories": data.category_names(),
-        "dates": [*data.dates],
+        "dates": data.date_names(),
         "missing": [*data.missing] if isinstance(data.missing, dict) else [],
+        "missing_indicator": data.missing_indicator if isinstance(data.missing_indicator, list) else [],
+        "scale": [*data.scale] if isinstance(data.scale, dict) else [],
     }
     keys = [(f"data.{key}", name) for key, names in named.items() for name in names]
     keys += [(f"split.{key}", name) for key, name in (("group", split.group), ("time", split.time)) if name is not None]
@@ -105,7 +120,7 @@ def naming_problems(columns: list[str], data: Data, split: Split) -> Iterator[Pr
         if name not in columns:
             yield Problem(f"no column {name!r}, which {key} names; correct it to one of {some(columns)}")
     for key, name in keys:
-        if key in ("data.categories", "data.dates", "data.missing") and name == data.target:
+        if key.startswith("data.") and key != "data.drop" and name == data.target:
             yield Problem(f"{name!r} is no feature; take it out of {key}")
     if data.target in data.drop:
         yield Problem(f"{data.target!r} is the target; take it out of data.drop")
@@ -117,13 +132,13 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
         yield Problem(f"{name} has no values", {"drop": [name]})
         return
     found = recognise(column, data)
-    if not {name} & {*data.dates, *data.category_names()} and (found.marks or not found.settings):
+    if not {name} & {*data.date_names(), *data.category_names()} and (found.marks or not found.settings):
         other = otherwise_written(column, data)
         if other.any():
             told = f"numbers with other marks than data.decimal and data.thousands say: {first(name, column, other)}"
             yield Problem(f"{told}; write all numbers of the table alike, or add {name} to data.drop")
             return
-    if name in data.dates:
+    if is_date(name, found, data):
         kind = "date"
         yield from _date_problems(name, column, data, found)
     elif name in data.category_names():
@@ -141,6 +156,13 @@ def value_problems(name: str, column: "pd.Series[Any]", data: Data) -> Iterator[
         where = place(missing.index[int(missing.to_numpy().argmax())])
         told = f"missing values: {name} has none in {missing.sum()} of {len(missing)} rows, first in {where}"
         yield Problem(told, {"missing": {name: usual}})
+
+
+def is_date(name: str, found: Recognised, data: Data) -> bool:
+    """Whether a column is taken for dates: it is named so, or all columns of dates are."""
+    if isinstance(data.dates, dict):
+        return name in data.dates
+    return found.kind == "date" and name not in data.category_names()
 
 
 def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
@@ -246,9 +268,10 @@ def label_problems(labels: "pd.Series[Any]") -> Iterator[Problem]:
 
 def _column(name: str, column: "pd.Series[Any]", data: Data) -> Column:
     optional = data.missing_of(name) not in (None, "drop_rows")
-    if name in data.dates:
-        return Column(name, "date", optional, date_format=data.date_format)
-    if name in data.category_names() or recognise(column, data).kind == "category":
+    found, marks = recognise(column, data), tuple(data.missing_values) if optional else ()
+    if is_date(name, found, data):
+        return Column(name, "date", optional, date_format=data.date_format, marks=marks)
+    if name in data.category_names() or found.kind == "category":
         levels = data.categories_of(name)
-        return Column(name, "category", optional, levels if isinstance(levels, list) else None)
-    return Column(name, "number", optional)
+        return Column(name, "category", optional, levels if isinstance(levels, list) else None, marks=marks)
+    return Column(name, "number", optional, marks=marks)

@@ -143,6 +143,14 @@ def test_everything_is_told_at_once_and_beside_what_is_set_already(table: pd.Dat
     }
 
 
+def test_without_the_target_the_rest_is_told_as_if_it_were_the_last_column(table: pd.DataFrame) -> None:
+    spoilt = table.assign(place=HALF, kind=table["species"]).drop(columns="species")
+    told = refusal(spoilt)
+    assert "no column 'species'; set data.target to one of length, width, height, place, kind. The rest is told" in told
+    assert "as if it were the last, kind" in told
+    assert advised(told) == {"missing": {"place": "most_frequent"}, "categories": {"place": "one_hot"}}
+
+
 def test_a_file_among_several_is_named(table: pd.DataFrame) -> None:
     spoilt = table.assign(width=table["width"].where(table.index != 7))
     both = pd.concat([table, spoilt], keys=["a.csv", "b.csv"])
@@ -281,11 +289,12 @@ def test_columns_are_described_for_training_and_serving(table: pd.DataFrame) -> 
         categories={"place": "one_hot", "size": ["s", "l"]},
         dates={"seen": ["year"]},
         drop=["width"],
+        missing_values=["k.A."],
     )
     assert columns_of(table, settings, SPLIT.model_copy(update={"time": "number"})) == [
         Column("length", "number"),
         Column("height", "number"),
-        Column("place", "category", optional=True),
+        Column("place", "category", optional=True, marks=("k.A.",)),
         Column("seen", "date"),
         Column("size", "category", levels=["s", "l"]),
     ]

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 
-from lab.processes.prepare_data.params import Constant, Data, Missing
+from lab.processes.prepare_data.params import Constant, Data, Missing, Scale
 from lib.columns import (
     Column,
     date_feature_names,
@@ -26,6 +26,7 @@ class Recipe(NamedTuple):
 
     kind: str
     missing: Missing | None
+    scale: Scale
     details: tuple[str, ...] = ()  # the levels of an ordered category, the parts of a date
 
 
@@ -66,16 +67,16 @@ def _counts(branch: Any, columns: int) -> list[int]:
 
 
 def _recipe(column: Column, data: Data) -> Recipe:
-    missing = data.missing_of(column.name) if column.optional else None
+    missing, scale = data.missing_of(column.name) if column.optional else None, data.scale_of(column.name)
     if column.kind == "date":
-        parts = data.dates[column.name]
-        return Recipe("date", missing, (parts,) if isinstance(parts, str) else tuple(parts))
-    return Recipe(column.kind, missing, tuple(column.levels or ()))
+        parts = data.parts_of(column.name) or ()
+        return Recipe("date", missing, scale, (parts,) if isinstance(parts, str) else tuple(parts))
+    return Recipe(column.kind, missing, scale, tuple(column.levels or ()))
 
 
 def _steps(recipe: Recipe, data: Data) -> list[Any]:
     """The steps of one recipe; levels that no training row has are no feature, or that of the rare levels."""
-    scale = {"standard": [StandardScaler()], "robust": [RobustScaler()], "none": []}[data.scale]
+    scale = {"standard": [StandardScaler()], "robust": [RobustScaler()], "none": []}[recipe.scale]
     if recipe.kind == "category" and not recipe.details:
         encode = OneHotEncoder(
             max_categories=data.max_levels,

@@ -31,6 +31,7 @@ class Constant(Strict):
 Missing = Literal["median", "most_frequent", "drop_rows"] | Constant
 Categories = Literal["one_hot"] | Annotated[list[str], Field(min_length=2)]
 DateParts = Literal["days_since"] | Annotated[list[Literal["year", "month", "weekday"]], Field(min_length=1)]
+Scale = Literal["standard", "robust", "none"]
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -56,16 +57,19 @@ class Data(Strict):
         Missing | dict[str, Missing] | None,
         _explained("median, most_frequent, drop_rows or {constant: VALUE}, for all columns or as {COLUMN: ...}"),
     ] = None
-    missing_indicator: bool = False
+    missing_indicator: Annotated[bool | list[str], _explained("true, for all columns, or [COLUMN, ...]")] = False
     categories: Annotated[
         Literal["one_hot"] | dict[str, Categories] | None,
         _explained("one_hot for all columns, or as {COLUMN: one_hot}, or {COLUMN: [LOWEST, ..., HIGHEST]}"),
     ] = None
     max_levels: int = Field(20, ge=2)
-    dates: Annotated[dict[str, DateParts], _explained("{COLUMN: [year, month, weekday]} or {COLUMN: days_since}")] = (
-        Field({})
-    )
-    scale: Literal["standard", "robust", "none"] = "standard"
+    dates: Annotated[
+        DateParts | dict[str, DateParts],
+        _explained("[year, month, weekday] or days_since, for all columns of dates or as {COLUMN: ...}"),
+    ] = Field({})
+    scale: Annotated[
+        Scale | dict[str, Scale], _explained("standard, robust or none, for all columns or as {COLUMN: ...}")
+    ] = "standard"
     strict: bool = False
 
     @field_validator("source")
@@ -99,6 +103,22 @@ class Data(Strict):
     def categories_of(self, column: str) -> Literal["one_hot"] | list[str] | None:
         """How the words of the column are encoded; None stands for a refusal."""
         return self.categories.get(column) if isinstance(self.categories, dict) else self.categories
+
+    def parts_of(self, column: str) -> DateParts | None:
+        """What is taken of the dates of the column; None stands for a refusal."""
+        return self.dates.get(column) if isinstance(self.dates, dict) else self.dates
+
+    def scale_of(self, column: str) -> Scale:
+        """How the numbers of the column are scaled."""
+        return self.scale.get(column, "standard") if isinstance(self.scale, dict) else self.scale
+
+    def indicates(self, column: str) -> bool:
+        """Whether a feature tells where the column has no value."""
+        return column in self.missing_indicator if isinstance(self.missing_indicator, list) else self.missing_indicator
+
+    def date_names(self) -> list[str]:
+        """The columns that are dates whatever they hold."""
+        return [*self.dates] if isinstance(self.dates, dict) else []
 
     def category_names(self) -> list[str]:
         """The columns that are categories whatever they hold."""

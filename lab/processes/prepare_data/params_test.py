@@ -82,7 +82,7 @@ def test_a_query_with_a_password_is_refused_and_not_shown() -> None:
         ("missing", "mean", "write median, most_frequent, drop_rows or"),
         ("missing", {"age": "mean"}, "write median, most_frequent, drop_rows or"),
         ("categories", {"size": ["small"]}, "write one_hot for all columns, or as"),
-        ("dates", {"day": ["hour"]}, "write {COLUMN:"),
+        ("dates", {"day": ["hour"]}, "days_since, for all columns of dates or as"),
         ("encoding", "latin-0", "no encoding"),
         ("separator", "; ", "at most 1 character"),
     ],

@@ -80,7 +80,7 @@ def _fit(
     parts: Sequence[pd.DataFrame], columns: list[Column], data: Data
 ) -> tuple[ColumnTransformer, list[NDArray[np.float32]]]:
     """The preprocessing, fitted on the first part alone, and all parts prepared by it."""
-    indicated = [c.name for c in columns if data.missing_indicator and c.optional and parts[0][c.name].isna().any()]
+    indicated = [c.name for c in columns if data.indicates(c.name) and c.optional and parts[0][c.name].isna().any()]
     fitted = preprocessing(columns, data, indicated).fit(parts[0])
     with np.errstate(over="ignore"):  # it is infinite then, and refused
         prepared = [fitted.transform(part).astype(np.float32, order="C") for part in parts]

@@ -11,6 +11,7 @@ from lab.processes.prepare_data.preparation import prepare, save_prepared
 from lab.processes.prepare_data.splitting import split_by_class
 from lab.processes.prepare_data.target import encode_labels
 from labkit.process.errors import InputError
+from lib.columns import typed
 
 pytestmark = pytest.mark.unittest
 
@@ -122,6 +123,35 @@ def test_what_is_filled_in_knows_nothing_of_other_rows(table: pd.DataFrame) -> N
     before, after = (prepare(one, MESSY, SPLIT) for one in (rows, changed))
     np.testing.assert_array_equal(before.splits.X_train, after.splits.X_train)
     assert "place=sea" not in after.dataset.features
+
+
+@pytest.mark.parametrize("method", ["most_frequent", {"constant": "wood"}])
+def test_one_row_without_a_value_is_filled_in_as_in_training(table: pd.DataFrame, method: Any) -> None:
+    settings = {"source": "flowers.csv", "target": "species", "missing_values": ["k.A."], "categories": "one_hot"}
+    data = Data.model_validate({**settings, "missing": {"place": method}})
+    prepared = prepare(table.assign(place=messy(table)["place"]), data, SPLIT)
+
+    def features(value: Any) -> list[float]:
+        row = {"length": 1, "width": 1, "height": 1, "place": value}
+        found: list[float] = prepared.preprocessing.transform(typed(pd.DataFrame([row]), prepared.columns))[0].tolist()
+        return found
+
+    assert features(None) == features(np.nan) == features("k.A.")
+    assert sum(features(None)[3:]) == 1.0
+
+
+def test_each_column_may_have_its_own_scale_and_dates_and_marks(table: pd.DataFrame) -> None:
+    rows = messy(table).assign(other=messy(table)["seen"])
+    each = {"scale": {"length": "none"}, "dates": "days_since", "missing_indicator": ["width"]}
+    data = MESSY.model_copy(update=each | {"missing": "most_frequent"})
+    prepared = prepare(rows, data, SPLIT)
+    names, X = prepared.dataset.features, prepared.splits.X_train
+    assert [name for name in names if "days_since" in name or "missing" in name] == [
+        *("seen_days_since", "other_days_since", "width_missing")
+    ]
+    means = dict(zip(names, X.mean(axis=0), strict=True))
+    assert abs(means["height"]) < 1e-5
+    assert means["length"] > 50
 
 
 def test_an_order_of_words_is_a_number(table: pd.DataFrame) -> None:

@@ -73,7 +73,7 @@ def _table(file: IO[bytes], data: Data, text: Sequence[str], compression: str | 
     }
     file.seek(0)
     # 01 is no number in these, nor 1.2.2026
-    as_text: Any = dict.fromkeys([*text, *data.category_names(), *data.dates], "str")
+    as_text: Any = dict.fromkeys([*text, *data.category_names(), *data.date_names()], "str")
     table: pd.DataFrame = pd.read_csv(file, decimal=data.decimal, thousands=data.thousands, dtype=as_text, **options)
     if data.thousands is not None and isinstance(table.index, pd.RangeIndex):
         file.seek(0)
