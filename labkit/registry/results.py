@@ -13,9 +13,10 @@ from labkit.git_cli import GitError, file_in, git
 from labkit.goals import GOALS_FILE, Verdict, parse_goals, verdicts
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.registry.comparison import Comparison, Rows, compare, read_predictions
+from labkit.registry.comparison import Comparison, compare
 from labkit.registry.settings import Source, registered_in
 from labkit.registry.tags import has_origin
+from labkit.report.predictions import Predictions
 
 
 def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
@@ -97,16 +98,19 @@ def compare_results(candidate: str, champion: str) -> Comparison | None:
     _, told = registered_in(candidate)
     if not told.predictions:
         return None
-    return compare(_predictions(candidate, "candidate"), _predictions(champion, "champion"))
+    with TemporaryDirectory() as folder:
+        return compare(
+            _predictions(candidate, "the candidate", Path(folder, "candidate")),
+            _predictions(champion, "the champion", Path(folder, "champion")),
+        )
 
 
-def _predictions(commit: str, whose: str) -> Rows:
+def _predictions(commit: str, whose: str, folder: Path) -> Predictions:
     _, told = registered_in(commit)
     if not told.predictions:
-        raise InputError(f"dvc.yaml of the {whose}, {commit[:10]}, names no `predictions`")
-    of = f"{told.predictions} of the {whose}, {commit[:10]},"
-    with TemporaryDirectory() as folder:
-        fetch_files(commit, [told.predictions], Path(folder))
-        if not (Path(folder) / told.predictions).exists():
-            raise InputError(f"{of} is neither in DVC's cache nor in its remote; `dvc push` where it is")
-        return read_predictions(Path(folder) / told.predictions, of)
+        raise InputError(f"dvc.yaml of {whose}, {commit[:10]}, names no `predictions`")
+    of = f"{told.predictions} of {whose}, {commit[:10]},"
+    fetch_files(commit, [told.predictions], folder)
+    if not (folder / told.predictions).exists():
+        raise InputError(f"{of} is neither in DVC's cache nor in its remote; `dvc push` where it is")
+    return Predictions(folder / told.predictions, of, whose)

@@ -202,7 +202,7 @@ def test_a_difference_within_noise_is_no_reason_to_refuse(lab: Lab) -> None:
 def test_other_test_rows_can_not_be_compared(lab: Lab) -> None:
     versions("better", "split")
     promote("v1", "Good")
-    with pytest.raises(RefusedError, match="it can't be compared with v1: the test rows differ: 60 of the candidate"):
+    with pytest.raises(RefusedError, match=r"can't be compared with v1: the test rows differ: .* 60 of the candidate"):
         promote("v2", "New split")
     assert champions(promote("v2", "New split", force=True)) == ["v1", "v2"]
     assert "\nForced: it can't be compared with v1: the test rows differ: " in lab.message(SECOND)
