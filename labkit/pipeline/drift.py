@@ -10,7 +10,7 @@ It is JSON. `rows.read` is a count; `columns` is a list, of each its `name`, how
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,23 @@ from labkit.process.files import read_json
 
 CHANCE = 0.05  # over all columns together
 MISSING = 0.05  # of the rows: a change that people should know
+KOLMOGOROV_SMIRNOV, TOTAL_VARIATION = "Kolmogorov-Smirnov distance", "total variation"
 
 Report = dict[str, Any]
+
+
+class Drift(NamedTuple):
+    """A column before and now: its kinds, the shares missing, and how far its distributions are apart.
+
+    `measure` names the distance; it is empty where there is none, of other kinds or no values, and `p` is then 1.
+    """
+
+    column: str
+    kinds: tuple[str, str]
+    missing: tuple[float, float]
+    measure: str
+    distance: float
+    p: float
 
 
 def drift_since(commit: str, missing: Sequence[str] = ()) -> list[str]:
@@ -49,28 +64,40 @@ def differences(before: Report, now: Report) -> list[str]:
     for names, told in ((old.keys() - new.keys(), "gone"), (new.keys() - old.keys(), "new")):
         if names:
             lines.append(f"columns that are {told}: {', '.join(sorted(names))}")
-    both = [name for name in new if name in old]
-    for name in both:
-        lines += _of_column(name, old[name], new[name], CHANCE / len(both))
+    found = drifts(before, now)
+    for one in found:
+        lines += _told(one, CHANCE / len(found))
     return lines
 
 
-def _of_column(name: str, old: Report, new: Report, chance: float) -> Iterator[str]:
-    shares = [column["missing"] / max(1, column["missing"] + _known(column)) for column in (old, new)]
-    if abs(shares[1] - shares[0]) >= MISSING:
-        yield f"{name}: {shares[1]:.0%} missing, {shares[0]:.0%} before"
-    if not (_known(old) and _known(new)):
-        return
-    if "histogram" in old and "histogram" in new:
-        distance, p = kolmogorov_smirnov(old, new)
-        if p < chance:
-            yield f"{name}: distributed otherwise (Kolmogorov-Smirnov distance {distance:.2f})"
-    elif "levels" in old and "levels" in new:
-        distance, p = homogeneity(old["levels"], new["levels"])
-        if p < chance:
-            yield f"{name}: other shares of its levels (total variation {distance:.2f})"
-    else:
-        yield f"{name}: {new['kind']}, {old['kind']} before"
+def drifts(before: Report, now: Report) -> list[Drift]:
+    """How far each column that both reports have is from what it was."""
+    old = {column["name"]: column for column in before["columns"]}
+    return [_drift(old[new["name"]], new) for new in now["columns"] if new["name"] in old]
+
+
+def _drift(old: Report, new: Report) -> Drift:
+    before, now = (side["missing"] / max(1, side["missing"] + _known(side)) for side in (old, new))
+    measure, distance, p = "", 0.0, 1.0
+    if _known(old) and _known(new):
+        if "histogram" in old and "histogram" in new:
+            measure, (distance, p) = KOLMOGOROV_SMIRNOV, kolmogorov_smirnov(old, new)
+        elif "levels" in old and "levels" in new:
+            measure, (distance, p) = TOTAL_VARIATION, homogeneity(old["levels"], new["levels"])
+    kinds = str(old.get("kind", "")), str(new.get("kind", ""))
+    return Drift(new["name"], kinds, (before, now), measure, distance, p)
+
+
+def _told(one: Drift, chance: float) -> Iterator[str]:
+    before, now = one.missing
+    if abs(now - before) >= MISSING:
+        yield f"{one.column}: {now:.0%} missing, {before:.0%} before"
+    if one.measure == KOLMOGOROV_SMIRNOV and one.p < chance:
+        yield f"{one.column}: distributed otherwise (Kolmogorov-Smirnov distance {one.distance:.2f})"
+    elif one.measure == TOTAL_VARIATION and one.p < chance:
+        yield f"{one.column}: other shares of its levels (total variation {one.distance:.2f})"
+    elif not one.measure and one.kinds[0] != one.kinds[1] and max(before, now) < 1:
+        yield f"{one.column}: {one.kinds[1]}, {one.kinds[0]} before"
 
 
 def kolmogorov_smirnov(one: Report, other: Report) -> tuple[float, float]:

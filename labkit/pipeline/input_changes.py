@@ -65,14 +65,22 @@ def param_changes(params: Params) -> list[str]:
 
 def differences(recorded: Any, params: Any, where: str = "") -> Iterator[str]:
     """Each parameter that differs, by its dotted name, as `old -> new`; `where` stands before it."""
+    for name, before, now in changed_values(recorded, params):
+        if now is None:
+            yield f"{where}{name} removed (was {before})"
+        elif before is None:
+            yield f"{where}{name} added: {now}"
+        else:
+            yield f"{where}{name} {before} -> {now}"
+
+
+def changed_values(recorded: Any, params: Any) -> Iterator[tuple[str, str | None, str | None]]:
+    """Each parameter that differs, by its dotted name, and its values as they are shown; None where it is not there."""
     before, now = flat(recorded or {}), flat(params or {})
     for name in dict.fromkeys([*before, *now]):
-        if name not in now:
-            yield f"{where}{name} removed (was {_value(before[name])})"
-        elif name not in before:
-            yield f"{where}{name} added: {_value(now[name])}"
-        elif before[name] != now[name]:
-            yield f"{where}{name} {_value(before[name])} -> {_value(now[name])}"
+        if name not in now or name not in before or before[name] != now[name]:
+            old, new = (_value(side[name]) if name in side else None for side in (before, now))
+            yield name, old, new
 
 
 def unchanged_since_lock(path: str) -> bool:

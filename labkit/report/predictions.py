@@ -59,7 +59,7 @@ def _read(of: Predictions) -> dict[str, NDArray[Any]]:
     try:
         with csv.open_csv(of.file, reading) as table:
             names = table.schema.names
-        as_text = csv.ConvertOptions(column_types=dict.fromkeys(names, string()), strings_can_be_null=False)
+        as_text = csv.ConvertOptions(column_types=dict.fromkeys(names, string()))
         with csv.open_csv(of.file, reading, csv.ParseOptions(newlines_in_values=True), as_text) as table:
             found = [_costs(part.to_pandas()) for part in table if {*COLUMNS} <= {*names}]
     except ValueError as error:  # Arrow's, and that of a probability which is no number
@@ -80,7 +80,7 @@ def _costs(part: Any) -> dict[str, NDArray[Any]]:
         ACCURACY: (part["actual"] == part["predicted"]).to_numpy(np.float64),
         LOG_LOSS: _log_losses(part, classes),
         MAE: np.full(len(part), np.nan) if classes else errors,
-        "fraction": np.isfinite(errors) & ((np.floor(actual) < actual) | (np.floor(predicted) < predicted)),
+        "fraction": (np.floor(actual) < actual) | (np.floor(predicted) < predicted),
     }
 
 

@@ -28,7 +28,7 @@ def test_classes_are_right_or_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["0,1\n1,1\n2,1\n", "01,1\n1,1\n", "1.5,a\n1,1\n", "nan,1.5\n1,1\n", "inf,1\n1,1.5\n"]
+    "table", ["0,1\n1,1\n2,1\n", "01,1\n1,1\n", "1.5,a\n1,1\n", "NaN,1.5\n1,1\n", "inf,1\n1,1.5\n"]
 )
 def test_what_is_whole_or_no_number_is_a_class(tmp_path: Path, table: str) -> None:
     text = f"actual,predicted\n{table}"
@@ -48,7 +48,7 @@ def test_numbers_have_errors(tmp_path: Path, at_once: int, monkeypatch: pytest.M
 def test_probabilities_have_the_log_loss_of_scikit_learn(tmp_path: Path) -> None:
     head = "row,actual,predicted,probability_x,probability_y,probability_z\n"
     one = f"{head}1,x,x,0.5,0.25,0.25\n2,z,x,0.9,0.1,0.0\n3,y,y,0.1,0.8,0.1\n"
-    other = f"{head}1,x,x,1.0,0.0,0.0\n2,z,z,0.1,0.1,0.8\n3,y,z,0.2,0.2,0.6\n"
+    other = f"{head}1,x,x,1.0,0.0,0.0\n2,z,z,0.2,0.2,1.6\n3,y,z,0.2,0.2,0.6\n"
     found = read(tmp_path, one, other)
     assert found.costs["accuracy"].tolist() == [[1, 0, 1], [1, 1, 0]]
     told = [[[0.5, 0.25, 0.25], [0.9, 0.1, 0.0], [0.1, 0.8, 0.1]], [[1, 0, 0], [0.1, 0.1, 0.8], [0.2, 0.2, 0.6]]]
@@ -60,6 +60,7 @@ def test_a_class_without_a_probability_has_no_log_loss(tmp_path: Path) -> None:
     told = "actual,predicted,probability_x\nx,x,1.0\n"
     assert list(read(tmp_path, told, told).costs) == ["accuracy", "log_loss"]
     assert list(read(tmp_path, told, "actual,predicted\nx,x\n").costs) == ["accuracy"]
+    assert list(read(tmp_path, told.replace("x", "1.5"), told.replace("x", "1.5")).costs) == ["accuracy", "log_loss"]
     told += "y,x,1.0\n"
     assert list(read(tmp_path, told, told).costs) == ["accuracy"]
 
