@@ -119,6 +119,19 @@ def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A commit, branch, tag, tag of a run, or version: best-model@v3.")],
+    b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[Path | None, typer.Option(help="A file for all of it and the plots, as one page of HTML.")] = None,
+) -> None:
+    """Show how B differs from A: code, parameters, data, metrics, and how sure that is on the same test rows."""
+    from labkit.compare.run import compare
+
+    compare(a, b, as_json, page)
+
+
+@app.command()
 def status() -> None:
     """Say which stages `dvc repro` would run, why, and how long they took last time. Runs nothing."""
     from labkit.pipeline.status import print_status

@@ -1,6 +1,7 @@
 """The metrics and plots that dvc.yaml declares."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dvc.render.match import match_defs_renderers
@@ -18,10 +19,11 @@ class DeclaredPlot(NamedTuple):
 
 
 class DrawnPlot(NamedTuple):
-    """A plot as Vega-Lite draws it: a file that its rows come from, its specification as JSON."""
+    """A plot of several revisions: a file that it comes from; for Vega-Lite, as JSON, or images as `data:`, by name."""
 
     file: str
     specification: str
+    images: dict[str, str]
 
 
 def metrics_of(project: Project, rev: str) -> dict[str, Any]:
@@ -43,15 +45,21 @@ def declared_plots(project: Project) -> list[DeclaredPlot]:
     ]
 
 
-def drawn_plots(project: Project, base: str) -> list[DrawnPlot]:
-    """The plots with rows, those of the workspace and of the commit `base` in one drawing, as far as they are here."""
+def drawn_plots(project: Project, revisions: Mapping[str, str]) -> list[DrawnPlot]:
+    """The plots of revisions and of the `workspace`, as far as their files can be read, all of them in one drawing.
+
+    `revisions` has what each is called there. What a remote raises, where the cache lacks them, is raised.
+    """
     repo: Any = project
     found = []
-    for renderer, _, _ in match_defs_renderers(repo.plots.show(revs=[base, "workspace"])):
-        if isinstance(renderer, VegaRenderer):
-            files = {row["filename"] for row in renderer.datapoints}
+    for renderer, _, _ in match_defs_renderers(repo.plots.show(revs=list(revisions))):
+        files = {row["filename"] for row in renderer.datapoints}
+        if isinstance(renderer, ImageRenderer):
+            images = {revisions[row["rev"]]: row["src"] for row in renderer.datapoints}
+            found.append(DrawnPlot(min(files), "", images))
+        elif isinstance(renderer, VegaRenderer):
             specification = json.dumps(renderer.get_filled_template())
-            for rev, name in ((base, f"base ({base[:7]})"), ("workspace", "this branch")):  # of rows, and in the legend
+            for rev, name in revisions.items():  # of rows, and in the legend
                 specification = specification.replace(json.dumps(rev), json.dumps(name))
-            found.append(DrawnPlot(min(files), specification))
+            found.append(DrawnPlot(min(files), specification, {}))
     return found

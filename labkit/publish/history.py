@@ -45,12 +45,25 @@ class Experiment(NamedTuple):
 
 def experiments(revision: str = "HEAD") -> list[Experiment]:
     """The results commits of a branch, newest first. Raises GitError when there is no such revision."""
+    return [one.experiment for one in _results_commits(revision)]
+
+
+def results_of(tag: str, code: str) -> str:
+    """The newest commit here, in any branch, with the results that a tag on the commit `code` asked for; else none."""
+    found = (one for one in _results_commits("--all") if one.experiment.proven)
+    return next((one.commit for one in found if (one.experiment.tag, one.experiment.code) == (tag, code)), "")
+
+
+def _results_commits(revision: str) -> list["_Commit"]:
     trailers = FIELD.join(f"%(trailers:key={key},valueonly,separator=%x2C )" for key in KEYS)
     command = ["log", "--no-merges", "--date=format:%Y-%m-%d %H:%M", "--grep=^Code-Commit: ", "--name-only"]
     printed = git(*command, f"--format={COMMIT}%ad{FIELD}{trailers}{FIELD}%H %P{FIELD}", revision, "--")
     found = [one for one in map(_read, printed.split(COMMIT)[1:]) if one.experiment.code]  # a squash only quotes them
     told = claims_of([one.commit for one in found])
-    return [one.experiment._replace(proven=_is_proven(one, results)) for one, results in zip(found, told, strict=True)]
+    return [
+        one._replace(experiment=one.experiment._replace(proven=_is_proven(one, results)))
+        for one, results in zip(found, told, strict=True)
+    ]
 
 
 class _Commit(NamedTuple):

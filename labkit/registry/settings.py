@@ -47,7 +47,7 @@ def registered_in(commit: str) -> tuple[str, Registered]:
 
     Raises InputError where dvc.yaml names none, more than one, or a file that the stage does not write.
     """
-    stages = _stages_of(commit)
+    stages = stages_of(commit)
     told = metas(stages, "registry")
     if not told:
         raise InputError(
@@ -74,7 +74,8 @@ def source_of(commit: str) -> Source:
     )
 
 
-def _stages_of(commit: str) -> dict[str, Any]:
+def stages_of(commit: str) -> dict[str, Any]:
+    """The stages of a commit's dvc.yaml, as they are written."""
     content = parse_yaml(file_in(commit, str(DVC_YAML)) or b"", f"{DVC_YAML} of {commit[:10]}")
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}

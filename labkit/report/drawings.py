@@ -25,8 +25,10 @@ def write_drawings(project: Project, base: str, missing: list[str], file: Path) 
     """Write the plots that are here and not `missing`, and those of the commit `base`; whether there are any."""
     import vl_convert  # 30 MB, and only for this
 
-    plots = [one for one in drawn_plots(project, base) if Path(one.file).exists() and not lies_in(one.file, missing)]
-    figures = [f"<figure>{vl_convert.vegalite_to_svg(drawable(plot.specification))}</figure>" for plot in plots]
+    revisions = {base: f"base ({base[:7]})", "workspace": "this branch"}
+    plots = [one for one in drawn_plots(project, revisions) if one.specification]
+    shown = [one for one in plots if Path(one.file).exists() and not lies_in(one.file, missing)]
+    figures = [f"<figure>{vl_convert.vegalite_to_svg(drawable(plot.specification))}</figure>" for plot in shown]
     if figures:
         with replacing(file) as beside:
             beside.write_text(PAGE.format(base=base[:7], figures="\n".join(figures)), encoding="utf-8")

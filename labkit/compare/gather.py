@@ -1,0 +1,246 @@
+"""What two commits have that differs: code, parameters, stages, data, metrics, and predictions of the same rows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from labkit.compare.sides import Side, fetch
+from labkit.dvc_adapter.repository import open_project
+from labkit.git_cli import git
+from labkit.paths import TABLES
+from labkit.pipeline.changes import changed_records
+from labkit.pipeline.dependencies import metas
+from labkit.pipeline.drift import CHANCE, Drift, drifts
+from labkit.pipeline.input_changes import changed_values, differences
+from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
+from labkit.pipeline.remote import limit_waiting
+from labkit.pipeline.tables import take_tables
+from labkit.process.errors import InputError
+from labkit.process.flat import is_number
+from labkit.process.params import PARAMS_FILE
+from labkit.registry.settings import stages_of
+from labkit.report.page import Metrics, read_metrics
+from labkit.report.paired import NOISE, Difference, holm
+from labkit.report.paired import differences as row_differences
+from labkit.report.predictions import Predictions, read_paired
+from labkit.report.pull_request import params_of
+
+
+class File(NamedTuple):
+    """A file of the code that differs, and its lines; None for what has no lines."""
+
+    path: str
+    added: int | None
+    removed: int | None
+
+
+class Param(NamedTuple):
+    """A parameter that differs, as it is shown; None where it is not there. Other files than params.yaml are named."""
+
+    name: str
+    a: str | None
+    b: str | None
+
+
+class Metric(NamedTuple):
+    """A number of a metrics file; None on the side that does not have it."""
+
+    model: str
+    metric: str
+    a: float | None
+    b: float | None
+
+
+class Tested(NamedTuple):
+    """A model's metric on the same rows, A's and the other, B's. B is `better`, `worse`, or within the `noise`.
+
+    `holm` is the p-value, held to all the tests there are.
+    """
+
+    model: str
+    rows: int
+    found: Difference
+    holm: float
+    verdict: str
+
+
+class Data(NamedTuple):
+    """A report of the data: rows, columns that only one side has, and the drift of each that both have.
+
+    `drifted` names those that are apart by more than chance, over all of them together.
+    """
+
+    file: str
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    gone: list[str]
+    new: list[str]
+    drifts: list[Drift]
+    drifted: list[str]
+
+
+class Found(NamedTuple):
+    """All of it. `stages` are lists of what a stage read otherwise; `unknown` says what can't be told, and why."""
+
+    a: Side
+    b: Side
+    code: list[File]
+    params: list[Param]
+    stages: dict[str, list[str]]
+    data: list[Data]
+    metrics: list[Metric]
+    tests: list[Tested]
+    unknown: list[str]
+
+
+def gather(a: Side, b: Side) -> Found:
+    """Compare two commits. Raises InputError where a dvc.yaml or dvc.lock can't be read."""
+    records = [read_records(records_of(side.commit)) for side in (a, b)]
+    stages = [stages_of(side.commit) for side in (a, b)]
+    unknown = [line for side, record in zip((a, b), records, strict=True) for line in _doubts(side, record)]
+    with open_project() as project:
+        for side in (a, b):
+            take_tables(project, side.commit)
+        limit_waiting(project)
+        found = [read_metrics(project, side.commit) for side in (a, b)]
+    for side, metrics in zip((a, b), found, strict=True):
+        if lost := [row.file for row, numbers in metrics.items() if not numbers]:
+            unknown.append(
+                f"metrics of {side} can't be had: {', '.join(lost)}; `dvc pull`, or `dvc push` where they are"
+            )
+    with TemporaryDirectory() as folder:
+        folders = [Path(folder, name) for name in "ab"]
+        told = [_predictions(one) for one in stages]
+        reports = [{str(file) for file in metas(one, "data").values()} for one in stages]
+        for side, place, tables, data in zip((a, b), folders, told, reports, strict=True):
+            unknown += fetch(side, [*tables, *data], place)
+        models = " → ".join(dict.fromkeys(map(_selected, found)))
+        tests, refused = _tests(*(_tables(*each, models) for each in zip((a, b), folders, told, strict=True)))
+        compared = [one for file in sorted(set.intersection(*reports)) for one in _data(file, *folders)]
+    if not set.intersection(*reports):
+        unknown.append("how the data differ: not both dvc.yaml name a report of them in `meta: data:`")
+    code = _code(a.commit, b.commit)
+    changes = {one.stage: [*one.params, *one.others] for one in changed_records(*records)}
+    changes |= {stage: ["gone"] for stage in records[0] if stage not in records[1]}
+    return Found(a, b, code, _params(*records), changes, compared, _metrics(*found), tests, unknown + refused)
+
+
+def as_json(found: Found) -> str:
+    """All that was found, as JSON."""
+    return json.dumps(_plain(found), indent=2, ensure_ascii=False)
+
+
+def _doubts(side: Side, records: Records) -> Iterator[str]:
+    if side.note:
+        yield f"{side}: {side.note}"
+    if not records:
+        yield f"{side} has no results in {DVC_LOCK}: `dvc repro`, and commit that"
+    given = params_of(side.commit) or {}
+    read = _recorded(records).get(str(PARAMS_FILE), {})
+    if other := [*differences(read, {section: given.get(section) for section in read})]:
+        yield f"{side}: its results were made with other parameters than its {PARAMS_FILE} has: {'; '.join(other)}"
+
+
+def _recorded(records: Records) -> dict[str, Any]:
+    """The parameters that the results were made with, by their file."""
+    found: dict[str, Any] = {}
+    for record in records.values():
+        for file, values in (record.get("params") or {}).items():
+            found.setdefault(file, {}).update(values or {})
+    return found
+
+
+def _params(old: Records, new: Records) -> list[Param]:
+    before, now = _recorded(old), _recorded(new)
+    return [
+        Param(name if file == str(PARAMS_FILE) else f"{file}: {name}", a, b)
+        for file in dict.fromkeys([*before, *now])
+        for name, a, b in changed_values(before.get(file), now.get(file))
+    ]
+
+
+def _code(a: str, b: str) -> list[File]:
+    """The files that differ, but for results."""
+    shown = git("diff", "--numstat", "-z", "--no-renames", a, b, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
+    lines = [line.split("\t", 2) for line in shown.split("\0") if line]
+    return [File(path, *(int(count) if count != "-" else None for count in counts)) for *counts, path in lines]
+
+
+def _metrics(before: Metrics, now: Metrics) -> list[Metric]:
+    found = []
+    for row in dict.fromkeys([*now, *before]):
+        name = Path(row.file).stem + (f": {row.part}" if row.part else "")
+        old, new = before.get(row, {}), now.get(row, {})
+        for metric in dict.fromkeys([*new, *old]):
+            a, b = (float(side[metric]) if is_number(side.get(metric)) else None for side in (old, new))
+            if (a, b) != (None, None):
+                found.append(Metric(name, metric, a, b))
+    return found
+
+
+def _predictions(stages: dict[str, Any]) -> dict[str, bool]:
+    """What dvc.yaml names as predictions, and whether of the selected model, as `meta.registry` does.
+
+    A stage's `meta.predictions` names a table of its model, or a folder with one for each of its models.
+    """
+    told = [one.get("predictions") for one in metas(stages, "registry").values() if isinstance(one, dict)]
+    return {str(file): False for file in metas(stages, "predictions").values()} | {str(f): True for f in told if f}
+
+
+def _selected(metrics: Metrics) -> str:
+    """The selected model, as a metrics file tells it (pipeline/leaderboard.py)."""
+    return next((str(told["selected"]) for told in metrics.values() if "selected" in told), "the selected model")
+
+
+def _tables(side: Side, folder: Path, told: dict[str, bool], selected: str) -> dict[str, Predictions]:
+    """The tables that are here, by the model; of a folder, each CSV below it is that of a model."""
+    found = {}
+    for name, is_selected in told.items():
+        for file in sorted((folder / name).rglob("*.csv")) if (folder / name).is_dir() else [folder / name]:
+            if file.exists():
+                of = f"{file.relative_to(folder)} of {side}"
+                found[selected if is_selected else file.stem] = Predictions(file, of, side.name)
+    return found
+
+
+def _tests(before: dict[str, Predictions], now: dict[str, Predictions]) -> tuple[list[Tested], list[str]]:
+    """The tests of the models that both sides have predictions of; and why others are refused."""
+    made, refused = [], []
+    for model in (model for model in before if model in now):
+        try:
+            rows = read_paired(before[model], now[model])
+            made += [(model, rows.rows, one) for one in row_differences(rows)]
+        except InputError as error:
+            refused.append(f"{model} is not compared by its predictions: {error}")
+    held = holm([one.p for *_, one in made])
+    return [
+        Tested(*each, p, "noise" if p >= NOISE else "better" if each[2].is_better else "worse")
+        for each, p in zip(made, held, strict=True)
+    ], refused
+
+
+def _data(file: str, *folders: Path) -> Iterator[Data]:
+    """Nothing where a report is not here, or has another form than pipeline/drift.py tells."""
+    try:
+        old, new = (json.loads((folder / file).read_text(encoding="utf-8")) for folder in folders)
+        names, others = ([str(column["name"]) for column in side["columns"]] for side in (old, new))
+        found = drifts(old, new)
+        rows = int(old["rows"]["read"]), int(new["rows"]["read"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    gone, added = ([name for name in one if name not in other] for one, other in ((names, others), (others, names)))
+    drifted = [one.column for one in found if one.p < CHANCE / len(found)]
+    yield Data(file, rows, (len(names), len(others)), gone, added, found, drifted)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples with names as mappings; what is no number as nothing."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,58 @@
+"""A comparison as a page by itself: nothing of it comes from the web, and it has no script."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from labkit.compare.gather import Found
+from labkit.compare.sections import sections
+from labkit.compare.sides import Side
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
+from labkit.pipeline.remote_watchdog import while_remote_answers
+from labkit.process.files import replacing
+from labkit.report.page import LOOK_SECONDS, in_git_otherwise, recorded_outs
+
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def write_page(found: Found, file: Path) -> None:
+    """Write the page. What its plots lack is told there."""
+    import vl_convert  # 30 MB, and only for this
+
+    plots, unknown = _plots(found.a, found.b)
+    figures: list[dict[str, Any]] = [
+        {"file": plot.file, "svg": vl_convert.vegalite_to_svg(plot.specification) if plot.specification else ""}
+        | {"images": _once(plot.images)}
+        for plot in plots
+    ]
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    given = {"a": found.a, "b": found.b, "unknown": [*found.unknown, *unknown], "figures": figures}
+    text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(sections=sections(found), **given)
+    with replacing(file) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _once(images: dict[str, str]) -> dict[str, str]:
+    """The images by their names; one for all that are the same."""
+    sources = dict.fromkeys(images.values())
+    return {" and ".join(name for name, own in images.items() if own == source): source for source in sources}
+
+
+def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
+    """The plots of both sides, as far as they are those of dvc.lock; and why there are none, where that is so."""
+    names = {a.commit: f"A ({a.commit[:7]})", b.commit: f"B ({b.commit[:7]})"}
+    recorded = {commit: recorded_outs(commit) for commit in names}
+
+    def draw() -> list[DrawnPlot]:
+        with open_project() as project:
+            return drawn_plots(project, names)
+
+    try:
+        plots = while_remote_answers(draw, LOOK_SECONDS, 1)
+    except RuntimeError as error:
+        return [], [f"the plots can't be had: {error}"]
+    return [
+        one for one in plots if not any(in_git_otherwise(commit, one.file, recorded[commit]) for commit in names)
+    ], []

@@ -1,0 +1,83 @@
+"""The two sides of a comparison: a name that a person gives, the commit whose results it means, and its files."""
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from labkit.git_cli import git, git_or_empty
+from labkit.pipeline.records import commit_of
+from labkit.pipeline.remote_watchdog import while_remote_answers
+from labkit.process.errors import InputError
+from labkit.process.tracking import md5_of
+from labkit.publish.history import results_of
+from labkit.registry.models import RegisteredModel, find_model
+from labkit.registry.results import fetch_files
+from labkit.report.page import LOOK_SECONDS, recorded_outs
+
+VERSION = re.compile(r"([\w-]+@)?(v\d{1,18}(\.0\.0)?|champion)")
+
+
+class Side(NamedTuple):
+    """One of the two: as it is called, its commit, that one's subject, and what is to be known of it."""
+
+    name: str
+    commit: str
+    subject: str
+    note: str
+
+    def __str__(self) -> str:
+        """As people are told of it."""
+        return f"{self.name} ({self.commit[:7]})"
+
+
+def find_side(name: str) -> Side:
+    """The commit that a commit, branch, tag or registered version names; of the tag of a run, its results commit.
+
+    Raises InputError where there is none, GitError where `origin` is asked for a version and can't be reached.
+    """
+    note = ""
+    try:
+        commit = commit_of(name)
+    except InputError:
+        if not VERSION.fullmatch(name):
+            raise
+        commit = _version(name).version.tag.commit
+    if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{name}"):
+        if results := results_of(name, commit):
+            note, commit = f"the results commit of the run of {commit[:7]}", results
+        elif name.startswith("run-"):
+            note = "no results commit of its run is here: `git fetch` brings it, if the runner made one"
+    return Side(name, commit, git("log", "-1", "--format=%s", commit), note)
+
+
+def fetch(side: Side, files: Iterable[str], folder: Path) -> list[str]:
+    """Write a side's files and folders below `folder`, from Git, DVC's cache, its remote or the working folder.
+
+    Returns what could not be had, and why, a line each.
+    """
+    wanted, why = sorted(set(files)), ""
+    try:
+        while_remote_answers(lambda: fetch_files(side.commit, wanted, folder), LOOK_SECONDS, 1)
+    except RuntimeError as error:  # of the remote, or bytes that are not those of dvc.lock
+        why = f": {error}"
+    recorded = recorded_outs(side.commit)
+    for file in wanted:
+        here = Path(file)
+        if not (folder / file).exists() and here.is_file() and md5_of(here) == recorded.get(file):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, folder / file)
+    return [
+        f"{file} of {side} is not here, nor in DVC's cache or its remote{why}; `dvc push` where it is, or make it "
+        f"again: `git checkout {side.commit[:10]} && dvc repro`"
+        for file in wanted
+        if not (folder / file).exists()
+    ]
+
+
+def _version(name: str) -> RegisteredModel:
+    try:
+        return find_model(name, offline=True)
+    except InputError:  # a version that another person registered since
+        return find_model(name)
