@@ -11,12 +11,10 @@ from labkit.dvc_adapter.repository import open_project
 from labkit.git_cli import git
 from labkit.paths import TABLES
 from labkit.pipeline.changes import changed_records
-from labkit.pipeline.dependencies import metas
+from labkit.pipeline.dependencies import metas, stage_outputs
 from labkit.pipeline.drift import CHANCE, Drift, drifts
 from labkit.pipeline.input_changes import changed_values, differences
 from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
-from labkit.pipeline.remote import limit_waiting
-from labkit.pipeline.tables import take_tables
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number
 from labkit.process.params import PARAMS_FILE
@@ -53,7 +51,7 @@ class Metric(NamedTuple):
     b: float | None
 
 
-class Tested(NamedTuple):
+class RowTest(NamedTuple):
     """A model's metric on the same rows, A's and the other, B's. B is `better`, `worse`, or within the `noise`.
 
     `holm` is the p-value, held to all the tests there are.
@@ -91,7 +89,7 @@ class Found(NamedTuple):
     stages: dict[str, list[str]]
     data: list[Data]
     metrics: list[Metric]
-    tests: list[Tested]
+    tests: list[RowTest]
     unknown: list[str]
 
 
@@ -100,31 +98,28 @@ def gather(a: Side, b: Side) -> Found:
     records = [read_records(records_of(side.commit)) for side in (a, b)]
     stages = [stages_of(side.commit) for side in (a, b)]
     unknown = [line for side, record in zip((a, b), records, strict=True) for line in _doubts(side, record)]
-    with open_project() as project:
-        for side in (a, b):
-            take_tables(project, side.commit)
-        limit_waiting(project)
-        found = [read_metrics(project, side.commit) for side in (a, b)]
-    for side, metrics in zip((a, b), found, strict=True):
-        if lost := [row.file for row, numbers in metrics.items() if not numbers]:
-            unknown.append(
-                f"metrics of {side} can't be had: {', '.join(lost)}; `dvc pull`, or `dvc push` where they are"
-            )
     with TemporaryDirectory() as folder:
-        folders = [Path(folder, name) for name in "ab"]
-        told = [_predictions(one) for one in stages]
-        reports = [{str(file) for file in metas(one, "data").values()} for one in stages]
-        for side, place, tables, data in zip((a, b), folders, told, reports, strict=True):
-            unknown += fetch(side, [*tables, *data], place)
+        places = [(side, own, Path(folder, name)) for side, own, name in zip((a, b), stages, "ab", strict=True)]
+        for side, own, place in places:
+            unknown += fetch(side, [*_predictions(own), *_reports(own), *outputs(own, "metrics")], place)
+        with open_project() as project:
+            found = [read_metrics(project, side.commit) for side in (a, b)]
         models = " → ".join(dict.fromkeys(map(_selected, found)))
-        tests, refused = _tests(*(_tables(*each, models) for each in zip((a, b), folders, told, strict=True)))
-        compared = [one for file in sorted(set.intersection(*reports)) for one in _data(file, *folders)]
-    if not set.intersection(*reports):
+        tests, refused = _tests(*(_tables(*each, models) for each in places))
+        data = [
+            _data(file, *(place for *_, place in places)) for file in sorted(set.intersection(*map(_reports, stages)))
+        ]
+    if not data:
         unknown.append("how the data differ: not both dvc.yaml name a report of them in `meta: data:`")
-    code = _code(a.commit, b.commit)
-    changes = {one.stage: [*one.params, *one.others] for one in changed_records(*records)}
-    changes |= {stage: ["gone"] for stage in records[0] if stage not in records[1]}
-    return Found(a, b, code, _params(*records), changes, compared, _metrics(*found), tests, unknown + refused)
+    told = [one for one in data if one]
+    code, stage_changes = _code(a.commit, b.commit), _stages(*records)
+    return Found(a, b, code, _params(*records), stage_changes, told, _metrics(*found), tests, unknown + refused)
+
+
+def outputs(stages: dict[str, Any], kind: str) -> list[str]:
+    """The `metrics` or `plots` of a dvc.yaml."""
+    known = [stage.get("do", stage) for stage in stages.values() if isinstance(stage, dict)]
+    return [str(file) for stage in known for file in stage_outputs(stage, [kind])]
 
 
 def as_json(found: Found) -> str:
@@ -161,6 +156,11 @@ def _params(old: Records, new: Records) -> list[Param]:
     ]
 
 
+def _stages(old: Records, new: Records) -> dict[str, list[str]]:
+    changed = {one.stage: [*one.params, *one.others] for one in changed_records(old, new)}
+    return changed | {stage: ["gone"] for stage in old if stage not in new}
+
+
 def _code(a: str, b: str) -> list[File]:
     """The files that differ, but for results."""
     shown = git("diff", "--numstat", "-z", "--no-renames", a, b, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
@@ -189,15 +189,19 @@ def _predictions(stages: dict[str, Any]) -> dict[str, bool]:
     return {str(file): False for file in metas(stages, "predictions").values()} | {str(f): True for f in told if f}
 
 
+def _reports(stages: dict[str, Any]) -> set[str]:
+    return {str(file) for file in metas(stages, "data").values()}
+
+
 def _selected(metrics: Metrics) -> str:
     """The selected model, as a metrics file tells it (pipeline/leaderboard.py)."""
     return next((str(told["selected"]) for told in metrics.values() if "selected" in told), "the selected model")
 
 
-def _tables(side: Side, folder: Path, told: dict[str, bool], selected: str) -> dict[str, Predictions]:
+def _tables(side: Side, stages: dict[str, Any], folder: Path, selected: str) -> dict[str, Predictions]:
     """The tables that are here, by the model; of a folder, each CSV below it is that of a model."""
     found = {}
-    for name, is_selected in told.items():
+    for name, is_selected in _predictions(stages).items():
         for file in sorted((folder / name).rglob("*.csv")) if (folder / name).is_dir() else [folder / name]:
             if file.exists():
                 of = f"{file.relative_to(folder)} of {side}"
@@ -205,7 +209,7 @@ def _tables(side: Side, folder: Path, told: dict[str, bool], selected: str) -> d
     return found
 
 
-def _tests(before: dict[str, Predictions], now: dict[str, Predictions]) -> tuple[list[Tested], list[str]]:
+def _tests(before: dict[str, Predictions], now: dict[str, Predictions]) -> tuple[list[RowTest], list[str]]:
     """The tests of the models that both sides have predictions of; and why others are refused."""
     made, refused = [], []
     for model in (model for model in before if model in now):
@@ -216,12 +220,12 @@ def _tests(before: dict[str, Predictions], now: dict[str, Predictions]) -> tuple
             refused.append(f"{model} is not compared by its predictions: {error}")
     held = holm([one.p for *_, one in made])
     return [
-        Tested(*each, p, "noise" if p >= NOISE else "better" if each[2].is_better else "worse")
+        RowTest(*each, p, "noise" if p >= NOISE else "better" if each[2].is_better else "worse")
         for each, p in zip(made, held, strict=True)
     ], refused
 
 
-def _data(file: str, *folders: Path) -> Iterator[Data]:
+def _data(file: str, *folders: Path) -> Data | None:
     """Nothing where a report is not here, or has another form than pipeline/drift.py tells."""
     try:
         old, new = (json.loads((folder / file).read_text(encoding="utf-8")) for folder in folders)
@@ -229,10 +233,10 @@ def _data(file: str, *folders: Path) -> Iterator[Data]:
         found = drifts(old, new)
         rows = int(old["rows"]["read"]), int(new["rows"]["read"])
     except (OSError, ValueError, TypeError, KeyError):
-        return
+        return None
     gone, added = ([name for name in one if name not in other] for one, other in ((names, others), (others, names)))
     drifted = [one.column for one in found if one.p < CHANCE / len(found)]
-    yield Data(file, rows, (len(names), len(others)), gone, added, found, drifted)
+    return Data(file, rows, (len(names), len(others)), gone, added, found, drifted)
 
 
 def _plain(value: Any) -> Any:

@@ -1,17 +1,20 @@
 """A comparison as a page by itself: nothing of it comes from the web, and it has no script."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from labkit.compare.gather import Found
+from labkit.compare.gather import Found, outputs
 from labkit.compare.sections import sections
-from labkit.compare.sides import Side
+from labkit.compare.sides import Side, fetch
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
 from labkit.pipeline.remote_watchdog import while_remote_answers
+from labkit.process.credentials import without_credentials
 from labkit.process.files import replacing
+from labkit.registry.settings import stages_of
 from labkit.report.page import LOOK_SECONDS, in_git_otherwise, recorded_outs
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -41,9 +44,15 @@ def _once(images: dict[str, str]) -> dict[str, str]:
 
 
 def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
-    """The plots of both sides, as far as they are those of dvc.lock; and why there are none, where that is so."""
+    """The plots of both sides, as far as they are those of dvc.lock; and why others are not there, a line each."""
     names = {a.commit: f"A ({a.commit[:7]})", b.commit: f"B ({b.commit[:7]})"}
     recorded = {commit: recorded_outs(commit) for commit in names}
+    with TemporaryDirectory() as folder:
+        unknown = [
+            line
+            for side in (a, b)
+            for line in fetch(side, outputs(stages_of(side.commit), "plots"), Path(folder, side.commit))
+        ]
 
     def draw() -> list[DrawnPlot]:
         with open_project() as project:
@@ -52,7 +61,6 @@ def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
     try:
         plots = while_remote_answers(draw, LOOK_SECONDS, 1)
     except RuntimeError as error:
-        return [], [f"the plots can't be had: {error}"]
-    return [
-        one for one in plots if not any(in_git_otherwise(commit, one.file, recorded[commit]) for commit in names)
-    ], []
+        return [], [*unknown, f"the plots can't be had: {without_credentials(str(error))}"]
+    theirs = [one for one in plots if not any(in_git_otherwise(rev, one.file, recorded[rev]) for rev in names)]
+    return theirs, unknown

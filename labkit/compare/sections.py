@@ -3,7 +3,7 @@
 from collections.abc import Sized
 from typing import NamedTuple
 
-from labkit.compare.gather import File, Found, Metric, Param, Tested
+from labkit.compare.gather import File, Found, Metric, Param, RowTest
 from labkit.pipeline.drift import Drift
 
 MOST_ROWS = 40  # of a table in the terminal
@@ -62,9 +62,7 @@ def _data_sections(found: Found) -> list[Section]:
     for one in found.data:
         note = [f"rows {one.rows[0]} → {one.rows[1]}", f"columns {one.columns[0]} → {one.columns[1]}"]
         note += [f"{told}: {', '.join(names)}" for told, names in (("gone", one.gone), ("new", one.new)) if names]
-        note.append(
-            f"{len(one.drifted)} of {len(one.drifts)} columns distributed otherwise, beyond chance (5% over all)"
-        )
+        note.append(f"{len(one.drifted)} of {len(one.drifts)} columns drifted, beyond chance (5% over all)")
         columns = ["column", "", "missing A", "missing B", "distance", "p"]
         moved = [drift for drift in one.drifts if drift.distance or drift.missing[0] != drift.missing[1]]
         rows = [[*_drift(drift), "drifted" if drift.column in one.drifted else ""] for drift in moved]
@@ -94,7 +92,7 @@ def _drift(one: Drift) -> list[str]:
     return [one.column, kinds, *(f"{share:.1%}" for share in one.missing), measure, _p(one.p) if one.measure else "-"]
 
 
-def _test(one: Tested) -> list[str]:
+def _test(one: RowTest) -> list[str]:
     metric, a, b, difference, low, high, *_ = one.found
     same = difference == low == high == 0
     between, verdict = ("0", "the same") if same else (f"{difference:+.4g} [{low:+.4g}, {high:+.4g}]", one.verdict)

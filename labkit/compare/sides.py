@@ -1,16 +1,18 @@
 """The two sides of a comparison: a name that a person gives, the commit whose results it means, and its files."""
 
 import re
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from labkit.dvc_adapter.repository import open_project
+from labkit.dvc_adapter.tables import give_to_cache
 from labkit.git_cli import git, git_or_empty
+from labkit.paths import lies_in
 from labkit.pipeline.records import commit_of
 from labkit.pipeline.remote_watchdog import while_remote_answers
+from labkit.pipeline.tables import take_tables
 from labkit.process.errors import InputError
-from labkit.process.tracking import md5_of
 from labkit.publish.history import results_of
 from labkit.registry.models import RegisteredModel, find_model
 from labkit.registry.results import fetch_files
@@ -53,27 +55,32 @@ def find_side(name: str) -> Side:
 
 
 def fetch(side: Side, files: Iterable[str], folder: Path) -> list[str]:
-    """Write a side's files and folders below `folder`, from Git, DVC's cache, its remote or the working folder.
+    """Write a side's results below `folder`, from the working folder, Git, DVC's cache or its remote, and keep them.
 
-    Returns what could not be had, and why, a line each.
+    Returns which could not be had, and why, a line each; nothing of what dvc.lock has no record of.
     """
-    wanted, why = sorted(set(files)), ""
+    recorded, why = recorded_outs(side.commit), ""
+    wanted = sorted(file for file in set(files) if lies_in(file, recorded))
+    with open_project() as project:
+        take_tables(project, side.commit)
+        for out in (out for out in recorded if lies_in(out, wanted) and Path(out).exists()):
+            give_to_cache(project, recorded[out], _contents(Path(out)))  # if it has that hash
     try:
         while_remote_answers(lambda: fetch_files(side.commit, wanted, folder), LOOK_SECONDS, 1)
     except RuntimeError as error:  # of the remote, or bytes that are not those of dvc.lock
         why = f": {error}"
-    recorded = recorded_outs(side.commit)
-    for file in wanted:
-        here = Path(file)
-        if not (folder / file).exists() and here.is_file() and md5_of(here) == recorded.get(file):
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(here, folder / file)
     return [
         f"{file} of {side} is not here, nor in DVC's cache or its remote{why}; `dvc push` where it is, or make it "
         f"again: `git checkout {side.commit[:10]} && dvc repro`"
         for file in wanted
         if not (folder / file).exists()
     ]
+
+
+def _contents(out: Path) -> dict[str, bytes]:
+    """The files of an output that is here, as DVC's cache is given them."""
+    files = [file for file in out.rglob("*") if file.is_file()] if out.is_dir() else [out]
+    return {"" if file == out else file.relative_to(out).as_posix(): file.read_bytes() for file in files}
 
 
 def _version(name: str) -> RegisteredModel:

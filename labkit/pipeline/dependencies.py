@@ -152,9 +152,9 @@ def stage_inputs(stage: dict[str, Any]) -> list[str]:
     return [*map(str, stage.get("deps") or [])]
 
 
-def stage_outputs(stage: dict[str, Any]) -> list[Path]:
+def stage_outputs(stage: dict[str, Any], kinds: Sequence[str] = ("outs", "metrics", "plots")) -> list[Path]:
     """The paths that a stage of dvc.yaml writes: each stands alone there, or as the key of its options."""
-    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind) or []]
+    entries = [entry for kind in kinds for entry in stage.get(kind) or []]
     return [Path(*entry) if isinstance(entry, dict) else Path(entry) for entry in entries]
 
 
