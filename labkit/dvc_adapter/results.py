@@ -54,6 +54,8 @@ def drawn_plots(project: Project, revisions: Mapping[str, str]) -> list[DrawnPlo
     found = []
     for renderer, _, _ in match_defs_renderers(repo.plots.show(revs=list(revisions))):
         files = {row["filename"] for row in renderer.datapoints}
+        if not files:
+            continue
         if isinstance(renderer, ImageRenderer):
             images = {revisions[row["rev"]]: row["src"] for row in renderer.datapoints}
             found.append(DrawnPlot(min(files), "", images))
