@@ -40,7 +40,7 @@ def test_all_that_differs_is_found(lab: Path) -> None:
     assert File("src/dots.png", None, None) in found.code
     assert "dvc.lock" not in {one.path for one in found.code}
     assert found.stages == {"report": ["src/report.json"], "select": ["training.lr 0.1 -> 0.01", "src"]}
-    assert found.metrics == [Metric("metrics: test", "accuracy", 0.75, 0.95), Metric("metrics: test", "rows", 60, 60)]
+    assert found.metrics == [Metric("out: test", "accuracy", 0.75, 0.95), Metric("out: test", "rows", 60, 60)]
     assert found.unknown == []
     (data,) = found.data
     assert data[:5] == ("out/report.json", (500, 600), (2, 2), [], [])
@@ -154,7 +154,7 @@ def test_what_the_cache_lacks_comes_from_the_remote_else_from_git_or_from_here(l
     assert "out/metrics.json of one (" in lost
     assert f"`git checkout {found.a.commit[:10]} && dvc repro`" in lost
     assert "of worse (" not in lost  # all of it is in the working folder
-    assert found.metrics[0] == Metric("metrics: test", "accuracy", None, 0.95)
+    assert found.metrics[0] == Metric("out: test", "accuracy", None, 0.95)
     assert found.tests == []
     assert found.params == [Param("training.lr", "0.1", "0.01")]
 
@@ -167,7 +167,7 @@ def test_metrics_that_git_has_are_taken_where_nothing_else_is(lab: Path, shell: 
     shutil.rmtree(".dvc/cache")
     shutil.rmtree("../share")
     found = found_of("one-tables", "two-tables")
-    assert Metric("metrics: test", "accuracy", 0.75, 0.95) in found.metrics
+    assert Metric("out: test", "accuracy", 0.75, 0.95) in found.metrics
     assert [one.drifted for one in found.data] == [["age"]]
 
 

@@ -171,7 +171,8 @@ def _code(a: str, b: str) -> list[File]:
 def _metrics(before: Metrics, now: Metrics) -> list[Metric]:
     found = []
     for row in dict.fromkeys([*now, *before]):
-        name = Path(row.file).stem + (f": {row.part}" if row.part else "")
+        file = Path(row.file)
+        name = (file.parent.name if file.stem == "metrics" else file.stem) + (f": {row.part}" if row.part else "")
         old, new = before.get(row, {}), now.get(row, {})
         for metric in dict.fromkeys([*new, *old]):
             a, b = (float(side[metric]) if is_number(side.get(metric)) else None for side in (old, new))

@@ -25,22 +25,18 @@ def write_page(found: Found, file: Path) -> None:
     import vl_convert  # 30 MB, and only for this
 
     plots, unknown = _plots(found.a, found.b)
+    same = [plot.file for plot in plots if len(plot.images) == 2 and len({*plot.images.values()}) == 1]
     figures: list[dict[str, Any]] = [
         {"file": plot.file, "svg": vl_convert.vegalite_to_svg(plot.specification) if plot.specification else ""}
-        | {"images": _once(plot.images)}
+        | {"images": plot.images}
         for plot in plots
+        if plot.file not in same
     ]
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    given = {"a": found.a, "b": found.b, "unknown": [*found.unknown, *unknown], "figures": figures}
+    given = {"a": found.a, "b": found.b, "unknown": [*found.unknown, *unknown], "figures": figures, "same": same}
     text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(sections=sections(found), **given)
     with replacing(file) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def _once(images: dict[str, str]) -> dict[str, str]:
-    """The images by their names; one for all that are the same."""
-    sources = dict.fromkeys(images.values())
-    return {" and ".join(name for name, own in images.items() if own == source): source for source in sources}
 
 
 def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
