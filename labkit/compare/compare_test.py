@@ -131,7 +131,7 @@ def test_the_tag_of_a_run_means_its_results(lab: Path, shell: Shell) -> None:
     code = git("rev-parse", "HEAD")
     (before,) = (line for line in found_of("two", "run-1").unknown if "no results commit" in line)
     assert before.startswith("run-1 (")
-    assert any("other parameters than its params.yaml" in line for line in found_of("two", "run-1").unknown)
+    assert any("not of its own code, parameters and data: select" in line for line in found_of("two", "run-1").unknown)
     shell("dvc repro -q && dvc push -q", lab)
     results = commit_results(code, f"Results\n\nCode-Commit: {code}\nTag: run-1\n")
     git("update-ref", "refs/remotes/origin/results/run-1", str(results))

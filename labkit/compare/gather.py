@@ -13,17 +13,17 @@ from labkit.paths import TABLES
 from labkit.pipeline.changes import changed_records
 from labkit.pipeline.dependencies import metas, stage_outputs
 from labkit.pipeline.drift import CHANCE, Drift, drifts
-from labkit.pipeline.input_changes import changed_values, differences
+from labkit.pipeline.input_changes import changed_values
 from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number
 from labkit.process.params import PARAMS_FILE
+from labkit.registry.results import disagreement
 from labkit.registry.settings import stages_of
 from labkit.report.page import Metrics, read_metrics
 from labkit.report.paired import NOISE, Difference, holm
 from labkit.report.paired import differences as row_differences
 from labkit.report.predictions import Predictions, read_paired
-from labkit.report.pull_request import params_of
 
 
 class File(NamedTuple):
@@ -132,10 +132,8 @@ def _doubts(side: Side, records: Records) -> Iterator[str]:
         yield f"{side}: {side.note}"
     if not records:
         yield f"{side} has no results in {DVC_LOCK}: `dvc repro`, and commit that"
-    given = params_of(side.commit) or {}
-    read = _recorded(records).get(str(PARAMS_FILE), {})
-    if other := [*differences(read, {section: given.get(section) for section in read})]:
-        yield f"{side}: its results were made with other parameters than its {PARAMS_FILE} has: {'; '.join(other)}"
+    elif told := disagreement(side.commit):
+        yield f"{side}: {told}"
 
 
 def _recorded(records: Records) -> dict[str, Any]:
