@@ -125,6 +125,7 @@ def test_a_name_may_be_a_version_and_must_be_one_of_a_commit(lab: Path) -> None:
         find_side("cancer@v2")
 
 
+@pytest.mark.nightly
 def test_the_tag_of_a_run_means_its_results(lab: Path, shell: Shell) -> None:
     write(classes(4, 0.2), classes(3, 0.5), 0.5, 60, 0.97)
     commit(shell, "run-1", reproduce=False)
@@ -142,6 +143,7 @@ def test_the_tag_of_a_run_means_its_results(lab: Path, shell: Shell) -> None:
     assert {one.model for one in found.tests} == {"densenet → forest", "tree"}
 
 
+@pytest.mark.nightly
 def test_what_the_cache_lacks_comes_from_the_remote_else_from_git_or_from_here(lab: Path, shell: Shell) -> None:
     wanted = as_json(found_of("one", "worse"))
     shutil.rmtree(".dvc/cache")
@@ -159,6 +161,7 @@ def test_what_the_cache_lacks_comes_from_the_remote_else_from_git_or_from_here(l
     assert found.params == [Param("training.lr", "0.1", "0.01")]
 
 
+@pytest.mark.nightly
 def test_metrics_that_git_has_are_taken_where_nothing_else_is(lab: Path, shell: Shell) -> None:
     for tag in ("one", "two"):
         shell(f"git checkout --quiet {tag} && dvc checkout -q", lab)

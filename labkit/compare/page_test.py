@@ -49,6 +49,7 @@ def colours(shown: NDArray[np.uint8]) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to look at the page with")
+@pytest.mark.nightly
 def test_a_browser_without_a_network_shows_it_by_light_and_in_the_dark(page: Path) -> None:
     light, dark = looked_at(page, 1), looked_at(page, 0)
     assert light[0, [0, -1]].tolist() == [[255, 255, 255]] * 2
@@ -71,6 +72,7 @@ def test_it_has_tables_with_heads_and_plots_with_words(page: Path) -> None:
         assert f">{name}<" in text.split("<svg")[1]
 
 
+@pytest.mark.nightly
 def test_an_image_that_is_the_same_is_only_named(lab: Path) -> None:
     write_page(gather(find_side("two"), find_side("numbers")), lab / "page.html")
     text = (lab / "page.html").read_text(encoding="utf-8")
@@ -78,6 +80,7 @@ def test_an_image_that_is_the_same_is_only_named(lab: Path) -> None:
     assert "<p>The same in both: out/dots.png.</p>" in text
 
 
+@pytest.mark.nightly
 def test_a_plot_that_is_not_what_dvc_lock_records_is_not_shown(lab: Path, shell: Shell) -> None:
     Path("out/curve.csv").write_text("epoch,loss\n1,0.1\n2,0.0\n")
     shell("git add --force out/curve.csv && git commit --quiet -m forged && git tag forged", lab)
@@ -87,6 +90,7 @@ def test_a_plot_that_is_not_what_dvc_lock_records_is_not_shown(lab: Path, shell:
     assert "has other bytes than dvc.lock there records of out/curve.csv" in text
 
 
+@pytest.mark.nightly
 def test_where_the_plots_are_nowhere_that_is_told(lab: Path) -> None:
     found = gather(find_side("one"), find_side("two"))
     for place in (".dvc/cache", "../share", "out"):
