@@ -103,11 +103,23 @@ def doctor() -> None:
 
 
 @app.command()
-def publish(tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")]) -> None:
-    """Publish the results of TAG, which is checked out: data, MLflow's runs, a results commit on the tag's branch."""
-    from labkit.publish.results import publish_results
+def publish(
+    tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")] = "",
+    rev: Annotated[str, typer.Option(help="Show the results of this revision in MLflow.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Those of every commit of all branches.")] = False,
+) -> None:
+    """Show each result of HEAD, --rev or --all as one run in MLflow; what it lost is made again from Git and DVC.
 
-    publish_results(tag)
+    With TAG, which is checked out: publish its run's data, runs, and a results commit on the tag's branch.
+    """
+    if tag and not rev and not everything:
+        from labkit.publish.results import publish_results
+
+        publish_results(tag)
+        return
+    from labkit.publish.view import publish as show_in_mlflow
+
+    sys.exit(show_in_mlflow(rev or "HEAD", everything))
 
 
 @app.command()

@@ -23,6 +23,8 @@ from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
+from labkit.publish.occurrences import results_here
+from labkit.publish.view import shown_in_mlflow
 from labkit.report.first_goals import COMMAND, do_not_fit
 from labkit.report.tables import print_summary
 from labkit.tracking.tracker import deliver
@@ -65,6 +67,7 @@ def run_pipeline(jobs: int | None = None) -> int:
     with console.status("making the environments of the processes"):
         environments.make_all()
     execution = execution_id()
+    before = lock_here()
     exit_code = reproduce(jobs, {**os.environ, EXECUTION_VARIABLE: execution})
     ran = processes_of(execution)
     if exit_code == 0 or ran:
@@ -74,8 +77,7 @@ def run_pipeline(jobs: int | None = None) -> int:
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
         for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
-    if ran:
-        hand_over(console)
+    hand_over(console, is_news=bool(ran) or lock_here() != before)
     if exit_code == 0:
         if do_not_fit():
             console.print(OTHER_GOALS)
@@ -89,11 +91,24 @@ def are_committed() -> bool:
     return not git("status", "--porcelain") and file_in("HEAD", DVC_LOCK) == Path(DVC_LOCK).read_bytes()
 
 
-def hand_over(console: Console) -> None:
-    """Give MLflow the runs, and say what it has not got."""
+def hand_over(console: Console, is_news: bool) -> None:
+    """Where there is news, give MLflow the runs, bind them to their results, and say what it has not got."""
+    if not is_news:
+        return
     with console.status("handing the runs to MLflow"):
         pending = deliver(DELIVERY_SECONDS)
     if pending:
         reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))
         console.print(f"[yellow]not in MLflow yet[/]: {len(pending)} of these runs: {reasons}")
         console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
+        return
+    with console.status("binding the runs to the results"):
+        problems = shown_in_mlflow(results_here(), ask_remote=False)
+    if problems:
+        console.print(f"[yellow]not in MLflow yet[/]: {escape('; '.join(problems))}")
+        console.print("The results are safe. `python -m lab publish` shows them there.")
+
+
+def lock_here() -> bytes:
+    """The text of dvc.lock; none where nothing has run yet."""
+    return Path(DVC_LOCK).read_bytes() if Path(DVC_LOCK).exists() else b""

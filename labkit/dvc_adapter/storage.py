@@ -1,11 +1,12 @@
 """DVC's cache and its remote: what is where, and what is pushed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from dvc.repo import Repo
+from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
 from labkit.dvc_adapter.repository import Project
@@ -104,6 +105,18 @@ def pull(project: Project, paths: list[str]) -> None:
     """Bring outputs and raw data here, from the cache or the remote. Raises what DVC and each kind of remote raise."""
     repo: Any = project
     repo.pull(targets=paths)
+
+
+def bring(project: Project, hashes: Iterable[str]) -> None:
+    """Have the cache hold these files, and the lists of folders' files (`.dir`), as far as the default remote does.
+
+    Raises what each kind of remote raises.
+    """
+    repo: Any = project
+    lacking = {HashInfo("md5", md5) for md5 in hashes if not Path(repo.cache.local.oid_to_path(md5)).exists()}
+    if lacking and default_remote(project):
+        there = set(repo.cloud.get_remote_odb().oids_exist([one.value for one in lacking]))
+        repo.cloud.pull({one for one in lacking if one.value in there})
 
 
 def push_stage(project: Project, name: str) -> None:

@@ -29,7 +29,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     told = [
         f"{key.partition('.')[2] or key}={without_credentials(str(value))[:LONGEST_VALUE]}"
         for key, value in new.items()
-        if old and (key not in old or value != old[key])
+        if old and (key not in old or (value != old[key] and str(value) != str(old[key])))  # 1e-09 is text to PyYAML
     ]
     return told[:MOST_CHANGES] + (["..."] if len(told) > MOST_CHANGES else [])
 

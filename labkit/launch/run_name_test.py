@@ -37,6 +37,7 @@ stages:
         (BEFORE, {"lr": ADDRESS}, ["lr=postgresql://host/birds"]),
         (BEFORE, {"lr": 1, "layers": 1, "a": 1, "b": 1}, ["lr=1", "layers=1", "a=1", "..."]),
         ({}, {"lr": 0.2}, []),
+        ({"training": BEFORE["training"] | {"lr": "1e-09"}}, {"lr": 1e-09}, []),
     ],
 )
 def test_what_differs_from_the_last_result_is_told(before: Any, section: Any, told: list[str]) -> None:

@@ -13,6 +13,7 @@ before writes the very bytes that a merge by lines does.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache, reduce
 from itertools import permutations
 from pathlib import Path
@@ -56,6 +57,21 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
         stage: Forged(stage, commit, certain) for stage, commit, certain in [*_squashed(rev, now), *_merged(rev, now)]
     }
     return [found[stage] for stage in now if stage in found]
+
+
+def forged_anywhere() -> set[tuple[str, str]]:
+    """The stages whose records the merges and copies of all branches made by lines, each after the commit.
+
+    A dvc.lock of long ago that can't be read tells nothing.
+    """
+    found = set()
+    for commit, sources in [*_copies("--all"), *_merges("--all")]:
+        with suppress(InputError):
+            for stage, record in _records(commit).items():
+                known = [_records(source)[stage] for source in sources if stage in _records(source)]
+                if is_of_lines(record, known) and not _is_elsewhere(stage, commit):
+                    found.add((commit, stage))
+    return found
 
 
 def forged_here() -> list[Forged]:

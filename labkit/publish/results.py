@@ -19,7 +19,9 @@ from labkit.publish.auto_register import register_candidate
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
 from labkit.publish.data import push_data
 from labkit.publish.message import INCOMPLETE, commit_message
+from labkit.publish.occurrences import results_of
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
+from labkit.publish.view import shown_in_mlflow
 from labkit.report.markdown import command_line, plain
 from labkit.report.outcomes import StageReport, newest_execution, stage_reports
 from labkit.report.page import Publication, run_page
@@ -55,6 +57,9 @@ def publish_results(tag: str) -> None:
         print(landing)
         if results:
             register_candidate(results, tag, stages)
+        if not pending:
+            for problem in shown_in_mlflow(results_of(results or code)):
+                print(f"::warning::not in MLflow: {problem}")
         publication = Publication(told(landing), pending=pending)
     except (InputError, RuntimeError) as error:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)

@@ -28,6 +28,7 @@ class Progress:
     runs: dict[str, str] = field(default_factory=dict)  # MLflow's run ids
     ended: list[str] = field(default_factory=list)
     incomplete: dict[str, dict[str, str]] = field(default_factory=dict)  # run -> what it lacks in MLflow -> why
+    written: dict[str, dict[str, str]] = field(default_factory=dict)  # run -> its artifacts and their md5s
     refused: bool = False  # some of it MLflow will never take
     failure: str = ""  # why the last try failed, where it did
 

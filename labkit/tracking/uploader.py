@@ -39,6 +39,8 @@ from labkit.tracking.journal import (
 )
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
+WRITTEN_TAG = "lab.written"  # by which labkit/publish knows the run that made a result
+MOST_LETTERS = 4000  # of it: MLflow takes 5000 in a tag
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
 # What MLflow, and a proxy before it, answer to that which they will not take at any later time either.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
@@ -108,6 +110,10 @@ class Uploader:
         reason = SILENT_END if whole else "tracking broke off"
         self._end({"run": ROOT_RUN, "time": last_word, "status": "FAILED", "reason": reason})
         self._runs_in_mlflow()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Note that the journal is in MLflow to its end, and remove it."""
         if run := self.progress.runs.get(ROOT_RUN):
             lacking = ", ".join(dict.fromkeys(what for run in self.progress.incomplete.values() for what in run))
             told = told_run(self.journal)._replace(run_id=run, url=self._page(run), lacking=lacking)
@@ -146,7 +152,7 @@ class Uploader:
             self.progress.tags = event["tags"]
         if run in self.progress.runs:
             return
-        tags = self.progress.tags | {JOURNAL_TAG: self.journal.stem, RUN_TAG: run}
+        tags = self.progress.tags | event.get("own", {}) | {JOURNAL_TAG: self.journal.stem, RUN_TAG: run}
         if parent := self.progress.runs.get(run.rpartition(".")[0]):
             tags["mlflow.parentRunId"] = parent
         created = self.client.create_run(self.experiment, event["time"], tags, event["name"])
@@ -206,6 +212,7 @@ class Uploader:
         with self._noting_refusal(run, str(target)):
             folder = None if target.parent == PurePosixPath() else str(target.parent)
             self.client.log_artifact(self.progress.runs[run], str(copy), folder)
+            self.progress.written.setdefault(run, {})[str(target)] = event["md5"]
 
     def _end(self, event: Event) -> None:
         """End a run and those nested in it, so far as they are still open."""
@@ -213,12 +220,15 @@ class Uploader:
             if run in self.progress.ended or not f"{run}.".startswith(f"{event['run']}."):
                 continue
             tags = {}
+            if written := self.progress.written.get(run):
+                tags[WRITTEN_TAG] = _short(written)
             if "reason" in event:
                 tags["lab.failure"] = event["reason"]
             if lacking := self.progress.incomplete.get(run):
                 tags["lab.incomplete"] = "; ".join(f"{what}: {why}" for what, why in lacking.items())
-            if tags:  # the note stands at the top of the run's page
-                lines = [f"**{name.removeprefix('lab.')}**: {text}" for name, text in tags.items()]
+            # The note stands at the top of the run's page.
+            lines = [f"**{name.removeprefix('lab.')}**: {text}" for name, text in tags.items() if name != WRITTEN_TAG]
+            if lines:
                 tags["mlflow.note.content"] = "\n\n".join(lines)
             self._log_batch(run, [RunTag(name, text) for name, text in tags.items()])
             with self._noting_refusal(run, "end"):
@@ -244,10 +254,21 @@ class Uploader:
 
 
 def _dataset(event: Event) -> DatasetInput:
-    """Data that were read, as MLflow shows them beside the run."""
-    rows = json.dumps({"num_rows": event["rows"]})
+    """Data that were read, as MLflow shows them beside the run; `rows` is None where nobody knows."""
+    rows = None if event["rows"] is None else json.dumps({"num_rows": event["rows"]})
     place = json.dumps({"path": event["name"]})
     return DatasetInput(Dataset(event["name"], event["md5"], "local", place, profile=rows))
+
+
+def _short(written: dict[str, str]) -> str:
+    """The artifacts of a run and their md5s as JSON, as many as fit in a tag."""
+    kept: dict[str, str] = {}
+    room = MOST_LETTERS
+    for target, md5 in written.items():
+        room -= len(json.dumps({target: md5}))
+        if room > 0:
+            kept[target] = md5
+    return json.dumps(kept, sort_keys=True)
 
 
 def is_refusal(error: Exception) -> bool:
