@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,14 @@ def _those(record: dict[str, Any], key: str, most: int) -> set[str]:
     return {str(one["path"]) for one in files if int(one.get(key) or 0) > most}
 
 
+@cache
 def _shape(pattern: str) -> re.Pattern[str]:
     """What a pattern stands for, as a regular expression; `*` and `{name}` stand for a part of a path."""
-    parts = re.split(r"(\*|\{[a-z]+\})", pattern)
-    named = {"*": "[^/]*"} | {part: f"(?P<{part[1:-1]}>[^/]+?)" for part in parts if part.startswith("{")}
-    return re.compile("".join(named.get(part, re.escape(part)) for part in parts) + "(?:/.*)?")
+    told = re.escape(pattern).replace(r"\*", "[^/]*")
+    for name in dict.fromkeys(re.findall(r"\\\{([a-z]+)\\\}", told)):  # the same one stands for the same
+        first, *others = told.split(rf"\{{{name}\}}")
+        told = f"{first}(?P<{name}>[^/]+?)" + f"(?P={name})".join(others)
+    return re.compile(f"{told}(?:/.*)?")
 
 
 def _may_hold(path: str, pattern: str) -> bool:

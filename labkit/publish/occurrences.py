@@ -17,6 +17,7 @@ from labkit.process.errors import InputError
 STAGE = re.compile(r"^  (?! )(.+):\n((?:    .*\n|  - .*\n)+)", re.M)  # as DVC writes it
 HEADER = re.compile(r"schema: '2\.0'\nstages:\n|stages:\n")
 TRAILERS = ("Code-Commit", "Tag", "Run", "Machine")  # of labkit/publish/message.py
+RESULTS = (DVC_LOCK, ".gitignore")  # with the tables, what a run writes for Git
 ALL_BRANCHES = ("--branches", "--remotes")
 
 
@@ -114,7 +115,7 @@ def _commits(revisions: Sequence[str]) -> list[Commit]:
         name, parents, time, *values, files = entry.split("\x01")
         told = {key: value for key, value in zip(TRAILERS, values, strict=True) if value}
         changed = [file for file in files.split("\n") if file]
-        results = all(file == DVC_LOCK or file.startswith(f"{TABLES}/") for file in changed)
+        results = all(file.startswith(f"{TABLES}/") or file.endswith(RESULTS) for file in changed)
         code = parents if changed and results and parents else name  # a commit of results alone is of its parent's code
         found.append(Commit(name, parents.split(), int(time), told.get("Code-Commit", code), told))
     return found
