@@ -11,7 +11,7 @@ from labkit.git_cli import file_in, git
 from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
-from labkit.launch.launcher import EXECUTION_VARIABLE, execution_id, processes_of
+from labkit.launch.launcher import execution_id, processes_of
 from labkit.launch.limits import limits
 from labkit.launch.machine import other_bytes, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
@@ -27,6 +27,7 @@ from labkit.publish.occurrences import results_here
 from labkit.publish.view import shown_in_mlflow
 from labkit.report.first_goals import COMMAND, do_not_fit
 from labkit.report.tables import print_summary
+from labkit.tracking.journal import EXECUTION_VARIABLE
 from labkit.tracking.tracker import deliver
 
 # How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.

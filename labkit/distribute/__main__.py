@@ -13,8 +13,8 @@ import typer
 from labkit.distribute import exchange
 from labkit.distribute.task import collect as collect_results
 from labkit.distribute.task import run_task
-from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.process.errors import InputError
+from labkit.tracking.journal import EXECUTION_VARIABLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Execution = Annotated[str, typer.Option(envvar=EXECUTION_VARIABLE, help="A name that no other execution has.")]

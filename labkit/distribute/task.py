@@ -18,12 +18,12 @@ from labkit.dvc_adapter.settings import all_settings, settings_of, write_setting
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
 from labkit.dvc_adapter.tables import table_outputs
 from labkit.git_cli import ask_origin, git, git_or_empty
-from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
+from labkit.tracking.journal import EXECUTION_VARIABLE
 from labkit.tracking.tracker import deliver
 
 DELIVERY_SECONDS = 15.0

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from labkit.github import github_run
 from labkit.launch.environments import process_python
@@ -28,10 +28,11 @@ from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.inputs import LAB_PYTHON_VARIABLE
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, inputs_of, room_of
-from labkit.tracking.journal import JOURNALS, runs_of_execution
+from labkit.tracking.journal import EXECUTION_VARIABLE, JOURNALS, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
-EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
+if TYPE_CHECKING:
+    from psutil import Process
 
 
 def execution_id() -> str:
@@ -44,7 +45,12 @@ def execution_id() -> str:
     for dvc in [*this.parents(), this]:
         if any(Path(word).name == "dvc" for word in dvc.as_dict(["cmdline"], ad_value=[])["cmdline"]):
             break
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(dvc.create_time()))}-{dvc.pid}"
+    return execution_of(dvc)
+
+
+def execution_of(process: "Process") -> str:
+    """The name of the execution that a process runs."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(process.create_time()))}-{process.pid}"
 
 
 def processes_of(execution: str) -> list[str]:

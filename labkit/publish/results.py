@@ -10,7 +10,6 @@ import shlex
 
 from labkit.git_cli import git
 from labkit.github import append_summary, error_line, github_run
-from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.changes import changed_params, changes_since
 from labkit.pipeline.tables import tables_of_lock
 from labkit.pipeline.uncached import refuse_uncached
@@ -25,6 +24,7 @@ from labkit.publish.view import shown_in_mlflow
 from labkit.report.markdown import command_line, plain
 from labkit.report.outcomes import StageReport, newest_execution, stage_reports
 from labkit.report.page import Publication, run_page
+from labkit.tracking.journal import EXECUTION_VARIABLE
 from labkit.tracking.tracker import deliver
 
 DELIVERY_SECONDS = 60.0

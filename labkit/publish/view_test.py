@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import psutil
 import pytest
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
 
 from labkit.git_cli import git
+from labkit.launch.launcher import execution_of
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.tracking import ROOT_RUN, Run, append, md5_of
@@ -536,3 +538,21 @@ def test_mistakes_are_told(lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hidden@127.0.0.1:9")  # pragma: allowlist secret
     with pytest.raises(InputError, match=r"http://127.0.0.1:9 does not answer.*run it again"):
         publish("first")
+
+
+def test_a_plain_repro_binds_its_runs_once_dvc_has_ended(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_live(0.25)
+    dvc = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
+    execution = execution_of(psutil.Process(dvc.pid))
+    own = f"import labkit.publish.view as view; from pathlib import Path; view.HOME = Path('{lab}'); "
+    follower = [sys.executable, "-c", f"{own}from labkit.publish import follow; follow.main()", execution]
+    started = [subprocess.Popen(follower, env=environment(lab)) for _ in range(2)]
+    deadline = time.monotonic() + 60
+    while all(process.poll() is None for process in started) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert sum(process.poll() == 0 for process in started) == 1  # the other waits
+    assert [run.data.tags.get("lab.record") for run in all_runs() if run.info.run_name == "train"] == [None]
+    dvc.communicate("")
+    assert [process.wait(60) for process in started] == [0, 0]
+    assert "lab.replayed" not in shown()[f"{keys('second')['train']} "]["tags"]
+    assert not list(Path("journals").glob("*.following"))

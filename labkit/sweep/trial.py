@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.revisions import copy_from
 from labkit.git_cli import git
-from labkit.launch.launcher import EXECUTION_VARIABLE
 from labkit.pipeline.leaderboard import Leaderboard, models, selected
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.tracking.journal import EXECUTION_VARIABLE
 
 LAST_WORDS = 3  # lines of what a trial that failed has said
 

@@ -15,6 +15,7 @@ from labkit.process.files import read_json, write_json
 from labkit.process.tracking import inputs_of, room_of
 
 JOURNALS = Path(os.environ.get("LAB_JOURNALS") or HOME / ".lab" / "journals")
+EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
 CHUNK_BYTES = 1 << 20
 SILENT_END = "the process ended without a word: killed, or the machine ran out of memory or power"
 

@@ -21,7 +21,16 @@ from typing import NamedTuple
 
 from labkit.detached import start_detached
 from labkit.paths import HOME
-from labkit.tracking.journal import JOURNALS, first_event, is_running, journals, load_progress, save_progress
+from labkit.tracking.journal import (
+    EXECUTION_VARIABLE,
+    JOURNALS,
+    all_runs,
+    first_event,
+    is_running,
+    journals,
+    load_progress,
+    save_progress,
+)
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 2.0
@@ -117,8 +126,18 @@ def main() -> None:
                 return
             left = carry_all(JOURNALS, anywhere)
             shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)
-    if left:
+    if not left:
+        follow()
+    else:
         sys.exit(f"{len(left)} journals are not in MLflow; the next run tries again, or `python -m lab track`")
+
+
+def follow() -> None:
+    """Have the runs of a plain `dvc repro` bound to its results: labkit/publish/follow.py, once `dvc` has ended."""
+    runs = all_runs(JOURNALS)
+    if runs and EXECUTION_VARIABLE not in os.environ:  # else whoever set it does so itself
+        command = [sys.executable, "-m", "labkit.publish.follow", runs[-1].execution]
+        start_detached(command, HOME, os.environ, sys.stderr)
 
 
 def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:

@@ -26,7 +26,7 @@ from labkit.launch.kernels import Choice
 from labkit.paths import ROOT
 from labkit.process import tracking as process_tracking
 from labkit.tracking import tracker
-from labkit.tracking.journal import is_running, journals, load_progress, runs_of_execution
+from labkit.tracking.journal import TrackedRun, is_running, journals, load_progress, remember, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
 
 pytestmark = pytest.mark.integration
@@ -497,3 +497,18 @@ def test_what_still_runs_is_not_pending(folder: Path, process: Start) -> None:
     wait_until(lambda: journals(folder))
     assert is_running(journals(folder)[0])
     assert deliver(WAIT_SECONDS, folder) == []
+
+
+@pytest.mark.parametrize(("given", "started"), [("execution", []), ("", ["20260101-120000-7"])])
+def test_the_runs_of_a_plain_repro_are_bound_to_its_results(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: str, started: list[str]
+) -> None:
+    remember(folder, TrackedRun("train", "20260101-120000-7", "1"))
+    monkeypatch.setattr(tracker, "JOURNALS", folder)
+    monkeypatch.delenv("LAB_EXECUTION_ID")
+    if given:
+        monkeypatch.setenv("LAB_EXECUTION_ID", given)
+    seen: list[str] = []
+    monkeypatch.setattr(tracker, "start_detached", lambda command, *_: seen.append(command[-1]))
+    tracker.follow()
+    assert seen == started
