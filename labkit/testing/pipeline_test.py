@@ -355,3 +355,76 @@ def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> No
     shell("pipenv sync --dev", lab, **pipenv)
     shell("pipenv run dvc repro", lab, **pipenv)
     assert (lab / "artifacts/best_model/metrics.json").exists()
+
+
+LOST = {"fit_seconds", "predict_seconds", "samples_per_second", "smallest_class_share", "largest_class_share"}
+
+
+def told_by_runs(lab: Path, database: str) -> dict[tuple[str, str], Any]:
+    """What the lab's runs in MLflow tell that files hold, by the names of their stages and of the runs below them."""
+    client = mlflow.MlflowClient(f"sqlite:///{lab / database}")
+    runs = {run.info.run_id: run for run in client.search_runs(["1"])}
+    told: dict[tuple[str, str], Any] = {}
+    for run in runs.values():
+        above = runs.get(run.data.tags.get("mlflow.parentRunId", ""))
+        of_raw = run.data.tags["lab.stage"] == "prepare_data"  # the md5 of the content of what it reads is in no file
+        told[run.data.tags["lab.stage"], run.info.run_name if above else ""] = {
+            "status": run.info.status,
+            "params": {name: value for name, value in run.data.params.items() if not name.endswith("class_weight")},
+            "history": {
+                name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+                for name in run.data.metrics.keys() - LOST
+            },
+            "inputs": [(name, "" if of_raw else md5, rows) for name, md5, rows in data_of(run)],
+            "artifacts": sorted(artifacts_of(client, run.info.run_id)),
+            "tags": {
+                name: value
+                for name, value in run.data.tags.items()
+                if name in ("lab.record", "lab.selected", "lab.lock", "lab.commits", "mlflow.source.git.commit")
+                or name.startswith(("lab.in.", "lab.out.", "lab.warning."))
+            },
+        }
+    assert len(told) == len(runs)
+    return told
+
+
+def artifacts_of(client: mlflow.MlflowClient, run: str, folder: str | None = None) -> list[str]:
+    """The paths of a run's artifacts."""
+    found = client.list_artifacts(run, folder)
+    below = [path for one in found if one.is_dir for path in artifacts_of(client, run, one.path)]
+    return [one.path for one in found if not one.is_dir] + below
+
+
+@pytest.mark.nightly  # labkit/publish/view_test.py does the same on a small lab each time
+def test_a_lost_mlflow_comes_back_from_git_and_dvc(lab: Path, shell: Shell) -> None:
+    assert shell("python -m lab publish --all", lab).stdout == "results in MLflow: 4 there already\n"
+    before = told_by_runs(lab, "mlflow.db")
+    assert len(before) == 11
+    (lab / "mlflow.db").unlink()
+    shutil.rmtree(lab / "mlartifacts", ignore_errors=True)
+    for folder in ("artifacts", "data/processed", ".lab/journals"):
+        shutil.rmtree(lab / folder)
+    assert shell("python -m lab publish --all", lab).stdout == "results in MLflow: 4 made from files\n"
+    assert told_by_runs(lab, "mlflow.db") == before
+    assert shell("python -m lab publish", lab).stdout == "results in MLflow: 4 there already\n"
+
+
+@pytest.mark.nightly
+def test_a_plain_repro_binds_its_runs_to_their_results(lab: Path, shell: Shell) -> None:
+    change(lab, selection__metric="f1")
+    shell("dvc repro", lab)
+    client = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}")
+    for _ in range(600):
+        found = client.search_runs(["1"], "params.`selection.metric` = 'f1' AND tags.`lab.record` LIKE '%'")
+        if found:
+            break
+        time.sleep(0.1)
+    (run,) = found
+    assert run.data.tags["lab.out.artifacts/best_model/metrics.json"] == recorded_md5(lab, "metrics.json")
+    assert "lab.replayed" not in run.data.tags
+
+
+def recorded_md5(lab: Path, name: str) -> str:
+    """The md5 of an output of the selection, as dvc.lock has it."""
+    (found,) = (out["md5"] for out in recorded("select_best_model", lab) if out["path"].endswith(f"/{name}"))
+    return str(found)
