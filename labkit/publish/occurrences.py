@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from labkit.git_cli import git, git_or_empty, read_blobs
 from labkit.paths import TABLES
-from labkit.pipeline.forged import forged_anywhere
+from labkit.pipeline.forged import Forged, forged_anywhere, forged_here, forged_records
 from labkit.pipeline.records import DVC_LOCK, commit_of, read_records, records_of, write_records
 from labkit.process.errors import InputError
 
@@ -18,7 +18,6 @@ STAGE = re.compile(r"^  (?! )(.+):\n((?:    .*\n|  - .*\n)+)", re.M)  # as DVC w
 HEADER = re.compile(r"schema: '2\.0'\nstages:\n|stages:\n")
 TRAILERS = ("Code-Commit", "Tag", "Run", "Machine")  # of labkit/publish/message.py
 RESULTS = (DVC_LOCK, ".gitignore")  # with the tables, what a run writes for Git
-ALL_BRANCHES = ("--branches", "--remotes")
 
 
 class Commit(NamedTuple):
@@ -50,47 +49,64 @@ def key_of(record: Any) -> str:
 
 
 def results_of(revision: str) -> list[Result]:
-    """The results of a revision, in the order of its dvc.lock.
+    """The results of a revision, in the order of its dvc.lock, but for records that a merge forged.
 
     Raises InputError where there is no such commit, or its dvc.lock can't be read.
     """
     commit = commit_of(revision)
-    return list(_results(blocks(records_of(commit).encode()), [commit]).values())
+    return _wanted(blocks(records_of(commit).encode()), commit, forged_records(commit))
 
 
 def results_here() -> list[Result]:
     """Those of the dvc.lock in the working folder, which may be in no commit yet."""
     lock = Path(DVC_LOCK)
-    history = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
-    return list(_results(blocks(lock.read_bytes()) if lock.exists() else {}, history).values())
+    return _wanted(blocks(lock.read_bytes()) if lock.exists() else {}, "HEAD", forged_here())
 
 
 def all_results() -> list[Result]:
     """Those of every commit of all branches, of the remote's too; the oldest first."""
-    return list(_results(None, [*ALL_BRANCHES, *(["HEAD"] if git_or_empty("rev-parse", "HEAD") else [])]).values())
-
-
-def _results(wanted: dict[str, str] | None, revisions: Sequence[str]) -> dict[str, Result]:
-    """The wanted records, which are blocks of text by their stages, or all; by their keys."""
-    forged = forged_anywhere() if revisions else set()
+    if not git_or_empty("rev-list", "--max-count=1", "--all"):
+        return []
+    head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
+    forged = forged_anywhere()
     found: dict[str, Result] = {}
-    every = set(wanted.items()) if wanted is not None else None
-    banned = set()
-    for commit, stage, block, before in _brought(revisions) if revisions else ():
-        if every is not None and (stage, block) not in every:
-            continue
-        if (commit.name, stage) in forged:
-            banned.add((stage, block))
-            continue
-        record = _record(stage, block)
-        one = found.setdefault(key_of(record), Result(key_of(record), stage, record, _record(stage, before), []))
-        one.commits.append(commit)
-    for stage, block in (wanted or {}).items():
-        record = _record(stage, block)
-        if (stage, block) not in banned:
-            found.setdefault(key_of(record), Result(key_of(record), stage, record, {}, []))
-    order = [key_of(_record(*one)) for one in (wanted or {}).items()]
-    return {key: found[key] for key in order if key in found} if wanted is not None else found
+    for commit, stage, block, before in _brought(["--branches", "--remotes", *head]):
+        if (commit.name, stage) not in forged:
+            _add(found, stage, block, before, commit)
+    return list(found.values())
+
+
+def _wanted(here: dict[str, str], revision: str, forged: Sequence[Forged]) -> list[Result]:
+    """The records that are blocks of text by their stages, with the commits of a history that brought them."""
+    no_results = {one.stage for one in forged if one.certain}
+    wanted = {stage: block for stage, block in here.items() if stage not in no_results}
+    brought = list(_brought_of(wanted, revision))
+    found: dict[str, Result] = {}
+    for stage, block in wanted.items():
+        for commit, before in [(commit, before) for commit, its, before in brought if its == stage]:
+            _add(found, stage, block, before, commit)
+        _add(found, stage, block, "", None)
+    return list(found.values())
+
+
+def _brought_of(wanted: dict[str, str], revision: str) -> Iterator[tuple[Commit, str, str]]:
+    """The commits that brought these records, as far as they are in one, with the stage and the record before."""
+    if not git_or_empty("rev-parse", "--verify", "--quiet", revision):
+        return
+    committed = wanted.items() & blocks(records_of(revision).encode()).items()
+    for most in (["--max-count=200"], []):  # most are of late
+        brought = [one for one in _brought([*most, revision]) if (one[1], one[2]) in committed]
+        if len({stage for _, stage, _, _ in brought}) == len(committed):
+            break
+    yield from ((commit, stage, before) for commit, stage, _, before in brought)
+
+
+def _add(found: dict[str, Result], stage: str, block: str, before: str, commit: Commit | None) -> None:
+    record = _record(stage, block)
+    key = key_of(record)
+    result = found.setdefault(key, Result(key, stage, record, _record(stage, before), []))
+    if commit:
+        result.commits.append(commit)
 
 
 def _brought(revisions: Sequence[str]) -> Iterator[tuple[Commit, str, str, str]]:

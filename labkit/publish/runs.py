@@ -28,7 +28,7 @@ from labkit.publish.told import Told
 from labkit.tracking.journal import JOURNALS
 from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, WRITTEN_TAG, Store, Uploader, connect
 
-INCOMPLETE_TAG, PARENT_TAG = "lab.incomplete", "mlflow.parentRunId"
+INCOMPLETE_TAG, PARENT_TAG, NOTE_TAG = "lab.incomplete", "mlflow.parentRunId", "mlflow.note.content"
 FEW = 20  # results: so many are asked for one by one
 PAGE = 1000  # runs that are asked for at once
 MOST_NAMED = 20  # of the files that a run lacks
@@ -44,7 +44,7 @@ class View:
         self.store = connect()
         self._remote = remote
         self._runs: dict[str, Run] = {}  # by the keys of the results
-        self._unlinked: dict[str, list[Run]] = {}  # by their processes
+        self._live: dict[str, tuple[list[Run], Iterator[Run]]] = {}  # of a process: those seen, and the rest
         for wanted in [f"= '{one.key}'" for one in results] if len(results) <= FEW else ["LIKE '%'"]:
             for run in self._search(f"tags.`{RECORD_TAG}` {wanted}", ViewType.ALL):
                 key = run.data.tags[RECORD_TAG]
@@ -55,7 +55,7 @@ class View:
         run = self._runs.get(result.key)
         if run and _is_deleted(run):
             return "deleted there by a person"
-        if (not run or _is_replayed(run)) and (made := self._live(result, kept)):
+        if (not run or _is_replayed(run)) and (made := self._made(result, kept)):
             if run and self.store.client.search_model_versions(f"run_id='{run.info.run_id}'"):
                 return "there already"  # a registered model is in it
             self._tag(made, lineage(result, kept, self._remote))
@@ -86,17 +86,25 @@ class View:
             journal.write_text("".join(json.dumps(event) + "\n" for event in found), encoding="utf-8")
             return sender.send(lacking)
 
-    def _live(self, result: Result, kept: Kept) -> Run | None:
+    def _made(self, result: Result, kept: Kept) -> Run | None:
         """The run that made a result while it trained, where MLflow has it and it is linked to none."""
-        process = process_of_result(result)
-        if process not in self._unlinked:
-            found = self._search(f"tags.`lab.stage` = '{process}' AND attributes.status != 'FAILED'")
-            self._unlinked[process] = [run for run in found if _is_unlinked(run)]
-        for run in self._unlinked[process]:
+        for run in self._unlinked(process_of_result(result)):
             if has_made(run, result, kept) and (run.info.status == "FINISHED" or _was_cut_short(run, result)):
-                self._unlinked[process].remove(run)
+                self._live[process_of_result(result)][0].remove(run)
                 return run
         return None
+
+    def _unlinked(self, process: str) -> Iterator[Run]:
+        """The live runs of a process that are linked to no result, newest first; asked for as they are looked at."""
+        if process not in self._live:
+            wanted = f"tags.`lab.stage` = '{process}' AND attributes.status != 'FAILED'"
+            self._live[process] = ([], self._search(wanted))
+        seen, rest = self._live[process]
+        yield from [*seen]
+        for run in rest:
+            if _is_unlinked(run):
+                seen.append(run)
+                yield run
 
     def _new(self, events: Sequence[Event], ids: Mapping[str, str]) -> Iterator[Event]:
         """Of the events, what the live runs with these ids lack: what their process told stands, and is said once."""
@@ -106,17 +114,22 @@ class View:
             kind, run = event["event"], has.get(event["run"])
             if run is None or kind in ("start", "artifact", "end"):
                 yield event
+            elif kind == "tags":
+                yield event | {"tags": _without(event["tags"], {*run.data.tags, NOTE_TAG})}
             elif kind == "params":
                 yield event | {"params": _without(event["params"], run.data.params)}
-            elif kind == "input" and not (run.inputs and run.inputs.dataset_inputs):
-                yield event
             elif kind == "metrics":
-                for name in event["metrics"]:
-                    if (event["run"], name) not in steps:
-                        points = self.store.client.get_metric_history(run.info.run_id, name)
-                        steps[event["run"], name] = {point.step for point in points}
-                there = [name for name in event["metrics"] if event["step"] in steps[event["run"], name]]
+                there = [name for name in event["metrics"] if event["step"] in self._steps(run, name, steps)]
                 yield event | {"metrics": _without(event["metrics"], there)}
+            elif not (run.inputs and run.inputs.dataset_inputs):
+                yield event
+
+    def _steps(self, run: Run, metric: str, known: dict[tuple[str, str], set[int]]) -> set[int]:
+        """The steps at which a run has a metric."""
+        key = run.info.run_id, metric
+        if key not in known:
+            known[key] = {point.step for point in self.store.client.get_metric_history(*key)}
+        return known[key]
 
     def _name_commits(self, run: Run, result: Result) -> None:
         """Have a run name the commits that have its result, those that others have named too."""
@@ -178,6 +191,8 @@ class Replay(Uploader):
         run = self.client.get_run(self.progress.runs[ROOT_RUN])
         if INCOMPLETE_TAG in run.data.tags:
             self.client.delete_tag(run.info.run_id, INCOMPLETE_TAG)
+            if not _is_replayed(run):  # the other's was written again
+                self.client.delete_tag(run.info.run_id, NOTE_TAG)
 
 
 class Completion(Replay):

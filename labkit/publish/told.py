@@ -105,7 +105,7 @@ def values(kept: Kept, source: str, known: Mapping[str, str], skip: tuple[str, .
             continue
         try:
             whole = parsed(path, place.read_bytes())
-        except (ValueError, InputError):
+        except (ValueError, RecursionError, InputError):
             kept.unreadable.append(path)
             continue
         for star, value in _picked(whole, (key or "*").split("."), ()):
