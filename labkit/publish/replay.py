@@ -61,7 +61,7 @@ def events(result: Result, kept: Kept, told: Told, tags: dict[str, str], now: in
     begun = {"lab.stage": process, "mlflow.source.name": f"lab/processes/{process}/main.py"}
     begun |= {"mlflow.source.type": "LOCAL", REPLAYED_TAG: "true"} | _of_commit(result)
     differing = changes(_sections(result.before), _sections(result.record))
-    yield _event("start", at, name=" ".join([process, *differing]), tags=begun, own={RECORD_TAG: result.key})
+    yield _event("start", at, name=" ".join([process, *differing]), tags=begun)
     known = params | _tags(kept, told, params)
     yield _event("tags", at, tags=_tags(kept, told, params) | tags | {"mlflow.note.content": LOST})
     yield _event("params", at, params=params)

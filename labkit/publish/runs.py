@@ -152,8 +152,6 @@ class View:
 class Replay(Uploader):
     """The journal of a result on its way to MLflow; a run of it that is there already is taken up again."""
 
-    lost = False  # whether another machine made the same run at the same time, and that one was kept
-
     def send(self, lacking: Mapping[str, str]) -> dict[str, str]:
         """Send it, to its end; return what the run lacks, `lacking` of its files among it, and why."""
         named = dict(islice(lacking.items(), MOST_NAMED))
@@ -162,7 +160,7 @@ class Replay(Uploader):
         self.progress.incomplete = {ROOT_RUN: named} if named else {}
         self.carry(running=False)
         refused = {what: why for told in self.progress.incomplete.values() for what, why in told.items()}
-        return {} if self.lost else refused | dict(lacking)
+        return refused | dict(lacking)
 
     def _runs_in_mlflow(self) -> dict[str, str]:
         """The ids of the journal's runs by key.
@@ -178,7 +176,6 @@ class Replay(Uploader):
             key, parent = run.data.tags[RUN_TAG], run.data.tags.get(PARENT_TAG, "")
             if key != ROOT_RUN and parent == root:
                 kept.setdefault(key, run.info.run_id)
-        self.lost = bool(self.progress.runs) and self.progress.runs.get(ROOT_RUN) != root
         for run in found:
             if run.info.run_id not in kept.values():
                 self.client.delete_run(run.info.run_id)
@@ -186,7 +183,7 @@ class Replay(Uploader):
 
     def _leave(self) -> None:
         """End what an earlier try has said of what lacked."""
-        if self.lost or self.progress.incomplete.get(ROOT_RUN):
+        if self.progress.incomplete.get(ROOT_RUN):
             return
         run = self.client.get_run(self.progress.runs[ROOT_RUN])
         if INCOMPLETE_TAG in run.data.tags:

@@ -273,6 +273,9 @@ def test_published_again_nothing_changes(lab: Path, capsys: pytest.CaptureFixtur
 def test_a_result_names_the_commits_that_have_it(lab: Path, shell: Shell) -> None:
     publish()
     shell("git checkout --quiet first . && git commit --quiet --no-verify -m back && git tag third", lab)
+    for name in ("src.txt", "judged.txt"):
+        Path(name).write_text("another\n")
+    shell("dvc commit --force --quiet judge && git commit --quiet --no-verify -am judged", lab)
     publish("HEAD", everything=True)
     commits = {tag: git("rev-parse", tag)[:10] for tag in ("first", "second", "third")}
     told = shown()

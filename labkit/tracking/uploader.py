@@ -152,7 +152,7 @@ class Uploader:
             self.progress.tags = event["tags"]
         if run in self.progress.runs:
             return
-        tags = self.progress.tags | event.get("own", {}) | {JOURNAL_TAG: self.journal.stem, RUN_TAG: run}
+        tags = self.progress.tags | {JOURNAL_TAG: self.journal.stem, RUN_TAG: run}
         if parent := self.progress.runs.get(run.rpartition(".")[0]):
             tags["mlflow.parentRunId"] = parent
         created = self.client.create_run(self.experiment, event["time"], tags, event["name"])
