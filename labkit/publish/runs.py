@@ -43,12 +43,15 @@ class View:
     def __init__(self, results: Sequence[Result], remote: str) -> None:
         self.store = connect()
         self._remote = remote
-        self._runs: dict[str, Run] = {}  # by the keys of the results
         self._live: dict[str, tuple[list[Run], Iterator[Run]]] = {}  # of a process: those seen, and the rest
+        found: dict[str, list[Run]] = {}
         for wanted in [f"= '{one.key}'" for one in results] if len(results) <= FEW else ["LIKE '%'"]:
             for run in self._search(f"tags.`{RECORD_TAG}` {wanted}", ViewType.ALL):
-                key = run.data.tags[RECORD_TAG]
-                self._runs[key] = min(run, self._runs.get(key, run), key=_rank)
+                found.setdefault(run.data.tags[RECORD_TAG], []).append(run)
+        self._runs = {key: min(runs, key=_rank) for key, runs in found.items()}  # by the keys of the results
+        for run in (run for key, runs in found.items() for run in runs if run is not self._runs[key]):
+            if _is_replayed(run) and not _is_deleted(run):  # somebody was killed before they did
+                self._delete(run)
 
     def find(self, result: Result, kept: Kept) -> str:
         """Have the run of a result say so, where there is a whole one; what became of it, and nothing where not."""
@@ -60,7 +63,7 @@ class View:
                 return "there already"  # a registered model is in it
             self._tag(made, lineage(result, kept, self._remote))
             if run:  # made from files before the live one arrived
-                self.store.client.delete_run(run.info.run_id)
+                self._delete(run)
             self._runs[result.key] = made
             return "linked to the run that made it" if _is_whole(made) else ""
         if run and _is_whole(run):
@@ -137,6 +140,11 @@ class View:
         named = " ".join(dict.fromkeys([*told, *(commit.name[:10] for commit in result.commits)]))
         if named != " ".join(told) and len(named) <= MOST_LETTERS:
             self.store.client.set_tag(run.info.run_id, COMMITS_TAG, named)
+
+    def _delete(self, run: Run) -> None:
+        """Delete a run, and before it those nested in it."""
+        for one in [*self._search(_below(run.info.run_id)), run]:
+            self.store.client.delete_run(one.info.run_id)
 
     def _tag(self, run: Run, tags: dict[str, str]) -> None:
         self.store.client.log_batch(run.info.run_id, tags=[RunTag(name, value) for name, value in tags.items()])

@@ -392,7 +392,22 @@ def test_a_run_that_arrives_after_its_result_was_told_from_files_takes_its_place
     found = shown()
     assert "lab.replayed" not in found[f"{keys('second')['train']} "]["tags"]
     assert found[f"{keys('second')['train']} forest"]["metrics"]["fit_seconds"] == [(0, 0.1)]
-    assert sum("forest" in key for key in found) == 1
+    assert len(found) == 2 + len(FAMILIES)
+
+
+def test_a_run_from_files_goes_though_somebody_was_killed_before_it_went(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish()
+    train_live(0.25)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "delete_run", dying(mlflow.MlflowClient.delete_run, iter(())))
+        with pytest.raises(InputError, match="the server is gone"):
+            publish()
+    publish()
+    found = shown()
+    assert "lab.replayed" not in found[f"{keys('second')['train']} "]["tags"]
+    assert len(found) == 2 + len(FAMILIES)
 
 
 def test_a_run_that_an_outage_cut_short_is_completed(lab: Path, shell: Shell) -> None:
