@@ -120,6 +120,32 @@ def resolve(
     return _by_name(found, f"cp{python.replace('.', '')}")
 
 
+def take_in(root: Path, pipfiles: Sequence[Path]) -> list[str]:
+    """Add to the root Pipfile the packages that only Pipfiles of processes name; their names.
+
+    No other byte of it changes. Raises InputError as `read_pipfile`, and where it has no line `[packages]`.
+    """
+    of_root = read_pipfile(root)
+    known = {canonicalize_name(name) for group in ("packages", "dev-packages") for name in of_root.get(group, {})}
+    named = {name: package for file in pipfiles for name, package in read_pipfile(file.parent)["packages"].items()}
+    missing = {name: package for name, package in sorted(named.items()) if canonicalize_name(name) not in known}
+    if missing:
+        head, line, rest = (root / "Pipfile").read_text(encoding="utf-8").partition("[packages]\n")
+        if not line:
+            raise InputError(f"{root / 'Pipfile'} has no line [packages]; write it above the packages")
+        lines = "".join(f"{json.dumps(name)} = {_toml(package)}\n" for name, package in missing.items())
+        with replacing(root / "Pipfile") as beside:
+            beside.write_text(f"{head}{line}{lines}{rest}", encoding="utf-8")
+    return [*missing]
+
+
+def _toml(value: Any) -> str:
+    """A value of a Pipfile in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    return json.dumps(value)  # strings, lists of them, and truth values are TOML's too
+
+
 def read_pipfile(folder: Path) -> dict[str, Any]:
     """The Pipfile of `folder`. Raises InputError when it is not TOML."""
     try:
@@ -263,6 +289,8 @@ def main() -> None:
     folders = [Path(folder) for folder in sys.argv[1:] if folder != "--upgrade"]
     try:
         if not folders:
+            if taken := take_in(ROOT, sorted(PROCESSES.glob("*/Pipfile"))):
+                print(f"Pipfile: added {', '.join(taken)}, which a process needs", flush=True)
             print("locking the root Pipfile", flush=True)
             lock_root(upgrade)
             folders = sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from labkit.launch.environments import CUDA_LOCK, LOCK, requirements, uv_pip
-from labkit.launch.locks import lock_process, read_pipfile, resolve
+from labkit.launch.locks import lock_process, read_pipfile, resolve, take_in
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
@@ -64,6 +64,22 @@ def test_the_newest_versions_are_found_where_none_is_kept() -> None:
     newest, same = (resolve(wanted, known, "", newest=True) for known in ({}, kept))
     assert {"pydantic", "pydantic-core", "pyyaml"} <= newest.keys()
     assert (same["pydantic"]["version"], newest["pydantic"]["version"] != "==2.0") == ("==2.0", True)
+
+
+@pytest.mark.unittest
+def test_what_a_process_alone_names_is_added_to_the_root_pipfile(tmp_path: Path) -> None:
+    root = '# mine\n[packages]\nnumpy = "==2.0"\n\n[dev-packages]\nPyYAML = "*"\n'
+    (tmp_path / "Pipfile").write_text(root)
+    own = tmp_path / "process" / "Pipfile"
+    own.parent.mkdir()
+    own.write_text(
+        '[packages]\nnumpy = "*"\npyyaml = "*"\nlightgbm = "~=4.0"\nzarr = {version = "*", extras = ["a"]}\n'
+    )
+    assert take_in(tmp_path, [own]) == ["lightgbm", "zarr"]
+    added = '"lightgbm" = "~=4.0"\n"zarr" = {"version" = "*", "extras" = ["a"]}\n'
+    assert (tmp_path / "Pipfile").read_text() == root.replace("[packages]\n", f"[packages]\n{added}", 1)
+    assert take_in(tmp_path, [own]) == []
+    assert read_pipfile(tmp_path)["packages"]["zarr"] == {"version": "*", "extras": ["a"]}
 
 
 @pytest.fixture

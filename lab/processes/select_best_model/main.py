@@ -73,13 +73,14 @@ def main(run: Run) -> None:
         *no_better(selected, task, metric, "test", splits.y_test, predictions, splits.y_train),
         *never_found(selected, splits.y_test, predictions, dataset.classes),
     ]
+    expected = task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test)))
     spread = spread_of(selected, crossed, metric, folds) if folds else {}
     result = {
         "selected": selected,
         "metric": metric,
         "test": test,
         "test_interval": interval(task, metric, splits.y_test, predictions),
-        BASELINE: task.metrics(splits.y_test, task.baseline(splits.y_train, len(splits.y_test))),
+        BASELINE: expected,
         "warnings": warnings,
         **({CROSS_VALIDATION: spread} if spread else {}),
         **rare_classes(splits, predictions, dataset.classes),
@@ -93,7 +94,7 @@ def main(run: Run) -> None:
     write_importance(importance(asked, shuffled, splits.y_val, on_validation, task, metric), metric)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
     save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
-    log(run, selected, best.metrics, test, warnings)
+    log(run, selected, best.metrics, test, expected, warnings)
     print(f"selected {selected} by {metric}{in_words(spread)}; test {in_short(task, test)}")
 
 
@@ -124,12 +125,17 @@ def write_importance(table: pd.DataFrame, metric: str) -> None:
 
 
 def log(
-    run: Run, selected: str, validation: Mapping[str, float], test: Mapping[str, float], warnings: list[str]
+    run: Run,
+    selected: str,
+    validation: Mapping[str, float],
+    test: Mapping[str, float],
+    baseline: Mapping[str, float],
+    warnings: list[str],
 ) -> None:
     """Log what was selected and how good it is, and print the warnings."""
     run.set_tags({"lab.selected": selected})
     run.set_tags({f"lab.warning.{number}": warning for number, warning in enumerate(warnings, 1)})
-    for part, metrics in (("test", test), ("validation", validation)):
+    for part, metrics in (("test", test), ("validation", validation), (BASELINE, baseline)):
         run.log_metrics({f"{part}_{name}": value for name, value in metrics.items() if name in HIGHER_IS_BETTER})
     run.log_artifact(OUTPUT / "importance.png")
     run.log_artifact(OUTPUT / "predictions.png")

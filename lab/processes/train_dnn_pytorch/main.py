@@ -70,7 +70,10 @@ def main(run: Run) -> None:
         outputs, unit = len(dataset.classes) or 1, unit_of(splits.y_train)
         if outputs == 1 and params.training.class_weight is not None:
             raise InputError("params.yaml: training.class_weight is balanced, but a number has no classes; remove it")
-        measured = [measure(fold, dataset, params.training, device, worker) for fold in load_folds()]
+        measured = [
+            measure(fold, dataset, params.training, device, worker)
+            for fold in told_one_by_one(load_folds(), is_told=worker.rank == 0)
+        ]
         training = Rows(splits.X_train.to(device), scaled(splits.y_train, unit).to(device))
         validation = Rows(splits.X_val.to(device), scaled(splits.y_val, unit).to(device))
         state = initial_state(training.X.shape[1], outputs, params.training, device)
@@ -86,6 +89,14 @@ def main(run: Run) -> None:
     run.log_input(str(DIR_PROCESSED), md5_of(DIR_PROCESSED), count_rows(splits))
     write_results(run, state, splits, dataset, measured)
     checkpoint.unlink(missing_ok=True)
+
+
+def told_one_by_one(folds: Sequence[Fold], is_told: bool) -> Iterator[Fold]:
+    """The folds, each with a word of which it is: to train on one may take long."""
+    for number, fold in enumerate(folds, 1):
+        if is_told:
+            print(f"fold {number} of {len(folds)}", flush=True)
+        yield fold
 
 
 def measure(fold: Fold, dataset: Dataset, params: Training, device: torch.device, worker: Worker) -> dict[str, float]:

@@ -18,7 +18,7 @@ from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import JOURNAL_VARIABLE
 from labkit.testing.example_lab import example_params, write_yaml
-from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Fold, load_data_splits, save_data_splits, save_folds
 from lib.metrics import classification_metrics
 from lib.pytorch import load_network, predict
 
@@ -118,6 +118,34 @@ def test_the_metrics_are_those_of_the_written_network(workspace: Path) -> None:
     assert metrics.pop("rows") == len(splits.y_val)
     assert metrics == pytest.approx(classification_metrics(splits.y_val, probabilities))
     assert metrics["log_loss"] == pytest.approx(min(history(workspace)["validation_loss"]))
+
+
+@pytest.mark.nightly
+def test_a_fold_is_measured_as_a_network_would_be_that_is_trained_on_its_rows_alone(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path / "folds", n_train=150, epochs=4)
+    splits = load_data_splits(folder / DIR_PROCESSED)
+    X, y = np.concatenate([splits.X_train, splits.X_val]), np.concatenate([splits.y_train, splits.y_val])
+    folds = []
+    for held_out in (slice(0, 70), slice(70, 140), slice(140, None)):
+        kept = np.ones(len(y), dtype=bool)
+        kept[held_out] = False
+        stops = np.arange(kept.sum()) % 5 == 0
+        folds.append(Fold(X[kept], y[kept], stops, X[~kept], y[~kept]))
+    save_folds(folds, folder / DIR_PROCESSED)
+    said = finish(start(folder, "-m", MAIN))
+    assert [line for line in said.splitlines() if line.startswith("fold")] == [f"fold {n} of 3" for n in (1, 2, 3)]
+    measured = read_json(folder / OUTPUT / "metrics" / "densenet.json")["cross_validation"]["log_loss"]["folds"]
+    assert len(measured) == 3
+
+    alone, fold = make_workspace(tmp_path / "alone", n_train=150, epochs=4), folds[1]
+    parts = fold.X_train[~fold.stops], fold.X_train[fold.stops], fold.X_val
+    labels = fold.y_train[~fold.stops], fold.y_train[fold.stops], fold.y_val
+    save_data_splits(ArraySplits(*parts, *labels), alone / DIR_PROCESSED)
+    finish(start(alone, "-m", MAIN))
+    network = load_network(alone / OUTPUT / "models" / "densenet.pt")
+    by_hand = classification_metrics(fold.y_val, predict(network, fold.X_val))["log_loss"]
+    assert measured[1] == pytest.approx(by_hand)
+    assert measured[0] != pytest.approx(by_hand)
 
 
 def test_the_run_has_every_epoch_and_then_the_written_network(workspace: Path) -> None:

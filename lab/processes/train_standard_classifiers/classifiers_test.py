@@ -11,6 +11,7 @@ from lab.processes.train_standard_classifiers.classifiers import (
     fit,
     stratified_subsample,
 )
+from lab.processes.train_standard_classifiers.main import rows_of
 from lab.processes.train_standard_classifiers.params import FAMILIES, Classifiers
 from labkit.process.errors import InputError
 
@@ -184,3 +185,12 @@ def test_the_subsample_follows_the_seed() -> None:
 
 def test_the_subsample_of_few_rows_is_all_of_them_in_order() -> None:
     assert stratified_subsample(np.arange(50) % 3, rows=100, seed=1).tolist() == list(range(50))
+
+
+def test_balanced_weights_let_classes_count_alike() -> None:
+    params = small_params().model_copy(update={"class_weight": "balanced"})
+    X, y = np.zeros((40, 2), dtype=np.float32), np.repeat([0, 1], [30, 10])
+    weights = rows_of(X, y, slice(None), params).weights
+    assert weights is not None
+    assert weights[y == 0].sum() == pytest.approx(weights[y == 1].sum())
+    assert rows_of(X, y, slice(None), params.model_copy(update={"class_weight": None})).weights is None

@@ -110,7 +110,8 @@ def train(
     metrics = task.metrics(validation.y, predictions)
     told: dict[str, Any] = {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
     if folds:
-        told[CROSS_VALIDATION] = crossed = over_folds([measure(name, *fold, dataset) for fold in folds])
+        with telling_it_lives(f"{name}: fitting {len(folds)} folds"):
+            told[CROSS_VALIDATION] = crossed = over_folds([measure(name, *fold, dataset) for fold in folds])
         run.log_metrics({f"cross_validation_{metric}": found["mean"] for metric, found in crossed.items()})
     write_json(OUTPUT / "metrics" / f"{name}.json", told)
     with replacing(OUTPUT / "models" / f"{name}.joblib") as beside:

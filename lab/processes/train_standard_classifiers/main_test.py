@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
@@ -18,8 +19,9 @@ from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import JOURNAL_VARIABLE, Run
 from labkit.testing.example_lab import example_params, write_yaml
-from lib.data_splits import DIR_PROCESSED, ArraySplits, load_data_splits, save_data_splits
+from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, Fold, load_data_splits, save_data_splits, save_folds
 from lib.metrics import METRICS, classification_metrics
+from lib.task import task_of
 
 pytestmark = pytest.mark.integration
 
@@ -117,3 +119,40 @@ def test_rows_beyond_the_limit_are_kept_from_the_quadratic_families_alone(
 
     rows = {name: read_json(OUTPUT / "metrics" / f"{name}.json")["training_rows"] for name in families()}
     assert rows == {name: 100 if name in QUADRATIC else 150 for name in families()}
+
+
+def fold_of(X: np.ndarray[Any, Any], y: np.ndarray[Any, Any], held_out: slice) -> Fold:
+    """The rows held out, and all others."""
+    kept = np.ones(len(y), dtype=bool)
+    kept[held_out] = False
+    return Fold(X[kept], y[kept], np.zeros(kept.sum(), dtype=bool), X[~kept], y[~kept])
+
+
+@pytest.mark.parametrize("classes", [["no", "yes"], []], ids=["classes", "numbers"])
+def test_each_family_is_measured_on_each_fold(
+    classes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(90, 3)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(np.int64) if classes else X[:, 0].astype(np.float64)
+    params = example_params(ROOT)
+    only = ("seed", "max_rows_quadratic", "logistic_regression")
+    params["classifiers"] = {key: value if key in only else None for key, value in params["classifiers"].items()}
+    monkeypatch.chdir(tmp_path)
+    write_yaml(tmp_path / PARAMS_FILE, params)
+    save_data_splits(ArraySplits(X[:60], X[60:75], X[75:], y[:60], y[60:75], y[75:]), DIR_PROCESSED)
+    dataset = Dataset("kind", ["a", "b", "c"], classes, "classification" if classes else "regression")
+    write_json(DIR_PROCESSED / "dataset.json", dataset._asdict())
+    folds = [fold_of(X[:75], y[:75], slice(start, start + 25)) for start in (0, 25, 50)]
+    save_folds(folds, DIR_PROCESSED)
+    main(Run(None))
+
+    told = read_json(OUTPUT / "metrics" / "logistic_regression.json")
+    metric = "log_loss" if classes else "rmse"
+    assert len(told["cross_validation"][metric]["folds"]) == 3
+    model = clone(joblib.load(OUTPUT / "models" / "logistic_regression.joblib"))
+    model.fit(folds[1].X_train, folds[1].y_train)
+    predicted = (model.predict_proba if classes else model.predict)(folds[1].X_val)
+    by_hand = task_of(dataset).metrics(folds[1].y_val, predicted)[metric]
+    assert told["cross_validation"][metric]["folds"][1] == pytest.approx(by_hand)
+    assert told[metric] != pytest.approx(by_hand)
