@@ -41,6 +41,14 @@ class Drift(NamedTuple):
     p: float
 
 
+def reports_here(missing: Sequence[str] = ()) -> Iterator[Report]:
+    """The reports of the data that are here, but for those in `missing`."""
+    for file in metas(declared_stages(), "data").values():
+        if not lies_in(str(file), missing):
+            with suppress(OSError, ValueError):
+                yield read_json(file)
+
+
 def drift_since(commit: str, missing: Sequence[str] = ()) -> list[str]:
     """What of the data here is not as in a commit, a line each, but for what lies in `missing`; nothing if unknown."""
     found = []

@@ -19,7 +19,6 @@ from labkit.goals import GOALS_FILE, Verdict, tally, verdicts
 from labkit.paths import lies_in
 from labkit.pipeline.changes import changes_since
 from labkit.pipeline.dependencies import NO_STAGES
-from labkit.pipeline.drift import drift_since
 from labkit.pipeline.input_changes import param_changes, some
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.records import read_records, records_of
@@ -29,6 +28,7 @@ from labkit.pipeline.stages import duration
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number, leaves
+from labkit.report.data import data_section
 from labkit.report.intervals import INTERVAL, interval_text
 from labkit.report.markdown import Plot, code, draw, link, plain, table
 from labkit.report.outcomes import StageReport, machines, reports_of
@@ -208,12 +208,6 @@ def warnings_section(missing: list[str]) -> str:
     except InputError as error:
         warnings = [str(error)]
     return "### Warnings\n\n" + "\n".join(f"- {plain(warning)}" for warning in warnings) if warnings else ""
-
-
-def data_section(rev: str, missing: list[str]) -> str:
-    """How the data differ from those of the results before, where they are not `missing`."""
-    lines = [f"- {plain(line)}" for line in drift_since(rev, missing)]
-    return f"### Data, against {_short(rev)}\n\n" + "\n".join(lines) if lines else ""
 
 
 def metrics_section(

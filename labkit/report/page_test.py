@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.exceptions import ReproductionError
@@ -15,7 +16,7 @@ from dvc.repo import Repo
 from labkit.git_cli import git
 from labkit.process.files import write_json
 from labkit.process.tracking import md5_of
-from labkit.report import page
+from labkit.report import data
 from labkit.report.markdown import plain
 from labkit.report.page import run_page, shortened
 from labkit.testing.fixtures import Shell
@@ -382,6 +383,27 @@ def test_of_a_failed_stage_it_tells_what_was_tried() -> None:
 
 def test_other_data_than_before_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told = "age|sex: distributed otherwise"
-    monkeypatch.setattr(page, "drift_since", lambda rev, missing: [told] if rev == "main" else [])
-    assert page.data_section("main", []) == f"### Data, against {page._short('main')}\n\n- {plain(told)}"
-    assert page.data_section("HEAD", []) == ""
+    monkeypatch.setattr(data, "drift_since", lambda rev, missing: [told] if rev == "main" else [])
+    assert data.data_section("main", []) == f"### Data\n\nNot as in main:\n\n- {plain(told)}"
+    assert data.data_section("HEAD", []) == ""
+
+
+def test_the_data_are_shown_as_their_report_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns: list[dict[str, Any]] = [
+        {"name": "a|b", "kind": "number", "missing": 2, "distinct": 9, "min": 0.5, "median": 2.0, "max": 1234567.0},
+        {"name": "city", "kind": "category", "missing": 0, "distinct": 4, "levels": {"Bonn": 3, "Köln": 2, "x": 1}},
+        {"name": "none", "kind": "number", "missing": 8, "distinct": 0},
+        *({"name": f"c{number}", "kind": "number", "missing": 0, "distinct": 1} for number in range(20)),
+    ]
+    report = {"rows": {"read": 5000, "training": 3000, "test": 2000}, "columns": columns}
+    monkeypatch.setattr(data, "reports_here", lambda missing: [report, {"rows": 3}, []])
+    said = data.data_section("HEAD", [])
+    assert said.startswith(
+        "### Data\n\n5,000 rows (3,000 for training, 2,000 for test), 23 columns, 2 of them with missing"
+    )
+    assert r"| a\|b | number | 2 | 0.5, 2, 1.235e+06 |" in said
+    assert "| city | category | 0 | Bonn, Köln, x, 4 in all |" in said
+    assert "| none | number | 8 |  |" in said
+    assert "c8 |" in said
+    assert "c9 |" not in said
+    assert "and 11 more" in said

@@ -1,0 +1,48 @@
+"""What the page of a run shows of the data: how many rows, what is in each column, and what is not as before."""
+
+from contextlib import suppress
+from typing import Any
+
+from labkit.pipeline.drift import drift_since, reports_here
+from labkit.report.markdown import plain, table
+
+MOST_COLUMNS = 12
+MOST_LEVELS = 3
+
+
+def data_section(rev: str, missing: list[str]) -> str:
+    """The data as their report tells, and how they differ from those of the results before, if it is not `missing`."""
+    found = []
+    for report in reports_here(missing):
+        with suppress(KeyError, TypeError, ValueError):  # of another form
+            found.append(_described(report))
+    if lines := [f"- {plain(line)}" for line in drift_since(rev, missing)]:
+        found.append(f"Not as in {plain(rev[:10])}:\n\n" + "\n".join(lines))
+    return "### Data\n\n" + "\n\n".join(found) if found else ""
+
+
+def _described(report: dict[str, Any]) -> str:
+    columns, rows = report["columns"], dict(report["rows"])
+    read = rows.pop("read")
+    parts = ", ".join(f"{count:,} for {plain(str(part))}" for part, count in rows.items())
+    lacking = sum(column["missing"] > 0 for column in columns)
+    told = f"{read:,} rows ({parts}), {len(columns)} columns, {lacking} of them with missing values."
+    lines = [
+        [plain(str(column["name"])), str(column["kind"]), str(column["missing"]), plain(_span(column))]
+        for column in columns[:MOST_COLUMNS]
+    ]
+    more = f"\n\nand {len(columns) - MOST_COLUMNS} more" if len(columns) > MOST_COLUMNS else ""
+    heads = ["column", "kind", "missing", "min, median and max, or levels"]
+    return f"{told}\n\n<details><summary>Columns</summary>\n\n{table(heads, lines)}{more}\n\n</details>"
+
+
+def _span(column: dict[str, Any]) -> str:
+    if "levels" in column:
+        return ", ".join([*column["levels"]][:3]) + (
+            "" if column["distinct"] <= 3 else f", {column['distinct']} in all"
+        )
+    return ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in _ends(column))
+
+
+def _ends(column: dict[str, Any]) -> list[Any]:
+    return [column[name] for name in ("min", "median", "max") if name in column]
