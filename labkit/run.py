@@ -23,6 +23,7 @@ from labkit.pipeline.tables import write_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
+from labkit.publish.drift_tags import tag_drift
 from labkit.publish.occurrences import results_here
 from labkit.publish.view import shown_in_mlflow
 from labkit.report.first_goals import COMMAND, do_not_fit
@@ -78,7 +79,7 @@ def run_pipeline(jobs: int | None = None) -> int:
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
         for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
-    hand_over(console, is_news=bool(ran) or lock_here() != before)
+    hand_over(console, execution, is_news=bool(ran) or lock_here() != before)
     if exit_code == 0:
         if do_not_fit():
             console.print(OTHER_GOALS)
@@ -92,7 +93,7 @@ def are_committed() -> bool:
     return not git("status", "--porcelain") and file_in("HEAD", DVC_LOCK) == Path(DVC_LOCK).read_bytes()
 
 
-def hand_over(console: Console, is_news: bool) -> None:
+def hand_over(console: Console, execution: str, is_news: bool) -> None:
     """Where there is news, give MLflow the runs, bind them to their results, and say what it has not got."""
     if not is_news:
         return
@@ -104,7 +105,7 @@ def hand_over(console: Console, is_news: bool) -> None:
         console.print("Their results are safe. The next run sends them, or `python -m lab track`.")
         return
     with console.status("binding the runs to the results"):
-        problems = shown_in_mlflow(results_here(), ask_remote=False)
+        problems = [*filter(None, [*shown_in_mlflow(results_here(), ask_remote=False), tag_drift(execution, "HEAD")])]
     if problems:
         console.print(f"[yellow]not in MLflow yet[/]: {escape('; '.join(problems))}")
         console.print("The results are safe. `python -m lab publish` shows them there.")

@@ -17,6 +17,7 @@ from labkit.process.errors import InputError
 from labkit.publish.auto_register import register_candidate
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
 from labkit.publish.data import push_data
+from labkit.publish.drift_tags import tag_drift
 from labkit.publish.message import INCOMPLETE, commit_message
 from labkit.publish.occurrences import results_of
 from labkit.publish.results_commit import commit_results, refuse_uncommitted
@@ -58,7 +59,7 @@ def publish_results(tag: str) -> None:
         if results:
             register_candidate(results, tag, stages)
         if not pending:
-            for problem in shown_in_mlflow(results_of(results or code)):
+            for problem in filter(None, [*shown_in_mlflow(results_of(results or code)), tag_drift(execution, code)]):
                 print(f"::warning::not in MLflow: {problem}")
         publication = Publication(told(landing), pending=pending)
     except (InputError, RuntimeError) as error:
