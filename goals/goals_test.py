@@ -1,10 +1,9 @@
 """Accepts or refuses the results of the pipeline: `pytest goals`. The thresholds are in goals.yaml."""
 
-from pathlib import Path
-
 import pytest
 
 from labkit.goals import Goal, judge, read_goals
+from labkit.paths import lies_in
 from labkit.pipeline.dependencies import declared_stages, stage_outputs
 
 pytestmark = pytest.mark.integration  # what is judged is what the whole pipeline has written
@@ -16,7 +15,7 @@ def test_goal(goal: Goal) -> None:
         verdict = judge(goal)
     except FileNotFoundError:
         outs = [out for stage in declared_stages().values() for out in stage_outputs(stage)]
-        made = [out for out in outs if Path(goal.file).is_relative_to(out)]
+        made = [out for out in outs if lies_in(goal.file, [out])]
         if not made or any(out.exists() for out in made):
             pytest.fail(f"goals/goals.yaml: no stage writes {goal.file}; correct `file`")
         pytest.skip(f"{goal.file} is not here yet: `make run` (or `dvc pull`) brings it")

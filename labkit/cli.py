@@ -16,10 +16,14 @@ except ModuleNotFoundError as missing:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
+# The headings of `--help`, in this order.
+EXPERIMENTS, MODELS, LAB = "Experiments", "Models", "The lab itself"
+PROOF, RUNNERS = "Results that hold", "For runners and engines"
+
 Jobs = Annotated[int | None, typer.Option(min=1, help="Stages at once; else, what cores and memory allow.")]
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENTS)
 def run(jobs: Jobs = None) -> None:
     """Run the pipeline (as `dvc repro`) and show the models, the one selected, and the goals it met."""
     from labkit.run import run_pipeline
@@ -27,7 +31,7 @@ def run(jobs: Jobs = None) -> None:
     sys.exit(run_pipeline(jobs))
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENTS)
 def sweep(
     space: Annotated[list[str], typer.Argument(help="KEY=LOW..HIGH or KEY=A,B,C, of params.yaml")],
     trials: Annotated[int, typer.Option(min=1, help="So many in all, with those of before.")] = 20,
@@ -41,15 +45,15 @@ def sweep(
     sys.exit(sweep(space, trials, jobs, model, apply))
 
 
-@app.command()
-def repro(jobs: Jobs = None) -> None:
-    """Run the pipeline as `dvc repro --pull --keep-going` does, independent stages at the same time; show nothing."""
-    from labkit.pipeline.parallel import reproduce_here
+@app.command(rich_help_panel=EXPERIMENTS)
+def status() -> None:
+    """Say which stages `dvc repro` would run, why, and how long they took last time. Runs nothing."""
+    from labkit.pipeline.status import print_status
 
-    sys.exit(reproduce_here(jobs))
+    print_status()
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENTS)
 def ui(port: int = 5000) -> None:
     """Show the runs of this repository in MLflow."""
     from labkit.ui import show_runs
@@ -57,16 +61,57 @@ def ui(port: int = 5000) -> None:
     show_runs(port)
 
 
-@app.command()
-def track(seconds: float = 60.0) -> None:
-    """Send MLflow the runs that it has not got yet, for SECONDS at most."""
-    from labkit.tracking.tracker import deliver
+@app.command(rich_help_panel=EXPERIMENTS)
+def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
+    """Show the results commits of REVISION as a table of experiments, newest first."""
+    from labkit.publish.history import print_experiments
 
-    if pending := deliver(seconds):
-        sys.exit("\n".join(f"not in MLflow: {journal.stem}: {reason}" for journal, reason in pending))
+    print_experiments(revision)
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENTS)
+def compare(
+    a: Annotated[str, typer.Argument(help="A commit, branch, tag, tag of a run, or version: best-model@v3.")],
+    b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[Path | None, typer.Option(help="A file for all of it and the plots, as one page of HTML.")] = None,
+) -> None:
+    """Show how B differs from A: code, parameters, data, metrics, and how sure that is on the same test rows."""
+    from labkit.compare.run import compare
+
+    compare(a, b, as_json, page)
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
+def first_goals(
+    replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
+) -> None:
+    """Write goals/goals.yaml from what the last run reached, in the place of the goals of the template's example."""
+    from labkit.report.first_goals import write_first_goals
+
+    print(f"Written: goals/goals.yaml: {write_first_goals(replace)}")
+
+
+@app.command(rich_help_panel=LAB)
+def new_process(
+    name: str,
+    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+) -> None:
+    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
+    from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
+
+    add_process(name, MODEL_TEMPLATE if model else TEMPLATE)
+
+
+@app.command(rich_help_panel=LAB)
+def remove_process(name: str) -> None:
+    """Remove the process NAME: its folder, sections, stages, and what these wrote."""
+    from labkit.scaffold.remove import remove_process as remove
+
+    remove(name)
+
+
+@app.command(rich_help_panel=LAB)
 def setup(
     name: str | None = None,
     s3_endpoint: str | None = None,
@@ -84,17 +129,7 @@ def setup(
     set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))
 
 
-@app.command()
-def first_goals(
-    replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
-) -> None:
-    """Write goals/goals.yaml from what the last run reached, in the place of the goals of the template's example."""
-    from labkit.report.first_goals import write_first_goals
-
-    print(f"Written: goals/goals.yaml: {write_first_goals(replace)}")
-
-
-@app.command()
+@app.command(rich_help_panel=LAB)
 def doctor() -> None:
     """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
     from labkit.doctor.run import examine
@@ -102,7 +137,88 @@ def doctor() -> None:
     sys.exit(examine())
 
 
-@app.command()
+@app.command(rich_help_panel=LAB)
+def upgrade(
+    version: Annotated[str | None, typer.Argument()] = None,
+    source: Annotated[str | None, typer.Option("--from", help="URL or path of the template; a URL is kept.")] = None,
+    base: Annotated[str | None, typer.Option(help="Version that the lab came from, where that isn't found.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether there is one: exit code 3 if so.")] = False,
+) -> None:
+    """Merge VERSION of the template, the newest by default, into this lab."""
+    from labkit.upgrade import run
+
+    sys.exit((run.check if check else run.upgrade)(version, source, base))
+
+
+@app.command(rich_help_panel=MODELS)
+def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
+    """Register the results of REVISION as the next version of the model; MLflow follows."""
+    from labkit.registry import verbs
+    from labkit.registry.sync import show_in_mlflow
+
+    show_in_mlflow(verbs.register(revision, reason))
+
+
+@app.command(rich_help_panel=MODELS)
+def promote(
+    version: str,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
+    force: Annotated[bool, typer.Option("--force", help="Promote even if it is worse or can't be compared.")] = False,
+) -> None:
+    """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
+    from labkit.registry import verbs
+    from labkit.registry.sync import show_in_mlflow
+
+    show_in_mlflow(verbs.promote(version, reason, force))
+
+
+@app.command(rich_help_panel=MODELS)
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
+    version: Annotated[str, typer.Argument(help="A former champion; the one before, by default.")] = "",
+) -> None:
+    """Make the champion before, or VERSION, the champion again."""
+    from labkit.registry import verbs
+    from labkit.registry.sync import show_in_mlflow
+
+    show_in_mlflow(verbs.rollback(reason, version))
+
+
+@app.command(rich_help_panel=MODELS)
+def history() -> None:
+    """Show the versions of the model, and who was made champion, by whom, why, and what was refused."""
+    from labkit.registry.history import print_history
+
+    print_history()
+
+
+@app.command(rich_help_panel=PROOF)
+def verify(
+    revision: Annotated[str, typer.Argument()] = "",
+    receipt: Annotated[Path | None, typer.Option(help="Check this receipt of somebody else; run nothing.")] = None,
+    to: Annotated[Path, typer.Option(help="The folder to write the receipt to.")] = Path(".lab/receipts"),
+) -> None:
+    """Run REVISION, HEAD by default, again from its raw data, and compare every output with what was recorded.
+
+    Exit code 0: all is reproduced; 1: something differs; 2: it could not be checked.
+    """
+    from labkit.proof import verify
+
+    sys.exit(verify.verify(revision, receipt, to))
+
+
+@app.command(rich_help_panel=PROOF)
+def export(
+    revision: Annotated[str, typer.Argument()] = "HEAD",
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
+) -> None:
+    """Write REVISION's code, parameters and results as a Workflow Run RO-Crate, which other tools read."""
+    from labkit.proof.export import export
+
+    print(export(revision, to))
+
+
+@app.command(rich_help_panel=PROOF)
 def publish(
     tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")] = "",
     rev: Annotated[str, typer.Option(help="Show the results of this revision in MLflow.")] = "",
@@ -122,44 +238,16 @@ def publish(
     sys.exit(show_in_mlflow(rev or "HEAD", everything))
 
 
-@app.command()
-def log(revision: Annotated[str, typer.Argument()] = "HEAD") -> None:
-    """Show the results commits of REVISION as a table of experiments, newest first."""
-    from labkit.publish.history import print_experiments
+@app.command(rich_help_panel=PROOF)
+def track(seconds: float = 60.0) -> None:
+    """Send MLflow the runs that it has not got yet, for SECONDS at most."""
+    from labkit.tracking.tracker import deliver
 
-    print_experiments(revision)
-
-
-@app.command()
-def compare(
-    a: Annotated[str, typer.Argument(help="A commit, branch, tag, tag of a run, or version: best-model@v3.")],
-    b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    page: Annotated[Path | None, typer.Option(help="A file for all of it and the plots, as one page of HTML.")] = None,
-) -> None:
-    """Show how B differs from A: code, parameters, data, metrics, and how sure that is on the same test rows."""
-    from labkit.compare.run import compare
-
-    compare(a, b, as_json, page)
+    if pending := deliver(seconds):
+        sys.exit("\n".join(f"not in MLflow: {journal.stem}: {reason}" for journal, reason in pending))
 
 
-@app.command()
-def status() -> None:
-    """Say which stages `dvc repro` would run, why, and how long they took last time. Runs nothing."""
-    from labkit.pipeline.status import print_status
-
-    print_status()
-
-
-@app.command()
-def plan() -> None:
-    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
-    from labkit.pipeline.plan import print_plan
-
-    print_plan()
-
-
-@app.command()
+@app.command(rich_help_panel=PROOF)
 def mend(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
 ) -> None:
@@ -178,86 +266,23 @@ def mend(
     sys.exit(int(check and bool(found)))
 
 
-@app.command()
-def verify(
-    revision: Annotated[str, typer.Argument()] = "",
-    receipt: Annotated[Path | None, typer.Option(help="Check this receipt of somebody else; run nothing.")] = None,
-    to: Annotated[Path, typer.Option(help="The folder to write the receipt to.")] = Path(".lab/receipts"),
-) -> None:
-    """Run REVISION, HEAD by default, again from its raw data, and compare every output with what was recorded.
+@app.command(rich_help_panel=RUNNERS)
+def repro(jobs: Jobs = None) -> None:
+    """Run the pipeline as `dvc repro --pull --keep-going` does, independent stages at the same time; show nothing."""
+    from labkit.pipeline.parallel import reproduce_here
 
-    Exit code 0: all is reproduced; 1: something differs; 2: it could not be checked.
-    """
-    from labkit.proof import verify
-
-    sys.exit(verify.verify(revision, receipt, to))
+    sys.exit(reproduce_here(jobs))
 
 
-@app.command()
-def export(
-    revision: Annotated[str, typer.Argument()] = "HEAD",
-    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
-) -> None:
-    """Write REVISION's code, parameters and results as a Workflow Run RO-Crate, which other tools read."""
-    from labkit.proof.export import export
+@app.command(rich_help_panel=RUNNERS)
+def plan() -> None:
+    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
+    from labkit.pipeline.plan import print_plan
 
-    print(export(revision, to))
+    print_plan()
 
 
-@app.command()
-def register(revision: Annotated[str, typer.Argument()] = "HEAD", reason: str = "") -> None:
-    """Register the results of REVISION as the next version of the model; MLflow follows."""
-    from labkit.registry import verbs
-    from labkit.registry.sync import show_in_mlflow
-
-    show_in_mlflow(verbs.register(revision, reason))
-
-
-@app.command()
-def promote(
-    version: str,
-    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
-    force: Annotated[bool, typer.Option("--force", help="Promote even if it is worse or can't be compared.")] = False,
-) -> None:
-    """Make VERSION the champion, if it meets the goals and is not worse than the champion beyond noise."""
-    from labkit.registry import verbs
-    from labkit.registry.sync import show_in_mlflow
-
-    show_in_mlflow(verbs.promote(version, reason, force))
-
-
-@app.command()
-def rollback(
-    reason: Annotated[str, typer.Option(help="Why, in a sentence. It is kept in Git.")],
-    version: Annotated[str, typer.Argument(help="A former champion; the one before, by default.")] = "",
-) -> None:
-    """Make the champion before, or VERSION, the champion again."""
-    from labkit.registry import verbs
-    from labkit.registry.sync import show_in_mlflow
-
-    show_in_mlflow(verbs.rollback(reason, version))
-
-
-@app.command()
-def history() -> None:
-    """Show the versions of the model, and who was made champion, by whom, why, and what was refused."""
-    from labkit.registry.history import print_history
-
-    print_history()
-
-
-@app.command()
-def pull_request(
-    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
-    plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
-) -> None:
-    """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
-    from labkit.report.comment import show_changes
-
-    show_changes(base, plots)
-
-
-@app.command()
+@app.command(rich_help_panel=RUNNERS)
 def tables() -> None:
     """Copy the metrics and the tables of plots to lab/results, to be committed: who has no key reads them there."""
     from labkit.paths import TABLES
@@ -266,36 +291,15 @@ def tables() -> None:
     print(f"{len(write_tables())} files in {TABLES}: commit them with dvc.lock")
 
 
-@app.command()
-def new_process(
-    name: str,
-    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+@app.command(rich_help_panel=RUNNERS)
+def pull_request(
+    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
+    plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
 ) -> None:
-    """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
-    from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
+    """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
+    from labkit.report.comment import show_changes
 
-    add_process(name, MODEL_TEMPLATE if model else TEMPLATE)
-
-
-@app.command()
-def remove_process(name: str) -> None:
-    """Remove the process NAME: its folder, sections, stages, and what these wrote."""
-    from labkit.scaffold.remove import remove_process as remove
-
-    remove(name)
-
-
-@app.command()
-def upgrade(
-    version: Annotated[str | None, typer.Argument()] = None,
-    source: Annotated[str | None, typer.Option("--from", help="URL or path of the template; a URL is kept.")] = None,
-    base: Annotated[str | None, typer.Option(help="Version that the lab came from, where that isn't found.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only say whether there is one: exit code 3 if so.")] = False,
-) -> None:
-    """Merge VERSION of the template, the newest by default, into this lab."""
-    from labkit.upgrade import run
-
-    sys.exit((run.check if check else run.upgrade)(version, source, base))
+    show_changes(base, plots)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 # A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
@@ -19,11 +20,14 @@ class GitError(RuntimeError):
     """A Git command failed; the message is Git's own."""
 
 
-def git(*arguments: str, given: str | None = None, **variables: str) -> str:
-    """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
+def git(*arguments: str, given: str | None = None, folder: Path | None = None, **variables: str) -> str:
+    """Run a Git command, here or in a folder, and return what it prints, without the last line end.
+
+    Raises GitError with Git's own words.
+    """
     command = ["git", "-c", "core.quotePath=false", *arguments]
     environment = {**os.environ, **variables}
-    done = subprocess.run(command, input=given, capture_output=True, env=environment, **WORDS)
+    done = subprocess.run(command, input=given, capture_output=True, env=environment, cwd=folder, **WORDS)
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from labkit import git_cli
-from labkit.git_cli import GitError, ask_origin, file_in, git, read_blobs
+from labkit.git_cli import MOST_FAILED_LOOKS, GitError, ask_origin, file_in, git, read_blobs
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -54,6 +54,18 @@ def test_a_file_of_a_commit_has_its_very_bytes(clone: Path) -> None:
     (clone / "file").unlink()
     assert file_in("HEAD", "file") == b"a\r\n\xff\n\n"
     assert file_in("HEAD", "other") is None
+
+
+def test_a_server_that_answers_now_and_then_is_waited_for(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True] * MOST_FAILED_LOOKS)
+    left = [*looks]
+    monkeypatch.setattr(git_cli, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(git_cli, "_origin_answers", lambda: left.pop(0))
+    hook = clone.parent / "origin" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nsleep 1.5\n")
+    hook.chmod(0o755)
+    ask_origin("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    assert left.count(False) < 2 * MOST_FAILED_LOOKS - MOST_FAILED_LOOKS  # more failed than may fail in a row
 
 
 @pytest.mark.parametrize("protocol", ["http", "https", "ssh", "git"])

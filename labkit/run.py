@@ -1,13 +1,12 @@
 """`make run`: check the parameters, make the environments, run `dvc repro`, show what came out."""
 
 import os
-import subprocess
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from labkit.git_cli import file_in, git
+from labkit.git_cli import file_in, git, git_or_empty
 from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
@@ -51,7 +50,7 @@ def run_pipeline(jobs: int | None = None) -> int:
     """
     console = Console()
     os.chdir(ROOT)  # from wherever it was called
-    if subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True).returncode:
+    if not git_or_empty("rev-parse", "--git-dir"):
         raise InputError(
             f"{ROOT} is not a Git repository, which DVC needs: clone the lab instead of downloading it, or "
             "`git init && git add --all && git commit --message Begin` there"

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli import app
+from labkit.cli import MODELS, app
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def krt(
     model: Annotated[str, typer.Argument(help="`champion` or a version, such as v2.")] = "champion",
     to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
@@ -28,7 +28,7 @@ def krt(
     print("\n".join(map(str, build(find_model(model), to, image))))
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def serve(
     model: Annotated[
         str | None, typer.Option(help="`champion`, a version, a folder, or a revision; else, the last run's.")
@@ -42,7 +42,7 @@ def serve(
     serve(model, host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def predict(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet, with the raw columns.")],
     to: Annotated[Path, typer.Option(help="CSV or Parquet, to be written.")] = Path("predictions.csv"),

@@ -20,6 +20,7 @@ from mlflow.entities import ViewType
 from labkit.doctor.check import Check
 from labkit.doctor.services import check_mlflow, check_origin, check_remote
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -44,9 +45,7 @@ def nothing_set() -> Iterator[None]:
 
 @pytest.fixture
 def dead_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -210,9 +209,7 @@ def mlflow_folder(tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 @pytest.fixture(scope="module")
 def mlflow_server(mlflow_folder: Path) -> Iterator[str]:
     """The URL of an MLflow server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./artifacts"]
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

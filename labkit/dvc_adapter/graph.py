@@ -14,6 +14,7 @@ from dvc.stage import PipelineStage
 
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.storage import path_from_root
+from labkit.paths import lies_in
 
 
 class Step(NamedTuple):
@@ -111,9 +112,9 @@ def kept_inputs(project: Project, name: str) -> list[str]:
     found = []
     for out in repo.index.outs:
         for place in map(Path, wanted):
-            if place.is_relative_to(out.fs_path):  # it, or a part of it
+            if lies_in(place, [out.fs_path]):  # it, or a part of it
                 found.append(str(place.relative_to(repo.root_dir)))
-            elif Path(out.fs_path).is_relative_to(place):
+            elif lies_in(out.fs_path, [place]):
                 found.append(path_from_root(repo, out))
     return sorted({*found})
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,8 +53,7 @@ def _collect(commit: str, records: Records, folder: Path) -> None:
     for name in (WORKFLOW, DVC_LOCK, PARAMS, LICENSE):
         if (content := file_in(commit, name)) is not None:
             (folder / name).write_bytes(content)
-    archive = ["git", "archive", "--format=tar", f"--output={folder / CODE}", commit]
-    subprocess.run(archive, check=True, capture_output=True)
+    git("archive", "--format=tar", f"--output={folder / CODE}", commit)
 
 
 def _files(folder: Path) -> list[File]:

@@ -24,6 +24,7 @@ from urllib3 import Retry
 
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
+from labkit.testing.ports import free_port
 
 pytestmark = pytest.mark.integration
 TABLES = ("comparison", "confusion", "importance")  # of the selected model's plots
@@ -312,9 +313,7 @@ def test_make_ui_serves_the_runs_and_their_plots_and_opens_them(
     browser, opened = tmp_path / "browser", tmp_path / "opened"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.beside; mv {opened}.beside {opened}\n')
     browser.chmod(0o755)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # Without its set-up, which would make this copy an environment of its own.
     command = ["make", "-o", ".venv/made", "ui", f"PORT={port}"]
     terminal, said = pty.openpty()

@@ -25,6 +25,7 @@ from labkit.launch import launcher
 from labkit.launch.kernels import Choice
 from labkit.paths import ROOT
 from labkit.process import tracking as process_tracking
+from labkit.testing.ports import free_port
 from labkit.tracking import tracker
 from labkit.tracking.journal import TrackedRun, is_running, journals, load_progress, remember, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
@@ -115,9 +116,7 @@ class Server:
     """An MLflow server that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self.popen: subprocess.Popen[bytes] | None = None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labkit.git_cli import git as git_here
 from labkit.process.errors import InputError
 from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import BUCKET, Sandbox
@@ -16,8 +17,8 @@ POST_RECEIVE = "#!/bin/sh\nexec cat >> pushes\n"
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run a Git command in a folder and return what it prints. Raises RuntimeError with Git's own words."""
-    return command(folder, "git", *arguments)
+    """Run a Git command in a folder of the sandbox. Raises GitError with Git's own words."""
+    return git_here(*arguments, folder=folder)
 
 
 def command(folder: Path, *words: str | Path, **variables: str) -> str:
