@@ -202,9 +202,9 @@ def verify(
 
     Exit code 0: all is reproduced; 1: something differs; 2: it could not be checked.
     """
-    from labkit.proof import verify
+    from labkit.proof.verify import verify_revision
 
-    sys.exit(verify.verify(revision, receipt, to))
+    sys.exit(verify_revision(revision, receipt, to))
 
 
 @app.command(rich_help_panel=PROOF)
@@ -213,9 +213,9 @@ def export(
     to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
 ) -> None:
     """Write REVISION's code, parameters and results as a Workflow Run RO-Crate, which other tools read."""
-    from labkit.proof.export import export
+    from labkit.proof.export import export_crate
 
-    print(export(revision, to))
+    print(export_crate(revision, to))
 
 
 @app.command(rich_help_panel=PROOF)

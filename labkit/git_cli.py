@@ -20,15 +20,18 @@ class GitError(RuntimeError):
     """A Git command failed; the message is Git's own."""
 
 
-def git(*arguments: str, given: str | None = None, folder: Path | None = None, **variables: str) -> str:
-    """Run a Git command, here or in a folder, and return what it prints, without the last line end.
-
-    Raises GitError with Git's own words.
-    """
+def git(*arguments: str, given: str | None = None, **variables: str) -> str:
+    """Run a Git command and return what it prints, without the last line end. Raises GitError with Git's own words."""
     command = ["git", "-c", "core.quotePath=false", *arguments]
     environment = {**os.environ, **variables}
-    done = subprocess.run(command, input=given, capture_output=True, env=environment, cwd=folder, **WORDS)
+    done = subprocess.run(command, input=given, capture_output=True, env=environment, **WORDS)
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr)
+
+
+def git_in(folder: Path, *arguments: str) -> str:
+    """As `git`, in another folder."""
+    done = subprocess.run(["git", *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, **WORDS)
+    return _printed(arguments[0], done.returncode, done.stdout, done.stderr).strip()
 
 
 def ask_origin(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.process.flat import flat, is_number
+from labkit.process.flat import flattened, is_number
 from labkit.process.params import MOST_PROBLEMS, Strict
 from labkit.process.strict_yaml import load_yaml, parse_yaml
 
@@ -91,7 +91,7 @@ def judge(goal: Goal, results: Path = Path()) -> Verdict:
     if isinstance(value, float) and not isfinite(value):
         raise InputError(f"{goal.file}: {goal.metric} is {value}, which meets no goal")
     if type(value) not in (int, float):
-        found = flat(metrics) if isinstance(metrics, dict) else {}
+        found = flattened(metrics) if isinstance(metrics, dict) else {}
         known = ", ".join(sorted(name for name, number in found.items() if is_number(number)))
         raise InputError(f"{GOALS_FILE}: {goal.file} has no metric {goal.metric!r}; it has: {known}")
     return Verdict(goal, float(value), goal.at_least <= value <= goal.at_most)

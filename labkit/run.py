@@ -11,7 +11,7 @@ from labkit.goals import read_goals
 from labkit.launch import environments
 from labkit.launch.kernels import chosen
 from labkit.launch.launcher import execution_id, processes_of
-from labkit.launch.limits import limits
+from labkit.launch.limits import read_limits
 from labkit.launch.machine import other_bytes, refuse_missing_device, this_machine
 from labkit.paths import PROCESSES, ROOT
 from labkit.pipeline.dependencies import NO_STAGES, declared_stages
@@ -58,7 +58,7 @@ def run_pipeline(jobs: int | None = None) -> int:
     read_params(CommonParams)
     read_goals()
     read_leaderboard()
-    limits()
+    read_limits()
     refuse_uncached()
     if not declared_stages():
         print(NO_STAGES)

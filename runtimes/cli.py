@@ -18,14 +18,14 @@ def krt(
 ) -> None:
     """Write a registered version of the model as a .krt for KRE v2, and as a KAI product."""
     from labkit.registry.models import find_model
-    from runtimes.krt.build import build
+    from runtimes.krt.build import build_krt
     from runtimes.krt.check import problems
 
     if check:
         found = problems(check)
         print("\n".join(found) or f"{check}: nothing is wrong")
         sys.exit(int(bool(found)))
-    print("\n".join(map(str, build(find_model(model), to, image))))
+    print("\n".join(map(str, build_krt(find_model(model), to, image))))
 
 
 @app.command(rich_help_panel=MODELS)

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 
 from labkit.compare import gather as gathering
 from labkit.compare.conftest import CLASSES, ROWS, classes, commit, write
-from labkit.compare.gather import File, Found, Metric, Param, as_json, gather
+from labkit.compare.gather import File, Found, Metric, Param, as_json, gather_differences
 from labkit.compare.run import compare
 from labkit.compare.sides import find_side
 from labkit.git_cli import git
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 
 def found_of(a: str, b: str) -> Found:
-    return gather(find_side(a), find_side(b))
+    return gather_differences(find_side(a), find_side(b))
 
 
 def rows(tag: str) -> list[dict[str, str]]:

@@ -93,7 +93,7 @@ class Found(NamedTuple):
     unknown: list[str]
 
 
-def gather(a: Side, b: Side) -> Found:
+def gather_differences(a: Side, b: Side) -> Found:
     """Compare two commits. Raises InputError where a dvc.yaml or dvc.lock can't be read."""
     records = [read_records(records_of(side.commit)) for side in (a, b)]
     stages = [stages_of(side.commit) for side in (a, b)]

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from labkit.compare.gather import Found, outputs
-from labkit.compare.sections import sections
+from labkit.compare.sections import as_sections
 from labkit.compare.sides import Side, fetch
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
@@ -38,7 +38,7 @@ def write_page(found: Found, file: Path) -> None:
     ]
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     given = {"a": found.a, "b": found.b, "unknown": [*found.unknown, *unknown], "figures": figures, "same": same}
-    text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(sections=sections(found), **given)
+    text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(sections=as_sections(found), **given)
     with replacing(file) as beside:
         beside.write_text(text, encoding="utf-8")
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from labkit.compare.gather import gather
+from labkit.compare.gather import gather_differences
 from labkit.compare.page import write_page
 from labkit.compare.sides import find_side
 from labkit.git_cli import git
@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 @pytest.fixture(name="page")
 def written(lab: Path) -> Path:
     """The page of two commits."""
-    write_page(gather(find_side("one"), find_side("two")), lab / "page.html")
+    write_page(gather_differences(find_side("one"), find_side("two")), lab / "page.html")
     return lab / "page.html"
 
 
@@ -74,7 +74,7 @@ def test_it_has_tables_with_heads_and_plots_with_words(page: Path) -> None:
 
 @pytest.mark.nightly
 def test_an_image_that_is_the_same_is_only_named(lab: Path) -> None:
-    write_page(gather(find_side("two"), find_side("numbers")), lab / "page.html")
+    write_page(gather_differences(find_side("two"), find_side("numbers")), lab / "page.html")
     text = (lab / "page.html").read_text(encoding="utf-8")
     assert "<img " not in text
     assert "<p>The same in both: out/dots.png.</p>" in text
@@ -84,7 +84,7 @@ def test_an_image_that_is_the_same_is_only_named(lab: Path) -> None:
 def test_a_plot_that_is_not_what_dvc_lock_records_is_not_shown(lab: Path, shell: Shell) -> None:
     Path("out/curve.csv").write_text("epoch,loss\n1,0.1\n2,0.0\n")
     shell("git add --force out/curve.csv && git commit --quiet -m forged && git tag forged", lab)
-    write_page(gather(find_side("two"), find_side("forged")), lab / "page.html")
+    write_page(gather_differences(find_side("two"), find_side("forged")), lab / "page.html")
     text = (lab / "page.html").read_text(encoding="utf-8")
     assert "<svg" not in text
     assert "has other bytes than dvc.lock there records of out/curve.csv" in text
@@ -92,7 +92,7 @@ def test_a_plot_that_is_not_what_dvc_lock_records_is_not_shown(lab: Path, shell:
 
 @pytest.mark.nightly
 def test_where_the_plots_are_nowhere_that_is_told(lab: Path) -> None:
-    found = gather(find_side("one"), find_side("two"))
+    found = gather_differences(find_side("one"), find_side("two"))
     for place in (".dvc/cache", "../share", "out"):
         shutil.rmtree(place)
     write_page(found, lab / "page.html")

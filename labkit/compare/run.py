@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.compare.gather import Found, as_json, gather
+from labkit.compare.gather import Found, as_json, gather_differences
 from labkit.compare.page import write_page
-from labkit.compare.sections import MOST_ROWS, Section, sections
+from labkit.compare.sections import MOST_ROWS, Section, as_sections
 from labkit.compare.sides import find_side
 
 
@@ -19,7 +19,7 @@ def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:
 
     Raises InputError and GitError where one of them names no commit, or has a dvc.yaml that can't be read.
     """
-    found = gather(find_side(a), find_side(b))
+    found = gather_differences(find_side(a), find_side(b))
     if page:
         write_page(found, page)
     if as_text:
@@ -34,7 +34,7 @@ def _print(found: Found) -> None:
         console.print(f"[bold]{letter}[/] {escape(str(side))} {escape(side.subject)}", soft_wrap=True)
     for line in found.unknown:
         console.print(f"[yellow]unknown[/]: {escape(line)}", soft_wrap=True)
-    for section in sections(found):
+    for section in as_sections(found):
         console.print(f"\n[bold]{escape(section.title)}[/] {escape(section.note)}")
         if section.rows:
             console.print(_table(section))

@@ -25,7 +25,7 @@ class Section(NamedTuple):
     numbers: int = 0
 
 
-def sections(found: Found) -> list[Section]:
+def as_sections(found: Found) -> list[Section]:
     """All that differs, in the order of cause and effect; where nothing does, that is said."""
     code = f"{len(found.code)} files, {_sum(found.code, 1)} lines added, {_sum(found.code, 2)} removed"
     changed = [one for one in found.metrics if one.a != one.b]

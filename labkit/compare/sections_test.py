@@ -4,7 +4,7 @@ import pytest
 
 from labkit.compare.gather import Data, File, Found, Metric, Param, RowTest
 from labkit.compare.run import _table
-from labkit.compare.sections import MOST_ROWS, Section, sections
+from labkit.compare.sections import MOST_ROWS, Section, as_sections
 from labkit.compare.sides import Side
 from labkit.pipeline.drift import Drift
 from labkit.report.paired import Difference
@@ -16,7 +16,7 @@ NOTHING = Found(A, B, [], [], {}, [], [], [], [])
 
 
 def test_what_is_the_same_is_said_in_a_word() -> None:
-    made = {section.title: section for section in sections(NOTHING)}
+    made = {section.title: section for section in as_sections(NOTHING)}
     assert [*made] == ["Code", "Parameters", "Stages", "On the same test rows", "Metrics"]
     assert [made[title].note for title in ("Code", "Parameters", "Stages")] == ["The same."] * 3
     assert made["On the same test rows"].note == "Nothing could be compared row by row."
@@ -38,7 +38,7 @@ def test_every_row_has_its_columns_and_values() -> None:
             RowTest("tree", 90, Difference("accuracy", 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, "x"), 1.0, "noise"),
         ],
     )
-    made = {section.title: section for section in sections(found)}
+    made = {section.title: section for section in as_sections(found)}
     for section in made.values():
         assert {len(row) for row in section.rows} == {len(section.columns)}
     assert made["Code"].note == "2 files, 3 lines added, 1 removed"

@@ -31,10 +31,10 @@ def check_tracked() -> Check:
     """Whether Git tracks what the pipeline reads, and its copies of results are those of dvc.lock."""
     from labkit.git_cli import git_or_empty
     from labkit.pipeline.tables import REMEDY, stale_tables
-    from labkit.pipeline.untracked import PIPELINE, remedy, untracked
+    from labkit.pipeline.untracked import PIPELINE, remedy, untracked_files
 
     subject = "git files"
-    if not (files := untracked()):
+    if not (files := untracked_files()):
         if stale := stale_tables():
             return warning(subject, f"not the results of dvc.lock: {', '.join(stale)}", f"{REMEDY}, and commit")
         return ok(subject, "Git tracks all that the pipeline reads")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.dvc_adapter.folders import files_cached, files_here, files_in_commits, hash_of, not_pulled
-from labkit.dvc_adapter.lock_text import lock_text, parse_lock
+from labkit.dvc_adapter.lock_text import parse_lock, written_lock
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import declared_plots, metrics_of
 from labkit.dvc_adapter.revisions import copy_from, not_kept
@@ -31,7 +31,7 @@ from labkit.dvc_adapter.storage import (
 )
 from labkit.git_cli import git
 from labkit.process.errors import InputError
-from labkit.process.flat import flat
+from labkit.process.flat import flattened
 from labkit.testing.damage import damaged_yaml, for_all, refusal
 from labkit.testing.fixtures import Shell
 
@@ -109,7 +109,7 @@ def test_stages_come_in_order_with_what_is_recorded_of_them(project: Path) -> No
     lr, whole_file = train.params
     assert lr == ("params.yaml", {"lr": 0.1}, {"lr": 0.1}, "")
     assert (whole_file.file, whole_file.state) == ("other.yaml", "")
-    assert flat(whole_file.recorded) == flat(whole_file.here) == {"layers.first": 64}
+    assert flattened(whole_file.recorded) == flattened(whole_file.here) == {"layers.first": 64}
     assert {out.path: (out.keeps_copy, out.is_cached, out.is_folder, out.was_folder) for out in judge.outs} == {
         "score.json": (False, False, False, False),
         "curve.csv": (True, True, False, False),
@@ -330,7 +330,7 @@ def test_settings_are_read_and_written_by_their_level() -> None:
 
 def test_dvc_lock_is_written_as_dvc_writes_it() -> None:
     text = Path("dvc.lock").read_text()
-    assert lock_text(parse_lock(text)) == text
+    assert written_lock(parse_lock(text)) == text
     assert parse_lock("") == {}
     for broken in ("stages: [", "[1]", "stages: 3"):
         with pytest.raises(ValueError, match=r"no dvc\.lock"):

@@ -19,7 +19,7 @@ def parse_lock(text: str | bytes) -> dict[str, Any]:
     return stages
 
 
-def lock_text(stages: dict[str, Any]) -> str:
+def written_lock(stages: dict[str, Any]) -> str:
     """The text of a dvc.lock, the same bytes as DVC's own."""
     return str(dumps_yaml({"schema": "2.0", "stages": stages}))
 

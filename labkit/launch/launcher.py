@@ -22,7 +22,7 @@ from labkit.launch.inputs import note_inputs
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
-from labkit.launch.run_name import run_name
+from labkit.launch.run_name import name_of_run
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -114,7 +114,7 @@ def open_journal(process: str, choice: Choice | None, limit: Limit | None = None
     os.set_inheritable(held, True)
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    append(beginning, ROOT_RUN, "start", name=run_name(process), tags=tags, uri=server)
+    append(beginning, ROOT_RUN, "start", name=name_of_run(process), tags=tags, uri=server)
     with suppress(OSError):
         room_of(journal).write_bytes(os.urandom(ROOM_BYTES))  # what no file system compresses
     return beginning.rename(journal)

@@ -42,7 +42,7 @@ class Limit(NamedTuple):
         return f"dvc.yaml: stages.{self.stage}.meta.limit"
 
 
-def limits() -> dict[str, Limit]:
+def read_limits() -> dict[str, Limit]:
     """The limits in dvc.yaml by their stages. Raises InputError when one is not a time, or dvc.yaml is not YAML."""
     from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
 
@@ -65,7 +65,7 @@ def parse_limit(stage: str, text: str) -> Limit:
 def limit_here() -> Limit | None:
     """The limit of the stage that DVC runs here, by the variable that DVC sets. Raises InputError as `limits`."""
     stage = os.environ.get("DVC_STAGE", "").partition("@")[0]  # after it, which of a `foreach` or `matrix`
-    return limits().get(stage) if stage else None
+    return read_limits().get(stage) if stage else None
 
 
 def start_watch(limit: Limit, journal: str) -> dict[str, str]:

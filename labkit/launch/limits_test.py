@@ -31,7 +31,7 @@ def test_what_is_no_time_is_refused_by_its_place(text: str) -> None:
 
 
 def test_each_stage_has_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert limits.limits() == {}
+    assert limits.read_limits() == {}
     (folder / "dvc.yaml").write_text(
         "stages:\n"
         "  a: {cmd: a, meta: {limit: 6h, other: 1}}\n"
@@ -40,7 +40,7 @@ def test_each_stage_has_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -
         "  d: {cmd: d, meta: {limit: }}\n"
         "  e: \n"
     )
-    assert {name: limit.text for name, limit in limits.limits().items()} == {"a": "6h", "c": "9m"}
+    assert {name: limit.text for name, limit in limits.read_limits().items()} == {"a": "6h", "c": "9m"}
     for variable, text in {"a": "6h", "b": None, "c@1": "9m", "": None}.items():
         monkeypatch.setenv("DVC_STAGE", variable)
         limit = limits.limit_here()
@@ -51,10 +51,10 @@ def test_each_stage_has_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_wrong_limit_is_told_before_anything_runs(folder: Path, wrong: str) -> None:
     (folder / "dvc.yaml").write_text(f"stages:\n  {wrong}\n")
     with pytest.raises(InputError, match=r"stages\.a\.meta\.limit"):
-        limits.limits()
+        limits.read_limits()
 
 
 @pytest.mark.parametrize("content", ["limit", "stages: limit", "stages: {a: limit}", "stages: {a: {meta: limit}}"])
 def test_what_else_is_wrong_in_dvc_yaml_is_left_to_dvc(folder: Path, content: str) -> None:
     (folder / "dvc.yaml").write_text(content)
-    assert limits.limits() == {}
+    assert limits.read_limits() == {}

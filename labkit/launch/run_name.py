@@ -7,13 +7,13 @@ from labkit.declared import declared_sections
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.process.flat import flat
+from labkit.process.flat import flattened
 
 MOST_CHANGES = 3
 LONGEST_VALUE = 30
 
 
-def run_name(process: str) -> str:
+def name_of_run(process: str) -> str:
     """The name of a process's run: `train lr=0.01`, where dvc.lock has another lr; else the process's own."""
     import yaml  # the launcher first looks whether its packages are there
 
@@ -25,7 +25,7 @@ def run_name(process: str) -> str:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The parameters that differ, without their sections; nothing where there is no result to differ from."""
-    old, new = flat(before), flat(now)
+    old, new = flattened(before), flattened(now)
     told = [
         f"{key.partition('.')[2] or key}={without_credentials(str(value))[:LONGEST_VALUE]}"
         for key, value in new.items()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from labkit.launch import run_name as module
-from labkit.launch.run_name import changes, run_name
+from labkit.launch.run_name import changes, name_of_run
 
 pytestmark = pytest.mark.unittest
 
@@ -51,8 +51,8 @@ def test_the_last_result_is_that_of_dvc_lock(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "train/params.py").write_text("class Params(Strict):\n    training: Training\n", encoding="utf-8")
     params = tmp_path / "params.yaml"
     params.write_text("training: {lr: 0.1, epochs: 4}\nother: 1\n", encoding="utf-8")
-    assert run_name("train") == "train"
+    assert name_of_run("train") == "train"
     (tmp_path / "dvc.lock").write_text(LOCK, encoding="utf-8")
-    assert run_name("train") == "train epochs=4"
+    assert name_of_run("train") == "train epochs=4"
     params.write_text("training: 3: 4", encoding="utf-8")
-    assert run_name("train") == "train"
+    assert name_of_run("train") == "train"

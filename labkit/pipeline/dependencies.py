@@ -18,7 +18,7 @@ from labkit.pipeline.stages import process_of
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
 from labkit.process.strict_yaml import load_yaml
-from labkit.process.trainers import MODEL_CODE, results_of, trainers
+from labkit.process.trainers import MODEL_CODE, all_trainers, results_of
 
 DVC_YAML = Path("dvc.yaml")
 NO_STAGES = "There is no process in the pipeline yet: `python -m lab new-process NAME` adds one."
@@ -45,7 +45,7 @@ def faults(root: Path) -> list[str]:
     """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
     stages = declared_stages(root)
     found = [*library_faults(root)]
-    found += [fault for trainer in trainers(root) for fault in model_code_faults(root, trainer)]
+    found += [fault for trainer in all_trainers(root) for fault in model_code_faults(root, trainer)]
     for process in sorted(main.parent.name for main in root.glob("lab/processes/*/main.py")):
         found += [*code_faults(root, process), *pipfile_faults(root, process)]
         command = rf"python -m labkit\.launch {process}\b"
@@ -62,7 +62,7 @@ def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> 
     folder = f"lab/processes/{process}"
     needed = {*code_of(root, process), *trained(root, process)}
     named = {dep for dep in stage_inputs(stage) if dep.startswith(("lab/", "labkit/", "lib/")) or dep in needed}
-    if process in trainers(root):
+    if process in all_trainers(root):
         for kind, result in zip(("metrics", "outs"), results_of(process), strict=True):
             if not lies_in(result, stage_outputs(stage)):
                 yield f"dvc.yaml: stages.{name}.{kind}: add the line `- {result}`"
@@ -129,7 +129,7 @@ def trained(root: Path, process: str, left_out: str = "") -> set[str]:
     """
     found: set[str] = set()
     if OF_TRAINERS in reached(root, own_files(root, process)):
-        for trainer in {*trainers(root)} - {left_out}:
+        for trainer in {*all_trainers(root)} - {left_out}:
             folder = f"lab/processes/{trainer}"
             found |= {*results_of(trainer), f"{folder}/Pipfile.lock", *reached(root, [f"{folder}/{MODEL_CODE}"])}
     return found

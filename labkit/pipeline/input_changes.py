@@ -10,7 +10,7 @@ from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.states import File, Params
 from labkit.git_cli import file_in, git_or_empty
 from labkit.process.credentials import without_credentials
-from labkit.process.flat import flat
+from labkit.process.flat import flattened
 from labkit.process.params import PARAMS_FILE
 
 MOST_NAMES = 5  # of changed files, packages: more are counted
@@ -24,7 +24,7 @@ class Recorded(NamedTuple):
     files: Files
 
 
-def input_changes(project: Project, file: File) -> list[str]:
+def changes_of(project: Project, file: File) -> list[str]:
     """How a file or folder that no stage makes differs from its record, in one line; nothing where it does not."""
     if not file.recorded:
         return [f"new dependency {file.path}"]
@@ -76,7 +76,7 @@ def differences(recorded: Any, params: Any, where: str = "") -> Iterator[str]:
 
 def changed_values(recorded: Any, params: Any) -> Iterator[tuple[str, str | None, str | None]]:
     """Each parameter that differs, by its dotted name, and its values as they are shown; None where it is not there."""
-    before, now = flat(recorded or {}), flat(params or {})
+    before, now = flattened(recorded or {}), flattened(params or {})
     for name in dict.fromkeys([*before, *now]):
         if name not in now or name not in before or before[name] != now[name]:
             old, new = (_value(side[name]) if name in side else None for side in (before, now))

@@ -18,7 +18,7 @@ from labkit.git_cli import git
 from labkit.launch.limits import parse_limit
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import NO_STAGES
-from labkit.pipeline.untracked import untracked
+from labkit.pipeline.untracked import untracked_files
 from labkit.process.errors import InputError
 from labkit.process.params import Strict, validate
 
@@ -87,7 +87,7 @@ def plan_here() -> Plan:
 def refuse_uncommitted() -> None:
     """Raise InputError where what is here is not what a clone of the commit has."""
     changed = git("diff", "--name-only", "HEAD", "--", ".").splitlines()
-    if found := [*changed, *untracked()]:
+    if found := [*changed, *untracked_files()]:
         raise InputError(
             f"{', '.join(found)}: not in the commit, which is all that other machines get; commit, and push"
         )

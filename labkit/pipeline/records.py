@@ -6,7 +6,7 @@ Git's merge of two dvc.locks by lines makes records of runs that never were, and
 from pathlib import Path
 from typing import Any
 
-from labkit.dvc_adapter.lock_text import lock_text, parse_lock
+from labkit.dvc_adapter.lock_text import parse_lock, written_lock
 from labkit.git_cli import GitError, git
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
@@ -48,7 +48,7 @@ def edited(file: Path) -> bool:
 
 def write_records(records: Records) -> str:
     """The text of a dvc.lock, the same bytes as DVC's own."""
-    return lock_text(records)
+    return written_lock(records)
 
 
 def merge_records(base: Records, ours: Records, theirs: Records) -> Records:

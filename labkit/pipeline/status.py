@@ -20,21 +20,21 @@ from labkit.git_cli import git_or_empty
 from labkit.paths import ROOT, overlaps
 from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.forged import forged_here
-from labkit.pipeline.input_changes import input_changes, param_changes, some
+from labkit.pipeline.input_changes import changes_of, param_changes, some
 from labkit.pipeline.stages import duration, process_of
 from labkit.pipeline.tables import REMEDY, stale_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.journal import JOURNALS, last_seconds
 
-Verdict = Literal["runs", "may run", "cached", "restored", "not here", "current"]
+Forecast = Literal["runs", "may run", "cached", "restored", "not here", "current"]
 
 
 class StageStatus(NamedTuple):
     """What `dvc repro` would do with a stage, why, and how long its process took when it last ran."""
 
     stage: str
-    verdict: Verdict
+    verdict: Forecast
     reasons: list[str]
     seconds: float | None
 
@@ -98,7 +98,7 @@ def pipeline_status(journals: Path = JOURNALS) -> list[StageStatus]:
     return list(found.values())
 
 
-def judge(project: Project, stage: Stage, upstream: Upstream) -> tuple[Verdict, list[str]]:
+def judge(project: Project, stage: Stage, upstream: Upstream) -> tuple[Forecast, list[str]]:
     """What would be done with a stage, and why, when that is known of those before it."""
     if not stage.ever_ran:
         return "runs", ["never ran"]
@@ -121,7 +121,7 @@ def changes(project: Project, stage: Stage, upstream: Upstream) -> list[str]:
     reasons += ["runs each time (always_changed)"] if stage.always_runs else []
     for file in stage.inputs:
         made = makers(file, upstream)
-        reasons += other_version(file, made[-1][1]) if made else input_changes(project, file)
+        reasons += other_version(file, made[-1][1]) if made else changes_of(project, file)
     reasons += [change for params in stage.params for change in param_changes(params)]
     return reasons + [f"new output {out.path}" for out in stage.outs if not out.recorded]
 
@@ -157,7 +157,7 @@ def kept(stage: Stage) -> list[File]:
     return [out for out in stage.outs if out.keeps_copy]
 
 
-def outputs_here(stage: Stage) -> tuple[Verdict, list[str]]:
+def outputs_here(stage: Stage) -> tuple[Forecast, list[str]]:
     """What becomes of a stage whose record holds."""
     changed = [f"{out.path} is {out.state}" for out in kept(stage) if out.state]
     if not all(out.is_cached for out in kept(stage)):

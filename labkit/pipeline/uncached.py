@@ -22,7 +22,9 @@ def refuse_uncached(root: Path = Path()) -> None:
 
     What else is wrong there, DVC tells. Raises InputError, too, when it is not YAML.
     """
-    found = [fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached(stage)]
+    found = [
+        fault(name, *output) for name, stage in declared_stages(root).items() for output in uncached_outputs(stage)
+    ]
     if found:
         raise InputError(f"{'; '.join(found)}: {WHY}")
     if tracked := tracked_outputs(root):
@@ -41,7 +43,7 @@ def tracked_outputs(root: Path = Path()) -> list[str]:
     return list(filter(None, git_or_empty(*command, *outs).split("\0"))) if outs else []
 
 
-def uncached(stage: Any) -> Iterator[tuple[str, str, Path]]:
+def uncached_outputs(stage: Any) -> Iterator[tuple[str, str, Path]]:
     """The outputs of a stage of dvc.yaml that say `cache: false`: their list, the remedy, their path from the root."""
     options = _mapping(_mapping(stage).get("do", stage))  # of a stage with foreach or matrix
     for kind in ("outs", "metrics", "plots"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labkit.doctor.clone import check_settings
-from labkit.pipeline.uncached import refuse_uncached, uncached
+from labkit.pipeline.uncached import refuse_uncached, uncached_outputs
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 
@@ -34,7 +34,7 @@ MEND = "s/- of all.json:/- of all.json/; s/- model:/- model/; s/, cache: false//
     ],
 )
 def test_every_output_that_says_so_is_found(stage: object, found: list[str]) -> None:
-    assert [f"{kind} {out}" for kind, _, out in uncached(stage)] == found
+    assert [f"{kind} {out}" for kind, _, out in uncached_outputs(stage)] == found
 
 
 @pytest.mark.integration

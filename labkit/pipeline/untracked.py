@@ -21,7 +21,7 @@ PIPELINE = ("dvc.yaml", "dvc.lock", "params.yaml")
 DATA = "data/"  # files there are DVC's to keep
 
 
-def untracked(root: Path = Path()) -> list[str]:
+def untracked_files(root: Path = Path()) -> list[str]:
     """The files that dvc.yaml names, or that belong to these, and that Git neither tracks nor ignores.
 
     A new folder is one, with a slash at its end. Raises InputError when dvc.yaml is not YAML.
@@ -53,7 +53,7 @@ def remedy(files: list[str]) -> str:
 def main() -> None:
     """Refuse what would be left out, and what would be of other results."""
     try:
-        files, stale = untracked(), stale_tables()
+        files, stale = untracked_files(), stale_tables()
     except InputError as error:
         sys.exit(f"error: {error}")
     if files:

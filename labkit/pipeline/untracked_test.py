@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pipeline.untracked import remedy, untracked
+from labkit.pipeline.untracked import remedy, untracked_files
 from labkit.testing.fixtures import Shell
 
 DVC_YAML = """\
@@ -43,18 +43,18 @@ def test_what_a_stage_reads_is_told_until_git_tracks_it(lab: Path, shell: Shell)
     expected = ["lab/processes/train/", "lib/net.py", "results/.gitignore"]
     expected += ["data/.gitignore", "data/other.csv.dvc"]
     expected += ["data/raw/.gitignore", "data/raw/birds.csv", "data/raw/old.csv.dvc"]
-    assert sorted(untracked(lab)) == sorted(expected)
-    shell(remedy(untracked(lab)).strip("`"), lab)
-    assert untracked(lab) == []
+    assert sorted(untracked_files(lab)) == sorted(expected)
+    shell(remedy(untracked_files(lab)).strip("`"), lab)
+    assert untracked_files(lab) == []
     assert "data/raw/birds.csv.dvc" in shell("git ls-files", lab).stdout.split()
     assert not {"data/raw/birds.csv", "lib/notes.md", "results/model"} & {*shell("git ls-files", lab).stdout.split()}
 
 
 @pytest.mark.unittest
 def test_what_is_outside_of_the_repository_and_no_pipeline_at_all_are_nothing_to_track(tmp_path: Path) -> None:
-    assert untracked(tmp_path) == []
+    assert untracked_files(tmp_path) == []
     (tmp_path / "dvc.yaml").write_text("stages:\n  a:\n    cmd: a\n    deps: [/etc/hosts, ../b]\n", encoding="utf-8")
-    assert untracked(tmp_path) == []
+    assert untracked_files(tmp_path) == []
 
 
 @pytest.mark.unittest

@@ -13,7 +13,7 @@ def leaves(values: Mapping[Any, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
             yield (str(name),), value
 
 
-def flat(values: Mapping[Any, Any]) -> dict[str, Any]:
+def flattened(values: Mapping[Any, Any]) -> dict[str, Any]:
     """The leaves by their dotted names."""
     return {".".join(path): value for path, value in leaves(values)}
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
-from labkit.process.flat import flat
+from labkit.process.flat import flattened
 from labkit.process.inputs import refuse_edits
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
@@ -40,7 +40,7 @@ class Run:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters; nested ones get dotted names."""
-        told = {name: without_credentials(str(value)) for name, value in flat(params).items()}
+        told = {name: without_credentials(str(value)) for name, value in flattened(params).items()}
         self._tell("params", params=told)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:

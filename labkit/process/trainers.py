@@ -22,7 +22,7 @@ from labkit.process.inputs import LAB_PYTHON_VARIABLE
 MODEL_CODE = "model.py"
 
 
-def trainers(root: Path = ROOT) -> list[str]:
+def all_trainers(root: Path = ROOT) -> list[str]:
     """The processes that train models, in alphabetical order."""
     found = root.glob(f"lab/processes/*/{MODEL_CODE}")
     return sorted(code.parent.name for code in found if "\ndef load_model(" in code.read_text(encoding="utf-8"))

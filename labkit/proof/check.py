@@ -12,7 +12,7 @@ from labkit.git_cli import GitError, file_in, git
 from labkit.pipeline.input_changes import some
 from labkit.pipeline.records import Records, read_records, records_of
 from labkit.process.errors import InputError
-from labkit.proof.outcomes import Verdict, hashes, is_read, verdict_of
+from labkit.proof.outcomes import Reproduction, hashes, is_read, verdict_of
 from labkit.proof.receipt import CODE, DECIDING, VERIFIER, Descriptor, Statement, digests_of, tests_of
 
 
@@ -47,12 +47,12 @@ def check_receipt(statement: Statement, commit: str | None = None) -> list[Findi
     return found
 
 
-def verdict_on(findings: Iterable[Finding], statement: Statement) -> Verdict:
+def verdict_on(findings: Iterable[Finding], statement: Statement) -> Reproduction:
     """The verdict that a receipt leads to: its own, if all of it holds."""
     found = list(findings)
     if any(finding.contradicts for finding in found):
-        return Verdict.DIFFERS
-    return verdict_of([*statement.outcomes]) if not found else Verdict.UNKNOWN
+        return Reproduction.DIFFERS
+    return verdict_of([*statement.outcomes]) if not found else Reproduction.UNKNOWN
 
 
 def _of_itself(statement: Statement) -> Iterator[Finding]:
@@ -62,7 +62,9 @@ def _of_itself(statement: Statement) -> Iterator[Finding]:
             yield Finding(f"its {field} is not what its outcomes say")
     for one in statement.outcomes:
         is_same = bool(one.made) and one.made == one.recorded
-        if (one.verdict is Verdict.REPRODUCED and not is_same) or (one.verdict is Verdict.DIFFERS and is_same):
+        if (one.verdict is Reproduction.REPRODUCED and not is_same) or (
+            one.verdict is Reproduction.DIFFERS and is_same
+        ):
             yield Finding(f"{one.name} is called {one.verdict}, and its hashes say otherwise")
     yield from _of_its_files(statement)
 
@@ -109,7 +111,7 @@ def _is_called(file: PurePosixPath, pattern: str) -> bool:
 
 
 def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]:
-    claims = verdict_of(statement.outcomes) is not Verdict.UNKNOWN  # else it may itself say that they were missing
+    claims = verdict_of(statement.outcomes) is not Reproduction.UNKNOWN  # else it may itself say that they were missing
     for path, recorded in raw.items():
         if _hash_of(statement.predicate.configuration, path) != recorded:
             yield Finding(f"{path}: its raw data are not those of the commit", contradicts=claims)
@@ -117,7 +119,7 @@ def _of_raw_data(statement: Statement, raw: dict[str, str]) -> Iterator[Finding]
 
 def _of_files(project: Project, statement: Statement) -> Iterator[Finding]:
     """Where a file that DVC's cache has, by its md5, has another sha256 than it says."""
-    reproduced = [one.output for one in statement.outcomes if one.verdict is Verdict.REPRODUCED]
+    reproduced = [one.output for one in statement.outcomes if one.verdict is Reproduction.REPRODUCED]
     made = [one for one in statement.subject if any(_lies_in(one.name, output) for output in reproduced)]
     read = [one for one in statement.predicate.configuration if file_in(statement.commit, one.name) is None]
     not_here = []

@@ -36,7 +36,7 @@ class File(NamedTuple):
     size: int
 
 
-class Run(NamedTuple):
+class WorkflowRun(NamedTuple):
     """A commit's run, as Git knows it; `license` is a file of the crate, or empty. Times are ISO 8601."""
 
     name: str
@@ -47,7 +47,7 @@ class Run(NamedTuple):
     license: str
 
 
-def metadata(run: Run, records: Records, files: Iterable[File]) -> Entity:
+def metadata(run: WorkflowRun, records: Records, files: Iterable[File]) -> Entity:
     """The content of ro-crate-metadata.json. The same commit gives the same content."""
     described = {file.path: _file(file) for file in files}
     described[WORKFLOW] |= {
@@ -93,7 +93,7 @@ def _descriptor() -> Entity:
     }
 
 
-def _root(run: Run, files: list[str], actions: list[Entity]) -> Entity:
+def _root(run: WorkflowRun, files: list[str], actions: list[Entity]) -> Entity:
     return {
         "@id": "./",
         "@type": "Dataset",
@@ -137,11 +137,11 @@ def _outside(record: Mapping[str, Any], described: Mapping[str, Entity]) -> list
     ]
 
 
-def _software(stage: str, run: Run) -> Entity:
+def _software(stage: str, run: WorkflowRun) -> Entity:
     return {"@id": f"#{stage}", "@type": "SoftwareApplication", "name": stage, "version": run.commit}
 
 
-def _stage_run(stage: str, record: Mapping[str, Any], run: Run, described: Mapping[str, Entity]) -> Entity:
+def _stage_run(stage: str, record: Mapping[str, Any], run: WorkflowRun, described: Mapping[str, Entity]) -> Entity:
     read = [one for entry in record.get("deps", []) for one in _ids(entry["path"], described)]
     parameters = [file for file in record.get("params", {}) if file in described]
     written = [one for entry in record.get("outs", []) for one in _ids(entry["path"], described)]
@@ -149,7 +149,9 @@ def _stage_run(stage: str, record: Mapping[str, Any], run: Run, described: Mappi
     return _action(f"#run-{stage}", words, f"#{stage}", run, read + parameters, written)
 
 
-def _action(at: str, words: tuple[str, str], instrument: str, run: Run, read: list[str], written: list[str]) -> Entity:
+def _action(
+    at: str, words: tuple[str, str], instrument: str, run: WorkflowRun, read: list[str], written: list[str]
+) -> Entity:
     name, description = words
     return {
         "@id": at,

@@ -11,7 +11,7 @@ from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, 
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.strict_yaml import parse_yaml
-from labkit.proof.crate import CODE, METADATA, WORKFLOW, File, Run, metadata
+from labkit.proof.crate import CODE, METADATA, WORKFLOW, File, WorkflowRun, metadata
 from labkit.proof.receipt import digests_of
 from labkit.registry.results import disagreement, fetch_files
 
@@ -19,7 +19,7 @@ PARAMS, LICENSE = "params.yaml", "LICENSE"
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # of zip; a crate says in its metadata when the run was
 
 
-def export(revision: str, to: Path) -> Path:
+def export_crate(revision: str, to: Path) -> Path:
     """Write the results of a revision, with its code and parameters, as a Workflow Run RO-Crate; its path.
 
     The raw data are named by their md5, not included. The same commit always gives the same bytes. Raises InputError
@@ -63,10 +63,10 @@ def _files(folder: Path) -> list[File]:
     ]
 
 
-def _run(commit: str, files: list[File]) -> Run:
+def _run(commit: str, files: list[File]) -> WorkflowRun:
     author, time, subject = git("log", "-1", "--format=%an%n%aI%n%s", commit).split("\n", 2)
     has_license = any(file.path == LICENSE for file in files)
-    return Run(_name(commit), commit, subject, author, time, LICENSE if has_license else "")
+    return WorkflowRun(_name(commit), commit, subject, author, time, LICENSE if has_license else "")
 
 
 def _name(commit: str) -> str:

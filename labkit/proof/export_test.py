@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labkit.process.errors import InputError
-from labkit.proof.export import export
+from labkit.proof.export import export_crate
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -81,7 +81,7 @@ def ids(entities: list[dict[str, str]]) -> list[str]:
 
 
 def test_it_tells_what_was_made_from_what(lab: Path, tmp_path: Path) -> None:
-    crate = export("HEAD", tmp_path)
+    crate = export_crate("HEAD", tmp_path)
     found = described(crate)
     assert crate.name.startswith("Wine-more-")
     assert ids(found["#run-train"]["object"]) == ["params.yaml", "rows/all.csv"]
@@ -96,31 +96,31 @@ def test_it_tells_what_was_made_from_what(lab: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_commit_is_the_same_bytes_whatever_lies_in_the_folder(lab: Path, tmp_path: Path) -> None:
-    first = export("HEAD", tmp_path / "first")
+    first = export_crate("HEAD", tmp_path / "first")
     (lab / "model.txt").write_text("mine\n")
-    assert export("HEAD", tmp_path / "again").read_bytes() == first.read_bytes()
+    assert export_crate("HEAD", tmp_path / "again").read_bytes() == first.read_bytes()
 
 
 def test_without_results_and_without_their_files_it_is_refused(lab: Path, tmp_path: Path, shell: Shell) -> None:
     with pytest.raises(InputError, match="HEAD~1 has no results"):
-        export("HEAD~1", tmp_path)
+        export_crate("HEAD~1", tmp_path)
     clone = tmp_path / "clone"
     shell(f"git clone -q {lab} {clone}", tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone)
         with pytest.raises(InputError, match=r"has rows, model\.txt of"):
-            export("HEAD", tmp_path)
+            export_crate("HEAD", tmp_path)
         shell("sed -i 's/lr: 0.1/lr: 0.2/' params.yaml && git commit -qam edited", clone)
         with pytest.raises(
             InputError, match=r"is not of its own code, parameters and data: train \(reads params.yaml\)"
         ):
-            export("HEAD", tmp_path)
+            export_crate("HEAD", tmp_path)
     assert not list(tmp_path.glob("*.zip"))
 
 
 @pytest.mark.usefixtures("lab")
 def test_the_public_validator_accepts_it(tmp_path: Path) -> None:
-    crate = export("HEAD", tmp_path)
+    crate = export_crate("HEAD", tmp_path)
     uv = [sys.executable, "-m", "uv", "run", "--no-project", "--python", sys.executable]
     uv += ["--with", "roc-validator==0.13.0", "--with", "rocrate==0.15.0"]  # 0.15 has the context of 1.1
     settings = ["--offline", "--cache-path", "cache", "--requirement-severity", "REQUIRED", "--output-format", "json"]

@@ -14,7 +14,7 @@ from labkit.proof.differences import Difference
 NOT_RUN = "its stage did not run to its end"
 
 
-class Verdict(StrEnum):
+class Reproduction(StrEnum):
     """The three answers; what can't be checked is never guessed."""
 
     REPRODUCED = "reproduced"
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     UNKNOWN = "could not check"
 
 
-EXIT_CODES = {Verdict.REPRODUCED: 0, Verdict.DIFFERS: 1, Verdict.UNKNOWN: 2}
+EXIT_CODES = {Reproduction.REPRODUCED: 0, Reproduction.DIFFERS: 1, Reproduction.UNKNOWN: 2}
 
 
 class Outcome(BaseModel):
@@ -32,7 +32,7 @@ class Outcome(BaseModel):
 
     stage: str
     output: str
-    verdict: Verdict
+    verdict: Reproduction
     recorded: str = ""
     made: str = ""
     reason: str = ""
@@ -50,10 +50,12 @@ class _Input(NamedTuple):
     made: str
 
 
-def verdict_of(outcomes: list[Outcome]) -> Verdict:
+def verdict_of(outcomes: list[Outcome]) -> Reproduction:
     """The verdict on all: one that differs is known for sure, whatever else could not be checked."""
-    found = {outcome.verdict for outcome in outcomes} or {Verdict.UNKNOWN}
-    return next(verdict for verdict in (Verdict.DIFFERS, Verdict.UNKNOWN, Verdict.REPRODUCED) if verdict in found)
+    found = {outcome.verdict for outcome in outcomes} or {Reproduction.UNKNOWN}
+    return next(
+        verdict for verdict in (Reproduction.DIFFERS, Reproduction.UNKNOWN, Reproduction.REPRODUCED) if verdict in found
+    )
 
 
 def judge(recorded: Records, made: Records, declared: Mapping[str, list[str]], not_run: str = NOT_RUN) -> list[Outcome]:
@@ -69,7 +71,9 @@ def judge(recorded: Records, made: Records, declared: Mapping[str, list[str]], n
         found = hashes(made.get(stage, {}), "outs")
         for output in declared[stage] or [""]:
             made_now, reason = found.get(output, ""), "dvc.lock has no record of its stage"
-            outcomes.append(Outcome(stage=stage, output=output, verdict=Verdict.UNKNOWN, made=made_now, reason=reason))
+            outcomes.append(
+                Outcome(stage=stage, output=output, verdict=Reproduction.UNKNOWN, made=made_now, reason=reason)
+            )
     return outcomes
 
 
@@ -109,16 +113,16 @@ def _stage_outcomes(
     now = hashes(made or {}, "outs")
     for output, was in (hashes(recorded, "outs") or {"": ""}).items():
         verdict, why = _judged(was, now.get(output, ""), reason)
-        if verdict is Verdict.DIFFERS and (later := _changed(recorded, made)):
+        if verdict is Reproduction.DIFFERS and (later := _changed(recorded, made)):
             why = f"made from what differs already: {', '.join(one.path for one in later)}"
         yield Outcome(stage=stage, output=output, verdict=verdict, recorded=was, made=now.get(output, ""), reason=why)
 
 
-def _judged(recorded: str, made: str, reason: str) -> tuple[Verdict, str]:
+def _judged(recorded: str, made: str, reason: str) -> tuple[Reproduction, str]:
     """The verdict on two hashes, of which `reason`, if any, says why they can't be compared."""
     if reason or not recorded or not made:
-        return Verdict.UNKNOWN, reason or ("no hash of it is recorded" if made else "dvc.yaml does not declare it")
-    return (Verdict.REPRODUCED if recorded == made else Verdict.DIFFERS), ""
+        return Reproduction.UNKNOWN, reason or ("no hash of it is recorded" if made else "dvc.yaml does not declare it")
+    return (Reproduction.REPRODUCED if recorded == made else Reproduction.DIFFERS), ""
 
 
 def _other_inputs(recorded: Any, made: Any, before: list[Outcome]) -> str:
@@ -127,8 +131,8 @@ def _other_inputs(recorded: Any, made: Any, before: list[Outcome]) -> str:
         return "it was recorded of another command than the commit has"
     if recorded.get("params") != made.get("params"):
         return "it was recorded with other parameters than the commit has"
-    differ = [outcome.output for outcome in before if outcome.verdict == Verdict.DIFFERS]
-    unknown = [outcome.output for outcome in before if outcome.verdict == Verdict.UNKNOWN and outcome.output]
+    differ = [outcome.output for outcome in before if outcome.verdict == Reproduction.DIFFERS]
+    unknown = [outcome.output for outcome in before if outcome.verdict == Reproduction.UNKNOWN and outcome.output]
     for path, was, is_now in _changed(recorded, made):
         if overlaps(path, differ):
             continue

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labkit.proof.outcomes import Verdict, in_order, judge, verdict_of
+from labkit.proof.outcomes import Reproduction, in_order, judge, verdict_of
 
 pytestmark = pytest.mark.unittest
 
@@ -122,10 +122,10 @@ def test_one_that_differs_decides_and_nothing_at_all_is_unknown() -> None:
         judge(records(), made, DECLARED)
         for made in (records(), records(plot=record({"data": "d1"}, {"plots": "p2"})), {})
     )
-    assert verdict_of(reproduced) is Verdict.REPRODUCED
-    assert verdict_of([*unknown, *differs]) is Verdict.DIFFERS
-    assert verdict_of([*reproduced, *unknown]) is Verdict.UNKNOWN
-    assert verdict_of([]) is Verdict.UNKNOWN
+    assert verdict_of(reproduced) is Reproduction.REPRODUCED
+    assert verdict_of([*unknown, *differs]) is Reproduction.DIFFERS
+    assert verdict_of([*reproduced, *unknown]) is Reproduction.UNKNOWN
+    assert verdict_of([]) is Reproduction.UNKNOWN
 
 
 def test_records_that_depend_on_each_other_in_a_circle_stay_as_they_are() -> None:

@@ -1,7 +1,7 @@
 """A receipt as Markdown, for people."""
 
 from labkit.proof.differences import Difference
-from labkit.proof.outcomes import Outcome, Verdict, verdict_of
+from labkit.proof.outcomes import Outcome, Reproduction, verdict_of
 from labkit.proof.receipt import Descriptor, Statement, Verifier
 from labkit.report.markdown import code, plain, table
 
@@ -42,12 +42,12 @@ def headline(outcomes: list[Outcome]) -> str:
     """The verdict in a few words, with the stage from which on the results differ."""
     verdict = verdict_of(outcomes)
     first = next((one.stage for one in outcomes if one.verdict is verdict), "")
-    return f"{verdict} from {first} on" if verdict is Verdict.DIFFERS else str(verdict)
+    return f"{verdict} from {first} on" if verdict is Reproduction.DIFFERS else str(verdict)
 
 
 def summary(outcomes: list[Outcome]) -> str:
     """How many outputs have which verdict, and how far those that differ are from their tolerance."""
-    counts = {verdict: sum(one.verdict is verdict for one in outcomes) for verdict in Verdict}
+    counts = {verdict: sum(one.verdict is verdict for one in outcomes) for verdict in Reproduction}
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     files = [file for one in outcomes for file in one.files]
     if measured := [file for file in files if file.tolerances is not None]:

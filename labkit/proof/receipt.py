@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
-from labkit.proof.outcomes import Outcome, Verdict, verdict_of
+from labkit.proof.outcomes import Outcome, Reproduction, verdict_of
 
-RESULTS = {Verdict.REPRODUCED: "PASSED", Verdict.DIFFERS: "FAILED", Verdict.UNKNOWN: "WARNED"}
+RESULTS = {Reproduction.REPRODUCED: "PASSED", Reproduction.DIFFERS: "FAILED", Reproduction.UNKNOWN: "WARNED"}
 CODE, RECORDS, VERIFIER = "code", "dvc.lock", "labkit"
 # What of the commit decides the bytes, beside its tree as a whole: named, so that two receipts can be compared.
 DECIDING = ("Pipfile.lock", "lab/processes/*/Pipfile*.lock", "labkit/launch/kernels.yaml")
@@ -143,12 +143,12 @@ def make_statement(
 
 def tests_of(outcomes: list[Outcome]) -> dict[str, Any]:
     """The fields of a test result that follow from the outcomes."""
-    named = {verdict: [one.name for one in outcomes if one.verdict == verdict] for verdict in Verdict}
+    named = {verdict: [one.name for one in outcomes if one.verdict == verdict] for verdict in Reproduction}
     return {
         "result": RESULTS[verdict_of(outcomes)],
-        "passed_tests": named[Verdict.REPRODUCED],
-        "warned_tests": named[Verdict.UNKNOWN],
-        "failed_tests": named[Verdict.DIFFERS],
+        "passed_tests": named[Reproduction.REPRODUCED],
+        "warned_tests": named[Reproduction.UNKNOWN],
+        "failed_tests": named[Reproduction.DIFFERS],
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.process.errors import InputError
 from labkit.proof.differences import Difference
-from labkit.proof.outcomes import Outcome, Verdict
+from labkit.proof.outcomes import Outcome, Reproduction
 from labkit.proof.page import page_of
 from labkit.proof.receipt import Descriptor, Statement, Verifier, make_statement, read_statement, write_statement
 
@@ -28,12 +28,12 @@ VERIFIER = Verifier(
     notes=[],
     changed=False,
 )
-SAME = Outcome(stage="train", output="model", verdict=Verdict.REPRODUCED, recorded=MD5, made=MD5)
-LACKING = Outcome(stage="plot", output="plots", verdict=Verdict.UNKNOWN, recorded=MD5, reason="raw data: <x> | y")
+SAME = Outcome(stage="train", output="model", verdict=Reproduction.REPRODUCED, recorded=MD5, made=MD5)
+LACKING = Outcome(stage="plot", output="plots", verdict=Reproduction.UNKNOWN, recorded=MD5, reason="raw data: <x> | y")
 DIFFERENT = Outcome(
     stage="judge",
     output="score.json",
-    verdict=Verdict.DIFFERS,
+    verdict=Reproduction.DIFFERS,
     recorded=MD5,
     made="e" * 32,
     files=[Difference(file="score.json", how="1 of 1 numbers differ", largest=0.5, tolerances=0.25)],

@@ -26,7 +26,7 @@ from labkit.process.files import replacing
 from labkit.process.flat import is_number
 from labkit.proof.check import check_receipt, verdict_on
 from labkit.proof.differences import RELATIVE, folder_differences
-from labkit.proof.outcomes import EXIT_CODES, Outcome, Verdict, is_read, judge, verdict_of
+from labkit.proof.outcomes import EXIT_CODES, Outcome, Reproduction, is_read, judge, verdict_of
 from labkit.proof.page import headline, page_of
 from labkit.proof.receipt import (
     DECIDING,
@@ -54,7 +54,7 @@ MADE_AGAIN = (
 OF_THE_VERIFIER = " No process has an environment of its own: the commands ran with the verifier's packages."
 
 
-def verify(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS) -> int:
+def verify_revision(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS) -> int:
     """Verify a revision, or check a receipt, of that revision where one is given; return the exit code.
 
     0 where all is reproduced, 1 where something differs or the receipt is contradicted, 2 where it could not be
@@ -70,7 +70,7 @@ def verify(revision: str = "", receipt: Path | None = None, to: Path = RECEIPTS)
         print(f"error: {error}", file=sys.stderr)
     except Exception:  # a fault of this program says nothing of the results
         traceback.print_exc()
-    return EXIT_CODES[Verdict.UNKNOWN]
+    return EXIT_CODES[Reproduction.UNKNOWN]
 
 
 def refuse_changes(revision: str, commit: str) -> None:
@@ -111,12 +111,12 @@ def _verify(commit: str, to: Path) -> int:
 def not_of_frozen(outcome: Outcome) -> Outcome:
     """The outcome of a stage that DVC does not run, whatever else has written its output."""
     reason = f"its stage is frozen, so that nothing ran; `dvc unfreeze {outcome.stage}`, and commit"
-    return outcome.model_copy(update={"verdict": Verdict.UNKNOWN, "made": "", "reason": reason})
+    return outcome.model_copy(update={"verdict": Reproduction.UNKNOWN, "made": "", "reason": reason})
 
 
 def measured(outcome: Outcome, clone: Path, commit: str, relative: float) -> Outcome:
     """The outcome with how far its files are from the recorded ones, where it differs and those can be had."""
-    if outcome.verdict is not Verdict.DIFFERS:
+    if outcome.verdict is not Reproduction.DIFFERS:
         return outcome
     before = clone.parent / "recorded" / outcome.output
     if not recorded_output(commit, outcome.output, before):

@@ -12,7 +12,7 @@ import pytest
 from labkit.git_cli import git
 from labkit.proof.receipt import Statement, read_statement
 from labkit.proof.rerun import clean_clone, remove_outputs
-from labkit.proof.verify import verify
+from labkit.proof.verify import verify_revision
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
         patch.chdir(lab)
         patch.setenv("RAN", str(ran))
         patch.setenv("DVC_STAGE", "not of this run")
-        assert verify("main", to=RECEIPT) == 0
+        assert verify_revision("main", to=RECEIPT) == 0
     assert ran.read_text() == "train\njudge\n"
     (lab.parent / "kept").rename(kept_raw_data(lab))
     return lab
@@ -117,7 +117,7 @@ def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, caps
     assert was in lock.read_text()
     lock.write_text(lock.read_text().replace(was, in_cache(lab, '{"loss": 1.26}\n')))
     shell("git commit --quiet --no-verify -a -m forged", lab)
-    assert verify(to=RECEIPT) == 1
+    assert verify_revision(to=RECEIPT) == 1
     receipt = receipt_of(lab / RECEIPT)
     assert [(one.name, one.verdict) for one in receipt.outcomes] == [
         ("train: model", "reproduced"),
@@ -130,7 +130,7 @@ def test_a_forged_record_differs_from_its_stage_on(lab: Path, shell: Shell, caps
     told = capsys.readouterr().out
     assert "differs from judge on" in told
     assert "0.0794 times its tolerance" in told
-    assert verify(receipt=next((lab / RECEIPT).glob(f"{receipt.commit[:12]}.json"))) == 1
+    assert verify_revision(receipt=next((lab / RECEIPT).glob(f"{receipt.commit[:12]}.json"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,19 +150,19 @@ def test_without_its_raw_data_nothing_runs_and_nothing_is_guessed(
     if not is_damaged:
         raw.unlink()
     monkeypatch.setenv("RAN", str(lab / "ran"))
-    assert verify(to=RECEIPT) == 2
+    assert verify_revision(to=RECEIPT) == 2
     receipt = receipt_of(lab / RECEIPT)
     assert {one.verdict for one in receipt.outcomes} == {"could not check"}
     assert receipt.predicate.result == "WARNED"
     assert told in capsys.readouterr().out
     assert not (lab / "ran").exists()
     assert raw.exists() == is_damaged  # whatever of it can be saved is left
-    assert verify(receipt=lab / RECEIPT / f"{receipt.commit[:12]}.json") == 2
+    assert verify_revision(receipt=lab / RECEIPT / f"{receipt.commit[:12]}.json") == 2
 
 
 def test_a_stage_that_fails_could_not_be_checked(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     shell("sed -i 's/mkdir model/exit 3/' dvc.yaml && git commit --quiet --no-verify -a -m fails", lab)
-    assert verify(to=RECEIPT) == 2
+    assert verify_revision(to=RECEIPT) == 2
     told = capsys.readouterr().out
     assert "its stage did not run to its end" in told
     assert "failed to reproduce 'train'" in told
@@ -186,7 +186,7 @@ def test_an_output_that_git_has_and_no_run_made_is_not_reproduced(
             text = text.replace(old, new) if old != "  judge:\n" or file.name == "dvc.yaml" else text
         file.write_text(text)
     shell("git add --force score.json && git commit --quiet --no-verify -a -m made-up", lab)
-    assert verify(to=RECEIPT) == (2 if way == "frozen" else 1)
+    assert verify_revision(to=RECEIPT) == (2 if way == "frozen" else 1)
     [_, outcome] = receipt_of(lab / RECEIPT).outcomes
     assert outcome.verdict == ("could not check" if way == "frozen" else "differs")
     assert ("its stage is frozen, so that nothing ran; `dvc unfreeze judge`" in outcome.reason) == (way == "frozen")
@@ -206,7 +206,7 @@ def test_the_clone_knows_neither_the_folder_it_came_from_nor_removes_what_is_not
 
 @pytest.mark.parametrize("revision", ["no-such-tag", "--help", "HEAD:dvc.yaml", "HEAD~7", "a b"])
 def test_an_unknown_revision_is_refused(lab: Path, revision: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verify(revision) == 2
+    assert verify_revision(revision) == 2
     assert "is not a commit here" in capsys.readouterr().err
 
 
@@ -214,7 +214,7 @@ def test_a_revision_with_changes_that_no_commit_has_is_refused(
     lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (lab / "dvc.yaml").write_text(DVC_YAML + "# changed\n")
-    assert verify("main") == 2
+    assert verify_revision("main") == 2
     assert "dvc.yaml: changed since main" in capsys.readouterr().err
 
 
@@ -222,37 +222,37 @@ def test_a_commit_without_results_and_a_wrong_tolerance_are_refused(
     lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell("sed -i 's/tolerance: 0.1/tolerance: none/' dvc.yaml && git commit --quiet --no-verify -a -m wrong", lab)
-    assert verify() == 2
+    assert verify_revision() == 2
     assert "dvc.yaml: stages.judge.meta.tolerance is 'none'; give a positive number" in capsys.readouterr().err
     shell("git rm --quiet dvc.lock && git commit --quiet --no-verify -m none", lab)
-    assert verify() == 2
+    assert verify_revision() == 2
     assert "has no dvc.lock" in capsys.readouterr().err
 
 
 def test_a_fault_of_the_verifier_is_no_verdict(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labkit.proof.verify.run_again", lambda *_: 1 / 0)
-    assert verify() == 2
+    assert verify_revision() == 2
 
 
 def test_a_receipt_holds_as_far_as_its_files_are_here(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [receipt] = (lab / RECEIPT).glob("*.json")
-    assert verify(receipt=receipt) == 0
-    assert verify("main", receipt=receipt) == 0
+    assert verify_revision(receipt=receipt) == 0
+    assert verify_revision("main", receipt=receipt) == 0
     assert "all of it holds here" in capsys.readouterr().out
     shutil.rmtree(lab / ".dvc" / "cache")
-    assert verify(receipt=receipt) == 2
+    assert verify_revision(receipt=receipt) == 2
     assert "the sha256 of 3 files could not be checked: DVC's cache does not have" in capsys.readouterr().out
 
 
 def test_a_receipt_of_another_commit_is_refused(lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     [receipt] = (lab / RECEIPT).glob("*.json")
     shell("git commit --quiet --no-verify --allow-empty -m another", lab)
-    assert verify("HEAD", receipt=receipt) == 1
+    assert verify_revision("HEAD", receipt=receipt) == 1
     assert "contradicted: it is of commit" in capsys.readouterr().out
-    assert verify("HEAD~1", receipt=receipt) == 0
+    assert verify_revision("HEAD~1", receipt=receipt) == 0
     shell("git checkout --quiet --orphan other && git commit --quiet --no-verify -m other", lab)
     shell("git branch -D main && git reflog expire --expire=now --all && git gc --quiet --prune=now", lab)
-    assert verify(receipt=receipt) == 2
+    assert verify_revision(receipt=receipt) == 2
     assert "is not here; `git fetch` may bring it" in capsys.readouterr().out
 
 
@@ -309,7 +309,7 @@ def test_a_tampered_receipt_is_refused(
     content = json.loads(receipt.read_text())
     change(content)
     (tmp_path / "tampered.json").write_text(json.dumps(content))
-    assert verify(receipt=tmp_path / "tampered.json") == 1
+    assert verify_revision(receipt=tmp_path / "tampered.json") == 1
     assert told in capsys.readouterr().out
 
 

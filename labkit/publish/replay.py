@@ -9,7 +9,7 @@ from labkit.launch.run_name import changes
 from labkit.paths import PROCESSES
 from labkit.pipeline.stages import process_of
 from labkit.process.credentials import without_credentials
-from labkit.process.flat import flat
+from labkit.process.flat import flattened
 from labkit.process.tracking import ROOT_RUN
 from labkit.publish.kept import MOST_BYTES, Kept
 from labkit.publish.occurrences import Result
@@ -29,7 +29,7 @@ def process_of_result(result: Result) -> str:
 def params_of(record: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a record by their dotted names, but those of the machinery."""
     sections = [values for file, values in record.get("params", {}).items() if not file.startswith("labkit/")]
-    return {name: value for one in sections for name, value in flat(one).items()}
+    return {name: value for one in sections for name, value in flattened(one).items()}
 
 
 def lineage(result: Result, kept: Kept, remote: str) -> dict[str, str]:

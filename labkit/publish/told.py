@@ -32,7 +32,7 @@ from pydantic import Field
 from labkit.git_cli import file_in
 from labkit.pipeline.dependencies import DVC_YAML, declared_stages
 from labkit.process.errors import InputError
-from labkit.process.flat import flat, is_number
+from labkit.process.flat import flattened, is_number
 from labkit.process.params import Strict, validate
 from labkit.process.strict_yaml import parse_yaml
 from labkit.publish.kept import FOLDER, Kept
@@ -165,7 +165,7 @@ def _picked(value: Any, keys: list[str], star: tuple[str, ...]) -> Iterator[tupl
         yield ".".join(star), value
         return
     if key == "**":
-        yield from ((".".join((*star, name)), leaf) for name, leaf in flat(value).items()) if value else ()
+        yield from ((".".join((*star, name)), leaf) for name, leaf in flattened(value).items()) if value else ()
         return
     if isinstance(value, list) and key == "*":
         value = {str(number): one for number, one in enumerate(value, 1)}

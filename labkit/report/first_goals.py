@@ -59,7 +59,7 @@ def are_of_the_example(path: Path = GOALS_FILE) -> bool:
 def do_not_fit() -> bool:
     """Whether the goals are the template's, and the results here are of other data: they miss one, and tell others."""
     try:
-        return are_of_the_example() and any(map(_is_missed, verdicts())) and bool(first_goals())
+        return are_of_the_example() and any(map(_is_missed, verdicts())) and bool(goals_text())
     except InputError:
         return False
 
@@ -70,7 +70,7 @@ def write_first_goals(replace: bool = False) -> str:
     Goals of the lab's own are replaced only if that is asked for, or answered in a terminal. Raises InputError where
     they are not to be replaced, or there are no results to take goals from.
     """
-    text = first_goals()
+    text = goals_text()
     if not (replace or are_of_the_example() or not GOALS_FILE.exists() or not read_goals()):
         question = f"{GOALS_FILE} has goals of your own; replace them?"
         if not (sys.stdin.isatty() and typer.confirm(question)):
@@ -80,7 +80,7 @@ def write_first_goals(replace: bool = False) -> str:
     return "; ".join(f"{goal.metric} {goal.threshold}{' (ambition)' * goal.ambition}" for goal in read_goals())
 
 
-def first_goals() -> str:
+def goals_text() -> str:
     """The text of goals.yaml. Raises InputError where the results do not tell enough."""
     if (board := read_leaderboard()) is None:
         raise InputError(f"dvc.yaml names no leaderboard, so no model is selected; write {GOALS_FILE} by hand")

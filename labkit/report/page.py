@@ -77,7 +77,7 @@ def run_page(
     first = [state.name for state in states if not state.upstream]
     sections = [
         f"## {plain(run.tag if (run := github_run()) else 'Results')}",
-        verdict(stages, here, before, goals, board) + unpublished(publication),
+        headline(stages, here, before, goals, board) + unpublished(publication),
         f"**No model is shown as selected**: {plain(unknown)}" if unknown else "",
         warnings_section(missing),
         data_section(rev, missing),
@@ -168,7 +168,7 @@ def read_plots(project: Project, missing: list[str]) -> tuple[list[Plot], list[s
     return plots, images
 
 
-def verdict(
+def headline(
     stages: list[StageReport],
     here: Metrics,
     before: Metrics,

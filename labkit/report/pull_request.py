@@ -30,13 +30,13 @@ from labkit.report.page import (
     changed_inputs,
     changed_outputs,
     goals_section,
+    headline,
     judged_goals,
     known_leaderboard,
     metrics_section,
     read_metrics,
     read_plots,
     shortened,
-    verdict,
 )
 
 MOST_BYTES = 60_000  # a comment holds 65,536 characters
@@ -74,7 +74,7 @@ def branch_page(against: str, drawings: Path | None = None) -> str:
     first = [stage.name for stage in states if not stage.upstream]
     sections = [
         "## What this branch changes",
-        verdict(reports, here, before, goals, board),
+        headline(reports, here, before, goals, board),
         changed_section(changed),
         parameters_section(base),
         metrics_section(here, before, base.commit, changed_inputs(base.commit, first), missing, board),

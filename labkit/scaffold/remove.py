@@ -63,7 +63,7 @@ def remove_process(name: str) -> None:
             beside.write_text(text, encoding="utf-8")
     kept = set_aside(name)
     for place in [PROCESSES / name, *(ROOT / where / out for where in ("", TABLES) for out in written)]:
-        remove(place)
+        remove_place(place)
     if own:
         with chdir(ROOT):
             write_tables()
@@ -212,7 +212,7 @@ def without_all(file: Path, paths: Iterable[tuple[str | int, ...]]) -> str:
     return text
 
 
-def remove(place: Path) -> None:
+def remove_place(place: Path) -> None:
     """Remove a file or folder of the lab, and the folder that it was in when nothing else is there."""
     if not place.resolve().is_relative_to(ROOT):  # what lies outside is not the lab's
         return

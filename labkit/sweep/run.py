@@ -19,7 +19,7 @@ from rich.table import Table
 
 from labkit.git_cli import git
 from labkit.launch import environments
-from labkit.launch.limits import limits
+from labkit.launch.limits import read_limits
 from labkit.paths import ROOT, lies_in
 from labkit.pipeline.leaderboard import Leaderboard, models, read_leaderboard
 from labkit.pipeline.signals import end_requests_handled, interrupt_with_children
@@ -50,7 +50,7 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None, apply: bo
     """
     os.chdir(ROOT)
     read_params(CommonParams)
-    limits()
+    read_limits()
     space = parse_space(words)
     board = read_leaderboard()
     if board is None:

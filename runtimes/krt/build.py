@@ -22,7 +22,7 @@ from runtimes.krt.rules_kre import MANIFEST
 HERE = files("runtimes.krt")
 
 
-def build(model: RegisteredModel, to: Path, image: str = "") -> tuple[Path, Path]:
+def build_krt(model: RegisteredModel, to: Path, image: str = "") -> tuple[Path, Path]:
     """Write the .krt and the KAI product of a registered version to a folder; their paths.
 
     The same version is always the same bytes. `image` is the one that the node runs in; by default, its name is the

@@ -18,6 +18,7 @@ import pytest
 import requests
 import yaml
 
+from labkit.git_cli import git_in
 from labkit.paths import ROOT
 from labkit.pipeline.records import read_records
 from labkit.testing.example_lab import STAGES
@@ -25,7 +26,6 @@ from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
 from labkit.tracking.journal import journals
 from runtimes.sandbox.fake_process import DIVERGES, Params, digest
-from runtimes.sandbox.origin import git
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import kill_run, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, wait_until_ready
@@ -99,9 +99,9 @@ TRAINERS = STAGES[1:3]
 
 def ask(sandbox: Sandbox, tag: str, **sections: Params) -> str:
     """Commit a change of params.yaml and push it, then a tag on it. The commit."""
-    git(sandbox.clone, "pull", "--quiet", "--ff-only")
+    git_in(sandbox.clone, "pull", "--quiet", "--ff-only")
     commit = commit_params(sandbox, **sections)
-    git(sandbox.clone, "push", "--quiet", "--no-verify", "origin", "HEAD")
+    git_in(sandbox.clone, "push", "--quiet", "--no-verify", "origin", "HEAD")
     push_tags(sandbox, tag)
     return commit
 
@@ -113,16 +113,16 @@ def commit_params(sandbox: Sandbox, **sections: Params) -> str:
     for section, params in (sections or {"training": {}}).items():
         whole[section] |= {"seed": next(SEEDS), **params}
     file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
-    git(sandbox.clone, "commit", "--quiet", "--no-verify", "--all", "-m", "Change the parameters")
-    return git(sandbox.clone, "rev-parse", "HEAD")
+    git_in(sandbox.clone, "commit", "--quiet", "--no-verify", "--all", "-m", "Change the parameters")
+    return git_in(sandbox.clone, "rev-parse", "HEAD")
 
 
 def push_tags(sandbox: Sandbox, *tags: str) -> None:
     """Tag the clone's commit, where it has no such tag, and push all tags in one."""
     for tag in tags:
-        if not git(sandbox.clone, "tag", "--list", tag):
-            git(sandbox.clone, "tag", tag)
-    git(sandbox.clone, "push", "--quiet", "--no-verify", "origin", *tags)
+        if not git_in(sandbox.clone, "tag", "--list", tag):
+            git_in(sandbox.clone, "tag", tag)
+    git_in(sandbox.clone, "push", "--quiet", "--no-verify", "origin", *tags)
 
 
 def ended(sandbox: Sandbox) -> tuple[int, str]:
@@ -196,23 +196,23 @@ def silent(sandbox: Sandbox, service: str) -> Iterator[None]:
 
 def results_of(sandbox: Sandbox, tag: str, title: str = COMPLETE) -> str:
     """The one results commit of a tag with that title, which stands on the tag's commit."""
-    found = git(sandbox.origin, "log", "--all", "--no-merges", "--format=%H %P %s", f"--grep=^{title}{tag}$")
+    found = git_in(sandbox.origin, "log", "--all", "--no-merges", "--format=%H %P %s", f"--grep=^{title}{tag}$")
     ((commit, parent, _),) = (line.split(maxsplit=2) for line in found.splitlines())
-    assert parent == git(sandbox.origin, "rev-parse", f"{tag}^{{commit}}")
+    assert parent == git_in(sandbox.origin, "rev-parse", f"{tag}^{{commit}}")
     return commit
 
 
 def survived(sandbox: Sandbox, shell: Shell, tag: str, branch: str = "main", title: str = COMPLETE) -> str:
     """Nothing is lost and nothing forged, and `branch` has the results of `tag`. Return their commit."""
     commit = results_of(sandbox, tag, title)
-    git(sandbox.origin, "merge-base", "--is-ancestor", commit, branch)
+    git_in(sandbox.origin, "merge-base", "--is-ancestor", commit, branch)
     shell("git fsck --strict --no-dangling", sandbox.origin)
-    for of in git(sandbox.origin, "log", "--all", "--format=%H", "--", "dvc.lock").split():
-        for stage, record in read_records(git(sandbox.origin, "show", f"{of}:dvc.lock")).items():
+    for of in git_in(sandbox.origin, "log", "--all", "--format=%H", "--", "dvc.lock").split():
+        for stage, record in read_records(git_in(sandbox.origin, "show", f"{of}:dvc.lock")).items():
             assert is_of_a_run(sandbox, record), f"{stage} in {of} is no record of a run"
     clone = sandbox.folder / "fresh"
-    git(sandbox.folder, "clone", "--quiet", str(sandbox.origin), str(clone))
-    git(clone, "checkout", "--quiet", "--detach", commit)
+    git_in(sandbox.folder, "clone", "--quiet", str(sandbox.origin), str(clone))
+    git_in(clone, "checkout", "--quiet", "--detach", commit)
     shutil.copy(sandbox.clone / ".dvc" / "config.local", clone / ".dvc" / "config.local")
     status = shell("dvc pull --quiet && dvc status && git status --porcelain", clone).stdout.strip()
     shutil.rmtree(clone)
@@ -314,7 +314,7 @@ def test_with_a_service_away_or_silent_nothing_is_trained(
         assert told[service] in log
         assert "mend: start it, or" in log
     assert begun(sandbox) == before
-    assert git(sandbox.origin, "rev-parse", "main") == commit
+    assert git_in(sandbox.origin, "rev-parse", "main") == commit
     exit_code, log = run_again(sandbox, tag)
     assert exit_code == 0, log
     survived(sandbox, shell, tag)
@@ -335,7 +335,7 @@ def test_with_s3_away_during_the_run_nothing_is_trained_twice(
             exit_code, log = ended(sandbox)
     assert exit_code != 0
     assert "dvc push failed" in log
-    assert git(sandbox.origin, "rev-parse", "main") == commit
+    assert git_in(sandbox.origin, "rev-parse", "main") == commit
     exit_code, log = run_again(sandbox, tag)
     assert exit_code == 0, log
     assert begun(sandbox) == [*before, *STAGES]
@@ -351,16 +351,16 @@ def test_with_s3_away_and_the_branch_moved_when_the_data_are_there_the_results_c
         reached(sandbox, "before-push")
         fault("the branch moves while it is pushed to")
         (sandbox.clone / "notes.md").write_text(tag)
-        git(sandbox.clone, "add", "notes.md")
-        git(sandbox.clone, "commit", "--quiet", "--no-verify", "-m", "Note")
-        git(sandbox.origin, "fetch", "--quiet", str(sandbox.clone), "HEAD:main")  # which no hook holds up
+        git_in(sandbox.clone, "add", "notes.md")
+        git_in(sandbox.clone, "commit", "--quiet", "--no-verify", "-m", "Note")
+        git_in(sandbox.origin, "fetch", "--quiet", str(sandbox.clone), "HEAD:main")  # which no hook holds up
         fault("S3 away after dvc push")
         with away(sandbox, "s3"):
             gate.unlink()
             assert ended(sandbox)[0] == 0
     results = survived(sandbox, shell, tag)
-    assert git(sandbox.origin, "log", "-1", "--format=%P", "main").split()[1] == results
-    changed = git(sandbox.origin, "diff", "--name-only", commit, "main", "--", ".", ":!lab/results").split()
+    assert git_in(sandbox.origin, "log", "-1", "--format=%P", "main").split()[1] == results
+    changed = git_in(sandbox.origin, "diff", "--name-only", commit, "main", "--", ".", ":!lab/results").split()
     assert changed == ["dvc.lock", "notes.md"]
 
 
@@ -398,7 +398,7 @@ def test_results_that_come_after_those_of_newer_code_do_not_replace_them(
     assert run_again(sandbox, old)[0] == 0
     results_of(sandbox, old)
     of_newer = survived(sandbox, shell, new)
-    assert git(sandbox.origin, "show", "main:dvc.lock") == git(sandbox.origin, "show", f"{of_newer}:dvc.lock")
+    assert git_in(sandbox.origin, "show", "main:dvc.lock") == git_in(sandbox.origin, "show", f"{of_newer}:dvc.lock")
 
 
 def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
@@ -408,7 +408,7 @@ def test_a_protected_branch_is_left_alone(sandbox: Sandbox, shell: Shell, fault:
     with closed(sandbox, "main"):
         assert ended(sandbox)[0] == 0
     number = recorded_runs(sandbox)[-1].number
-    assert git(sandbox.origin, "rev-parse", "main") == commit
+    assert git_in(sandbox.origin, "rev-parse", "main") == commit
     survived(sandbox, shell, tag, f"results/{tag}-{number}.1")
 
 
@@ -416,12 +416,12 @@ def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     sandbox: Sandbox, shell: Shell, fault: Fault
 ) -> None:
     fault("two tags at once")
-    git(sandbox.clone, "pull", "--quiet", "--ff-only")
+    git_in(sandbox.clone, "pull", "--quiet", "--ff-only")
     tags = [f"run-example-at-once-{number}" for number in range(5)]
     for tag in tags[:3]:
         commit_params(sandbox)
-        git(sandbox.clone, "tag", tag)
-    git(sandbox.clone, "push", "--quiet", "--no-verify", "origin", "HEAD")
+        git_in(sandbox.clone, "tag", tag)
+    git_in(sandbox.clone, "push", "--quiet", "--no-verify", "origin", "HEAD")
     push_tags(sandbox, *tags[:2])
     assert ended(sandbox)[0] == 0
     fault("three tags at once")
@@ -431,11 +431,11 @@ def test_two_tags_at_once_then_three_of_which_two_and_a_rerun_have_nothing_new(
     for tag in tags[:2]:
         results_of(sandbox, tag)
     fault("a finished run again")
-    before = git(sandbox.origin, "for-each-ref"), begun(sandbox)
+    before = git_in(sandbox.origin, "for-each-ref"), begun(sandbox)
     exit_code, log = run_again(sandbox, tags[2])
     assert exit_code == 0
     assert "Nothing new" in log
-    assert (git(sandbox.origin, "for-each-ref"), begun(sandbox)) == before
+    assert (git_in(sandbox.origin, "for-each-ref"), begun(sandbox)) == before
     survived(sandbox, shell, tags[2])
 
 
@@ -457,13 +457,13 @@ def test_a_failed_stage_publishes_what_finished_and_its_mending_completes_it(
 def test_a_tag_on_no_branch(sandbox: Sandbox, shell: Shell, fault: Fault) -> None:
     fault("a tag on no branch")
     tag = "run-example-on-no-branch"
-    git(sandbox.clone, "pull", "--quiet", "--ff-only")
+    git_in(sandbox.clone, "pull", "--quiet", "--ff-only")
     commit_params(sandbox)
     push_tags(sandbox, tag)
-    git(sandbox.clone, "reset", "--quiet", "--hard", "origin/main")
-    main = git(sandbox.origin, "rev-parse", "main")
+    git_in(sandbox.clone, "reset", "--quiet", "--hard", "origin/main")
+    main = git_in(sandbox.origin, "rev-parse", "main")
     assert ended(sandbox)[0] == 0
-    assert git(sandbox.origin, "rev-parse", "main") == main
+    assert git_in(sandbox.origin, "rev-parse", "main") == main
     survived(sandbox, shell, tag, f"results/{tag}-{recorded_runs(sandbox)[-1].number}.1")
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labkit.git_cli import git as git_here
+from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from runtimes.sandbox.processes import marks
 from runtimes.sandbox.state import BUCKET, Sandbox
@@ -14,11 +14,6 @@ MAKING = "making"  # the part of what runs while a sandbox is made
 NO_UPDATES = {"CI": "true"}  # else DVC starts a process in the background that looks for newer versions of it
 # GitHub tells a runner of each push; here the origin writes them down, in their order: old commit, new commit, ref.
 POST_RECEIVE = "#!/bin/sh\nexec cat >> pushes\n"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run a Git command in a folder of the sandbox. Raises GitError with Git's own words."""
-    return git_here(*arguments, folder=folder)
 
 
 def command(folder: Path, *words: str | Path, **variables: str) -> str:
@@ -37,10 +32,10 @@ def uncommitted(source: Path) -> list[str]:
     Raises InputError when it is not a Git repository or has no commit.
     """
     try:
-        git(source, "rev-parse", "HEAD")
+        git_in(source, "rev-parse", "HEAD")
     except RuntimeError:
         raise InputError(f"{source} has no Git commit to begin with: `git init && git add -A && git commit`") from None
-    return git(source, "status", "--porcelain").splitlines()
+    return git_in(source, "status", "--porcelain").splitlines()
 
 
 def making(sandbox: Sandbox, folder: Path, *words: str | Path, **variables: str) -> str:
@@ -50,7 +45,7 @@ def making(sandbox: Sandbox, folder: Path, *words: str | Path, **variables: str)
 
 def make_origin(sandbox: Sandbox, source: Path) -> None:
     """Make the origin from the last commit of `source`, with its history, on the same branch, without tags."""
-    branch = git(source, "branch", "--show-current") or "main"  # none where a commit is checked out
+    branch = git_in(source, "branch", "--show-current") or "main"  # none where a commit is checked out
     making(sandbox, sandbox.folder, "git", "init", "--quiet", "--bare", "--initial-branch", branch, sandbox.origin)
     fetch = ("git", "fetch", "--quiet", "--no-tags", "--update-shallow")
     making(sandbox, sandbox.origin, *fetch, source, f"HEAD:refs/heads/{branch}")
@@ -66,18 +61,18 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
     clone = sandbox.clone
     making(sandbox, sandbox.folder, "git", "clone", "--quiet", sandbox.origin, clone)
     for setting, instead in (("user.name", "Sandbox"), ("user.email", "sandbox@localhost.example")):
-        git(clone, "config", setting, command(source, "sh", "-c", f"git config {setting} || echo {instead}"))
+        git_in(clone, "config", setting, command(source, "sh", "-c", f"git config {setting} || echo {instead}"))
     (clone / ".venv").symlink_to(sys.prefix)
     os.utime(clone / "Pipfile.lock", (0, 0))  # it is no newer than that environment, whatever `make` would think
     with (clone / ".git" / "info" / "exclude").open("a") as exclude:
         exclude.write("/.venv\n")
     making(sandbox, clone, "make", "hooks")  # first: it gives DVC a place of the clone's own for what a remote has
     making(sandbox, clone, sys.executable, *connection(sandbox), AWS_SECRET_ACCESS_KEY=sandbox.secret_key)
-    if git(clone, "status", "--porcelain"):
-        git(clone, "commit", "--quiet", "--all", "--no-verify", "-m", "Connect the lab to its sandbox")
+    if git_in(clone, "status", "--porcelain"):
+        git_in(clone, "commit", "--quiet", "--all", "--no-verify", "-m", "Connect the lab to its sandbox")
     # The hook would bring the data too, but not from the cache of `source`.
     making(sandbox, clone, "git", "push", "--quiet", "--no-verify", "origin", "HEAD")
-    if (clone / "dvc.lock").exists() or git(clone, "ls-files", "*.dvc"):
+    if (clone / "dvc.lock").exists() or git_in(clone, "ls-files", "*.dvc"):
         bring_data(sandbox, source)
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import yaml
 
+from labkit.git_cli import git_in
 from labkit.process.files import replacing
-from runtimes.sandbox.origin import git
 from runtimes.sandbox.state import Sandbox
 
 WORKFLOW = ".github/workflows/experiments.yml"
@@ -58,7 +58,7 @@ def no_run(sandbox: Sandbox, push: Push) -> str:
     if not push.tag:
         return "no tag was pushed"
     try:
-        text = git(sandbox.origin, "show", f"{push.sha}^{{commit}}:{WORKFLOW}")
+        text = git_in(sandbox.origin, "show", f"{push.sha}^{{commit}}:{WORKFLOW}")
     except RuntimeError:
         return f"it was pushed with no {WORKFLOW}"
     if not (patterns := tag_patterns(text)):

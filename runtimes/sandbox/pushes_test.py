@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.git_cli import git_in
 from runtimes.sandbox import state
-from runtimes.sandbox.origin import git
 from runtimes.sandbox.pushes import TAGS, WORKFLOW, Push, no_run, tag_patterns
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost.example")
@@ -31,15 +31,15 @@ def test_the_patterns_of_a_workflow_file(workflow: str, patterns: list[str]) -> 
 def test_the_pushed_commit_decides_whether_a_tag_starts_a_run(tmp_path: Path) -> None:
     sandbox = state.new(tmp_path, 9010, 5010)
     sandbox.origin.mkdir()
-    git(sandbox.origin, "init", "--quiet")
-    git(sandbox.origin, *IDENTITY, "commit", "--quiet", "--allow-empty", "-m", "Nothing")
-    without = git(sandbox.origin, "rev-parse", "HEAD")
+    git_in(sandbox.origin, "init", "--quiet")
+    git_in(sandbox.origin, *IDENTITY, "commit", "--quiet", "--allow-empty", "-m", "Nothing")
+    without = git_in(sandbox.origin, "rev-parse", "HEAD")
     (sandbox.origin / WORKFLOW).parent.mkdir(parents=True)
     (sandbox.origin / WORKFLOW).write_text("on: {push: {tags: [run-*]}}")
-    git(sandbox.origin, "add", "--all")
-    git(sandbox.origin, *IDENTITY, "commit", "--quiet", "-m", "A workflow")
-    git(sandbox.origin, *IDENTITY, "tag", "--annotate", "-m", "Run", "run-1")
-    commit, annotated, tree = git(sandbox.origin, "rev-parse", "HEAD", "run-1", "HEAD^{tree}").splitlines()
+    git_in(sandbox.origin, "add", "--all")
+    git_in(sandbox.origin, *IDENTITY, "commit", "--quiet", "-m", "A workflow")
+    git_in(sandbox.origin, *IDENTITY, "tag", "--annotate", "-m", "Run", "run-1")
+    commit, annotated, tree = git_in(sandbox.origin, "rev-parse", "HEAD", "run-1", "HEAD^{tree}").splitlines()
 
     def reason(ref: str, sha: str) -> str:
         return no_run(sandbox, Push(ref, sha))

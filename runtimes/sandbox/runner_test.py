@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
 from runtimes.sandbox.__main__ import describe
-from runtimes.sandbox.origin import git
 from runtimes.sandbox.processes import end, running
 from runtimes.sandbox.pushes import WORKFLOW
 from runtimes.sandbox.runs import folder_of, recorded_runs, rerun
@@ -145,12 +145,12 @@ def test_tags_of_one_push_run_one_after_the_other_with_the_commit_that_was_pushe
 
     def report(line: str) -> None:
         if line.startswith("waiting for small-b, whose log is ") and line.endswith("then comes small-a, small-c"):
-            first = git(sandbox.clone, "rev-list", "--max-parents=0", "HEAD")
+            first = git_in(sandbox.clone, "rev-list", "--max-parents=0", "HEAD")
             shell(f"git push --no-verify origin +{first}:refs/tags/small-a :refs/tags/small-c", sandbox.clone)
             gate.touch()  # without which small-b fails
 
     assert follow_newest(sandbox, report) == 0
-    commit = git(sandbox.clone, "rev-parse", "HEAD")
+    commit = git_in(sandbox.clone, "rev-parse", "HEAD")
     assert {run.sha for run in recorded_runs(sandbox)[-3:]} == {commit}
     for run in recorded_runs(sandbox)[-3:]:
         assert f"its tag: {commit}" in (folder_of(sandbox, run) / "log").read_text()

@@ -16,10 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from runtimes.sandbox.environment import part_environment, tool
-from runtimes.sandbox.origin import command, git
+from runtimes.sandbox.origin import command
 from runtimes.sandbox.processes import end
 from runtimes.sandbox.pushes import TAGS, WORKFLOW, Push
 from runtimes.sandbox.services import SERVERS, answers
@@ -51,7 +52,7 @@ class Step(BaseModel):
     seconds: float
 
 
-class Run(BaseModel):
+class RunnerRun(BaseModel):
     """An attempt at a run. Without an exit code it is running, or was killed."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,14 +65,14 @@ class Run(BaseModel):
     steps: list[Step] = []
 
 
-def folder_of(sandbox: Sandbox, run: Run) -> Path:
+def folder_of(sandbox: Sandbox, run: RunnerRun) -> Path:
     """The folder of an attempt."""
     return sandbox.runs / str(run.number) / "attempts" / str(run.attempt)
 
 
-def recorded_runs(sandbox: Sandbox) -> list[Run]:
+def recorded_runs(sandbox: Sandbox) -> list[RunnerRun]:
     """All attempts at all runs, in their order."""
-    found = [Run.model_validate(read_json(file)) for file in sandbox.runs.glob("*/attempts/*/run.json")]
+    found = [RunnerRun.model_validate(read_json(file)) for file in sandbox.runs.glob("*/attempts/*/run.json")]
     return sorted(found, key=lambda run: (run.number, run.attempt))
 
 
@@ -86,14 +87,14 @@ def rerun(sandbox: Sandbox, tag: str, report: Report = lambda line: None) -> int
             had = dict.fromkeys(run.tag for run in recorded_runs(sandbox))
             raise InputError(f"{tag} has had no run; there are: {', '.join(had) or '-'}")
         last = earlier[-1]
-        return execute(sandbox, Run(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
+        return execute(sandbox, RunnerRun(number=last.number, attempt=last.attempt + 1, tag=tag, sha=last.sha), report)
 
 
-def new_run(sandbox: Sandbox, push: Push) -> Run:
+def new_run(sandbox: Sandbox, push: Push) -> RunnerRun:
     """The first attempt at a new run, of the commit that was pushed: the tag may have moved since, or be gone."""
-    sha = git(sandbox.origin, "rev-parse", f"{push.sha}^{{commit}}")
+    sha = git_in(sandbox.origin, "rev-parse", f"{push.sha}^{{commit}}")
     number = max((run.number for run in recorded_runs(sandbox)), default=0) + 1
-    return Run(number=number, attempt=1, tag=push.tag, sha=sha)
+    return RunnerRun(number=number, attempt=1, tag=push.tag, sha=sha)
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def kill_run(sandbox: Sandbox) -> None:
     end(sandbox.folder, "run", patience=0)
 
 
-def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> int:
+def execute(sandbox: Sandbox, run: RunnerRun, report: Report = lambda line: None) -> int:
     """Run the workflow and record it; return the exit code. It is called within `only_run`."""
     kill_run(sandbox)  # of a runner that was killed
     folder = folder_of(sandbox, run)
@@ -151,7 +152,7 @@ def execute(sandbox: Sandbox, run: Run, report: Report = lambda line: None) -> i
     return run.exit_code
 
 
-def record(sandbox: Sandbox, run: Run) -> None:
+def record(sandbox: Sandbox, run: RunnerRun) -> None:
     """Write down that there is a run, and give it its folder."""
     folder = folder_of(sandbox, run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,27 +160,27 @@ def record(sandbox: Sandbox, run: Run) -> None:
     save(sandbox, run)
 
 
-def save(sandbox: Sandbox, run: Run) -> None:
+def save(sandbox: Sandbox, run: RunnerRun) -> None:
     """Write down how far a run is."""
     write_json(folder_of(sandbox, run) / "run.json", run.model_dump())
 
 
-def check_out(sandbox: Sandbox, run: Run, folder: Path) -> None:
+def check_out(sandbox: Sandbox, run: RunnerRun, folder: Path) -> None:
     """What actions/checkout leaves with `fetch-depth: 0`: every branch and tag of the origin, and a detached HEAD.
 
     The run's own tag is where it was pushed. act takes the folder as it is in the place of that action.
     """
     command(sandbox.folder, "git", "init", "--quiet", folder)
-    git(folder, "remote", "add", "origin", str(sandbox.origin))
+    git_in(folder, "remote", "add", "origin", str(sandbox.origin))
     fetch = ("fetch", "--quiet", "--no-tags", "--update-shallow", "origin")
-    git(folder, *fetch, "+refs/heads/*:refs/remotes/origin/*", f"+{TAGS}*:{TAGS}*")
+    git_in(folder, *fetch, "+refs/heads/*:refs/remotes/origin/*", f"+{TAGS}*:{TAGS}*")
     tag = TAGS + run.tag
-    if run.sha not in git(folder, "for-each-ref", "--format=%(objectname) %(*objectname)", tag).split():
-        git(folder, *fetch, f"+{run.sha}:{tag}")
-    git(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", run.sha)
+    if run.sha not in git_in(folder, "for-each-ref", "--format=%(objectname) %(*objectname)", tag).split():
+        git_in(folder, *fetch, f"+{run.sha}:{tag}")
+    git_in(folder, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", run.sha)
 
 
-def act(sandbox: Sandbox, run: Run, folder: Path, write: Report) -> int:
+def act(sandbox: Sandbox, run: RunnerRun, folder: Path, write: Report) -> int:
     """Run act in the checkout; return its exit code."""
     work = sandbox.folder / "runner"
     keep_only(work, TOOL_CACHE)
@@ -223,7 +224,7 @@ def keep_only(folder: Path, *names: str) -> None:
             shutil.rmtree(path)
 
 
-def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
+def act_command(sandbox: Sandbox, run: RunnerRun, work: Path) -> list[str]:
     """The command line of act, and the files that it reads."""
     settings = sandbox.folder / "github"
     settings.mkdir(mode=0o700, exist_ok=True)
@@ -255,7 +256,7 @@ def act_command(sandbox: Sandbox, run: Run, work: Path) -> list[str]:
     ]
 
 
-def read_line(sandbox: Sandbox, run: Run, folder: Path, line: str, write: Report) -> None:
+def read_line(sandbox: Sandbox, run: RunnerRun, folder: Path, line: str, write: Report) -> None:
     """Put a line of act's into the log, the steps or the summary."""
     try:
         entry: dict[str, Any] = json.loads(line)

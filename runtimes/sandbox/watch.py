@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from labkit.process.errors import InputError
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.pushes import Push, no_run, pushed, waiting
-from runtimes.sandbox.runs import FAILED, Report, Run, at_work, folder_of, recorded_runs
+from runtimes.sandbox.runs import FAILED, Report, RunnerRun, at_work, folder_of, recorded_runs
 from runtimes.sandbox.state import Sandbox
 
 POLL_SECONDS = 0.2
@@ -52,7 +52,7 @@ def behind(sandbox: Sandbox, pushes: Sequence[Push]) -> str:
     return f"waiting for {ahead}; then comes {', '.join(push.tag for push in pushes if push.tag)}"
 
 
-def follow(sandbox: Sandbox, run: Run, report: Report) -> int:
+def follow(sandbox: Sandbox, run: RunnerRun, report: Report) -> int:
     """Report the log of a run until it ends, and return its exit code."""
     with (folder_of(sandbox, run) / "log").open(encoding="utf-8", errors="replace") as log:
         ended = False
@@ -68,6 +68,6 @@ def follow(sandbox: Sandbox, run: Run, report: Report) -> int:
     return FAILED
 
 
-def now(sandbox: Sandbox, run: Run) -> Run:
+def now(sandbox: Sandbox, run: RunnerRun) -> RunnerRun:
     """The run as it is now."""
     return next(r for r in recorded_runs(sandbox) if (r.number, r.attempt) == (run.number, run.attempt))

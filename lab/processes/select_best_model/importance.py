@@ -47,7 +47,7 @@ def rows_of_all_kinds(y: NDArray[Any], most: int) -> NDArray[np.int64]:
     return np.argsort(y, kind="stable")[places]
 
 
-def importance(
+def importance_of(
     asked: Shuffles,
     shuffled: NDArray[np.float64],
     y: NDArray[Any],

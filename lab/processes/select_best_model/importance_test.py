@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lab.processes.select_best_model.importance import MOST_ROWS, PREDICTIONS, REPEATS, Shuffles, importance, shuffles
+from lab.processes.select_best_model.importance import (
+    MOST_ROWS,
+    PREDICTIONS,
+    REPEATS,
+    Shuffles,
+    importance_of,
+    shuffles,
+)
 from lab.processes.select_best_model.load_and_predict import shuffled
 from lib.data_splits import Dataset
 from lib.task import Task, task_of
@@ -21,7 +28,7 @@ def measured(dataset: Dataset, X: np.ndarray, y: np.ndarray, predict: object, me
     task: Task = task_of(dataset)
     asked = shuffles(dataset, y)
     found = np.array([predict(part) for part in shuffled(X, **asked.request())])  # type: ignore[operator]
-    return importance(asked, found, y, predict(X), task, metric).set_index("column")  # type: ignore[operator]
+    return importance_of(asked, found, y, predict(X), task, metric).set_index("column")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "roc_auc"])

@@ -22,7 +22,7 @@ from sklearn.metrics import recall_score
 from lab.processes.select_best_model.candidates import Candidate, read_candidates
 from lab.processes.select_best_model.chance import interval, no_better
 from lab.processes.select_best_model.crossed import in_words, means_and_spread, over_all_folds, spread_of
-from lab.processes.select_best_model.importance import importance, shuffles
+from lab.processes.select_best_model.importance import importance_of, shuffles
 from lab.processes.select_best_model.packaging import save_served_model
 from lab.processes.select_best_model.params import Params
 from lab.processes.select_best_model.predictions import Answers, ask, check
@@ -30,7 +30,7 @@ from labkit.process.errors import InputError
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
 from labkit.process.tracking import Run, md5_of, run_process
-from labkit.process.trainers import trainers
+from labkit.process.trainers import all_trainers
 from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, count_rows, load_data_splits, load_dataset, load_folds
 from lib.metrics import BASELINE, CROSS_VALIDATION, HIGHER_IS_BETTER, best_first
 from lib.task import Task, in_short, selection_metric, task_of
@@ -46,7 +46,7 @@ def main(run: Run) -> None:
     """Read the candidates, select, test, and write the result."""
     params = read_params(Params)
     run.log_params(params.model_dump())
-    candidates = read_candidates(trainers())
+    candidates = read_candidates(all_trainers())
     dataset = load_dataset()
     splits = load_data_splits()
     run.log_input(str(DIR_PROCESSED), md5_of(DIR_PROCESSED), count_rows(splits))
@@ -91,7 +91,7 @@ def main(run: Run) -> None:
         told_of_rows(splits.y_test, predictions, task, dataset).to_csv(beside, index=False)
     write_confusion(*task.grouped(splits.y_test, predictions, dataset.classes))
     shuffled = answers[selected].shuffled[selected]
-    write_importance(importance(asked, shuffled, splits.y_val, on_validation, task, metric), metric)
+    write_importance(importance_of(asked, shuffled, splits.y_val, on_validation, task, metric), metric)
     task.plot(splits.y_test, predictions, dataset.classes, OUTPUT / "predictions.png", f"{selected}, test rows")
     save_served_model(OUTPUT / "model", best, answers[selected], DIR_PROCESSED)
     log(run, selected, best.metrics, test, expected, warnings)

@@ -57,7 +57,7 @@ def leave(name: str, model: Any) -> None:
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(process, "trainers", lambda: [TRAINER])
+    monkeypatch.setattr(process, "all_trainers", lambda: [TRAINER])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Functions fit in a head. Ruff's count passes over comprehensions, `and`, `or` and conditional expressions."""
+"""Functions fit in a head, and have another name than their module."""
 
 import ast
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from labkit.paths import ROOT
 
 pytestmark = pytest.mark.unittest
 
-MOST = 15  # of a test's own assertions there may be more
+MOST = 15  # ruff passes over comprehensions, `and`, `or` and conditional expressions; of a test there may be more
 ONE_EACH = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.comprehension, ast.match_case)
 
 
@@ -35,6 +36,11 @@ def test_no_function_has_too_many_branches() -> None:
     counted = {place: branches(function) for place, function in functions()}
     assert {place: count for place, count in counted.items() if count > MOST} == {}
     assert len(counted) > 0
+
+
+def test_no_module_and_function_have_one_name() -> None:
+    places = [place.partition(": ") for place, _ in functions()]
+    assert [place for place, _, name in places if Path(place).stem == name and name != "main"] == []
 
 
 @pytest.mark.parametrize(
