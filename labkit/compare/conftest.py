@@ -1,7 +1,6 @@
 """A lab whose commits have results of a small pipeline that trains nothing; Git, DVC and its remote are real."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from dvc.repo import Repo
 from matplotlib.figure import Figure
 
 from labkit.registry import verbs
-from labkit.testing.fixtures import Shell
+from labkit.testing.fixtures import IDENTITY, Shell
 
 DVC_YAML = """
 stages:
@@ -94,9 +93,10 @@ def made_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     """The lab and its remote. Its tags: one, two, more (rows), moved, numbers, worse, empty; cancer@v1.0.0 is two."""
     place = tmp_path_factory.mktemp("compared")
     shell("git init --quiet --initial-branch main lab", place)
-    before = Path.cwd()
-    os.chdir(place / "lab")
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place / "lab")
+        for name, value in IDENTITY.items():
+            patch.setenv(name, value)
         shell("dvc init -q && dvc remote add -q -d share ../share", Path.cwd())
         Path("dvc.yaml").write_text(DVC_YAML)
         Path("params.yaml").write_text("project: {name: cancer}\n")
@@ -116,8 +116,6 @@ def made_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
         commit(shell, "numbers")
         write(numbers(2, 3.0), numbers(2, 1.0), 0.01, 60, 0.95)
         commit(shell, "worse")
-    finally:
-        os.chdir(before)
     return place
 
 

@@ -114,7 +114,7 @@ def _stage(stage: Any, graph: Any) -> Stage:
     deps = [] if stage.frozen else stage.deps
     return Stage(
         name=stage.addressing,
-        command=stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or []),
+        command=stage.cmd if isinstance(stage.cmd, str) else "\n".join(map(str, stage.cmd or [])),
         upstream=[other.addressing for other in graph.successors(stage) if isinstance(other, PipelineStage)],
         inputs=[_file(dep) for dep in deps if not isinstance(dep, ParamsDependency)],
         params=[_params(dep) for dep in deps if isinstance(dep, ParamsDependency)],
