@@ -35,7 +35,17 @@ NAMES = (
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
 PAGES = [ROOT / "README.md", *HOW_TOS]
 # They take up to a minute each; what their commands do, other tests see every time.
-LONG = {"README", "adding-a-model", "comparing-versions", "pipeline", "processes", "promoting", "sweeps", "your-data"}
+LONG = {
+    "README",
+    "adding-a-model",
+    "comparing-versions",
+    "pipeline",
+    "processes",
+    "promoting",
+    "sweeps",
+    "tracking",
+    "your-data",
+}
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket
 
 INTERPRETERS = {"bash": "bash -euo pipefail -c", "python": "python -c"}
