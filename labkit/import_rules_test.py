@@ -54,6 +54,13 @@ def test_the_machinery_imports_nothing_of_the_user_s(graph: grimp.ImportGraph) -
     assert theirs == set()
 
 
+def test_the_adapter_alone_writes_command_lines_of_dvc() -> None:
+    files = [file for top in ("labkit", "runtimes") for file in (ROOT / top).rglob("*.py")]
+    written = [file for file in files if '"-m", "dvc"' in file.read_text(encoding="utf-8")]
+    code = [file for file in written if not file.stem.endswith("_test")]
+    assert [file.relative_to(ROOT).as_posix() for file in code] == ["labkit/dvc_adapter/command_line.py"]
+
+
 def test_a_layer_imports_only_those_below_it(graph: grimp.ImportGraph) -> None:
     rules = [grimp.Layer(*layer, independent=True) for layer in LAYERS]
     assert graph.find_illegal_dependencies_for_layers(rules, containers={"labkit"}) == set()

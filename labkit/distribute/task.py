@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from labkit.distribute.exchange import publish, published
+from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
@@ -152,6 +153,6 @@ def _repro(stage: str, execution: str) -> None:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--allow-missing", stage]
+    command = dvc("repro", "--single-item", "--allow-missing", stage)
     if subprocess.run(command, env={**kept, "PATH": path, EXECUTION_VARIABLE: execution}).returncode:
         raise RuntimeError(f"{stage} failed")

@@ -3,25 +3,33 @@
 `dvc` itself is the oracle where it tells the same.
 """
 
+import ast
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from labkit.dvc_adapter.folders import files_cached, files_here, files_in_commits, hash_of, not_pulled
+from labkit.dvc_adapter.graph import bring_unchanged, kept_inputs, nodes_here, steps_here
 from labkit.dvc_adapter.lock_text import parse_lock, written_lock
 from labkit.dvc_adapter.repository import open_project
-from labkit.dvc_adapter.results import declared_plots, metrics_of
+from labkit.dvc_adapter.results import declared_plots, drawn_plots, metrics_of
 from labkit.dvc_adapter.revisions import copy_from, not_kept
 from labkit.dvc_adapter.settings import all_settings, settings_file, settings_of, write_settings
 from labkit.dvc_adapter.states import Stage, declared_here, ran_before, stages_here
 from labkit.dvc_adapter.storage import (
+    bring,
     cache_folder,
     cached_file,
     default_remote,
+    error_code,
+    pull,
     push,
+    push_stage,
     raw_data,
     raw_data_hashes,
     raw_data_not_cached,
@@ -29,7 +37,9 @@ from labkit.dvc_adapter.storage import (
     remotes,
     use_remote,
 )
+from labkit.dvc_adapter.tables import check_out_absent, give_to_cache, recorded_tables, table_outputs
 from labkit.git_cli import git
+from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.flat import flattened
 from labkit.testing.damage import damaged_yaml, for_all, refusal
@@ -326,6 +336,99 @@ def test_settings_are_read_and_written_by_their_level() -> None:
     Path(".dvc/config").write_text("[core")
     with pytest.raises(InputError, match=r"git checkout \.dvc/config"):
         all_settings()
+
+
+def test_steps_are_what_dvc_repro_looks_at_and_what_it_passes_over(shell: Shell) -> None:
+    with open_project() as project:
+        steps = steps_here(project)
+    assert sorted(step.name for step in steps[:2]) == ["raw/a.dvc", "raw/many.dvc"]
+    train, judge = steps[2:]
+    assert (train.name, sorted(train.needs)) == ("train", ["raw/a.dvc", "raw/many.dvc"])
+    assert (judge.name, judge.needs, judge.command.partition(" ")[0]) == ("judge", ["train"], "wc")
+    assert [out.name for out in judge.outs] == ["score.json", "curve.csv"]
+    assert all(step.is_fresh for step in steps)
+    assert "up to date" in shell("dvc repro --dry", Path.cwd()).stdout
+    Path("params.yaml").write_text("lr: 0.2")
+    with open_project() as project:
+        assert [step.is_fresh for step in steps_here(project)] == [True, True, False, False]
+    assert "Running stage 'train'" in shell("dvc repro --dry", Path.cwd()).stdout
+
+
+def test_nodes_are_the_stages_with_what_they_read_and_write() -> None:
+    with open_project() as project:
+        train, judge = nodes_here(project)
+        assert kept_inputs(project, "train") == ["raw/a", "raw/many"]
+        assert kept_inputs(project, "judge") == ["model/weights"]
+    assert (train.name, train.needs, train.inputs, train.outputs) == ("train", [], ["raw", "code"], ["model"])
+    assert (judge.needs, judge.inputs, judge.outputs) == (["train"], ["model/weights"], ["score.json", "curve.csv"])
+    assert train.hindrances == []
+    assert judge.hindrances == ["score.json: `cache: false` keeps it from the remote; remove that"]
+
+
+def test_what_did_not_change_is_brought_from_the_remote() -> None:
+    shutil.rmtree(".dvc/cache")
+    shutil.rmtree("model")
+    Path("curve.csv").unlink()
+    with open_project() as project:
+        bring_unchanged(project)
+    assert Path("model/weights").read_text() == "ax = 1"
+    assert Path("curve.csv").exists()
+
+
+def test_tables_are_read_from_the_cache_given_to_it_and_put_where_they_belong() -> None:
+    with open_project() as project:
+        assert table_outputs(project) == ["score.json", "curve.csv"]
+        ((path, contents),) = recorded_tables(project)
+        assert (path, contents) == ("curve.csv", {"": b"n,loss\n1,0.5\n"})
+        shutil.rmtree(".dvc/cache")
+        Path("curve.csv").unlink()
+        md5 = recorded()["judge"]["curve.csv"]
+        assert [*recorded_tables(project)] == []
+        assert not give_to_cache(project, md5, {"": b"n,loss\n1,0.4\n"})
+        assert give_to_cache(project, md5, contents)
+        check_out_absent(project, ["curve.csv"])
+    assert Path("curve.csv").read_bytes() == contents[""]
+
+
+def test_outputs_come_from_the_remote_and_go_there_and_are_drawn() -> None:
+    weights, curve = (recorded()[stage][path] for stage, path in (("judge", "model/weights"), ("judge", "curve.csv")))
+    shutil.rmtree(".dvc/cache")
+    shutil.rmtree("model")
+    with open_project() as project:
+        bring(project, {curve})
+        assert cached_file(project, curve) is not None
+        assert cached_file(project, weights) is None
+        pull(project, ["model"])
+        assert Path("model/weights").exists()
+        shutil.rmtree("../share")
+        push_stage(project, "train")
+        assert not_kept(project, "HEAD", "train") == []
+        assert not_kept(project, "HEAD", "judge") == ["curve.csv"]
+        Path("curve.csv").write_text("n,loss\n1,0.25\n")
+        (plot,) = drawn_plots(project, {"HEAD": "then", "workspace": "now"})
+    assert (plot.file, "0.25" in plot.specification, "0.5" in plot.specification) == ("curve.csv", True, True)
+
+
+def test_an_error_of_s3_is_told_by_its_code() -> None:
+    error = OSError()
+    error.__cause__ = ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+    assert (error_code(error), error_code(OSError())) == ("AccessDenied", "")
+
+
+def test_everything_that_the_adapter_offers_is_named_here() -> None:
+    here = Path(__file__)
+    tests = "".join(test.read_text(encoding="utf-8") for test in here.parent.glob("*_test.py"))
+    others = [file for top in ("labkit", "runtimes") for file in (ROOT / top).rglob("*.py")]
+    used = "".join(file.read_text(encoding="utf-8") for file in others if file.parent != here.parent)
+    offered = [
+        node.name
+        for module in here.parent.glob("*.py")
+        if not module.name.endswith("_test.py")
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    asked = [name for name in offered if re.search(rf"\b{name}\(|\bimport .*\b{name}\b", used)]
+    assert [name for name in asked if not re.search(rf"\b{name}\b", tests)] == []
 
 
 def test_dvc_lock_is_written_as_dvc_writes_it() -> None:

@@ -58,7 +58,7 @@ def steps_here(project: Project) -> list[Step]:
             Step(
                 name=stage.addressing,
                 needs=_names(graph.successors(stage)),
-                command=stage.cmd if isinstance(stage.cmd, str) else "\n".join(stage.cmd or []),
+                command=stage.cmd if isinstance(stage.cmd, str) else "\n".join(map(str, stage.cmd or [])),
                 outs=[Path(out.fs_path) for out in stage.outs],
                 is_fresh=stage in fresh,
             )

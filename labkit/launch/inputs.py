@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.inputs import INPUTS_VARIABLE, digest, states
@@ -82,7 +83,7 @@ def _read(file: str, keys: list[str]) -> Iterator[tuple[str, str]]:
 def _without_ignored(files: list[str], root: Path) -> list[str]:
     if not files:
         return []
-    command = [sys.executable, "-m", "dvc", "check-ignore", *files]
+    command = dvc("check-ignore", *files)
     asked = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ignored = set(asked.stdout.splitlines())
     return [file for file in files if file not in ignored]

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
 from labkit.paths import ROOT
@@ -110,14 +111,14 @@ def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
 
     A request to end reaches this process alone, and is passed on as a Ctrl-C to all that runs.
     """
-    command = [sys.executable, "-m", "dvc", "repro", "--keep-going", *options]
+    command = dvc("repro", "--keep-going", *options)
     with (
-        subprocess.Popen(command, env=environment) as dvc,
-        end_requests_handled(lambda *_: interrupt_with_children(dvc.pid)),
+        subprocess.Popen(command, env=environment) as process,
+        end_requests_handled(lambda *_: interrupt_with_children(process.pid)),
     ):
         while True:
             try:
-                return dvc.wait()
+                return process.wait()
             except KeyboardInterrupt:
                 continue
 
@@ -191,7 +192,7 @@ def _run(command: list[str], started: Started, tell: Callable[[str], None], envi
     """Run a DVC command of one step, and show what it says."""
     began = monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", *command],
+        dvc(*command),
         env={**environment, "PYTHONUNBUFFERED": "1"},  # what it says is shown when it says it
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

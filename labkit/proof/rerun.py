@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.folders import Files, files_here, hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
@@ -128,7 +129,7 @@ def recorded_output(commit: str, output: str, target: Path) -> bool:
     """Write an output as the commit records it to `target`, from DVC's cache or remote; False where neither has it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     command = ["get", "--quiet", ".", output, "--rev", commit, "--out", str(target)]
-    done = subprocess.run([sys.executable, "-m", "dvc", *command], capture_output=True, env=clean_environment({}))
+    done = subprocess.run(dvc(*command), capture_output=True, env=clean_environment({}))
     return done.returncode == 0 and target.exists()
 
 
@@ -163,14 +164,14 @@ def _raw_data_missing(clone: Path) -> list[str]:
 def _dvc(clone: Path, *arguments: str, **variables: str) -> list[str]:
     """Run DVC in the clone, what it prints to this process's stderr; return its last lines that tell of errors."""
     errors: deque[str] = deque(maxlen=MOST_ERRORS)
-    command = [sys.executable, "-m", "dvc", *arguments]
+    command = dvc(*arguments)
     pipe, joined = subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(
         command, cwd=clone, env=clean_environment(variables), stdin=subprocess.DEVNULL, stdout=pipe, stderr=joined,
         encoding="utf-8", errors="replace",
-    ) as dvc:  # fmt: skip
-        for line in dvc.stdout or []:
+    ) as running:  # fmt: skip
+        for line in running.stdout or []:
             print(line, end="", file=sys.stderr, flush=True)
             if line.lower().startswith("error:"):
                 errors.append(without_credentials(line[6:].strip()))
-    return list(errors) if dvc.returncode else []
+    return list(errors) if running.returncode else []

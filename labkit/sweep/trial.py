@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.revisions import copy_from
 from labkit.git_cli import git
@@ -40,7 +40,7 @@ def rounded(values: dict[str, Any]) -> dict[str, Any]:
 def run_trial(name: str, values: dict[str, Any]) -> None:
     """Run the pipeline with these values as DVC's experiment `name`. Raises TrialError in its words."""
     options = [option for key, value in values.items() for option in ("-S", f"{key}={json.dumps(value)}")]
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "exp", "run", "--temp", "--name", name, *options]
+    command = dvc("--wait-for-lock", "exp", "run", "--temp", "--name", name, *options)
     done = subprocess.run(
         command,
         env={**os.environ, EXECUTION_VARIABLE: name},

@@ -47,6 +47,7 @@ BAD_FILES = [
     ("ruff-check", "lib/new.py", "import os\n"),
     ("ruff-format", "lib/new.py", "a=1\n"),
     ("mypy", "lib/new.py", "a: int = ''\n"),
+    ("imports", "labkit/new.py", "import lib.viz\n"),
     ("params", "params.yaml", "project: {name: 3}\n"),
     ("workflows", ".github/workflows/new.yml", "on: push\njobs: {a: {}}\n"),
     ("workflows-security", ".github/workflows/new.yml", WORKFLOW),

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +19,7 @@ import requests
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.paths import ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -312,5 +312,5 @@ def _dvc_cache(folder: Path) -> Path | None:
     """DVC's cache by its own word: five places can set it. It takes half a second, and is asked for only once."""
     if not folder.exists():
         return None
-    done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(dvc("cache", "dir"), cwd=folder, capture_output=True, text=True)
     return None if done.returncode else Path(done.stdout.strip())

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labkit.dvc_adapter.command_line import dvc
 from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from runtimes.sandbox.processes import marks
@@ -78,12 +79,11 @@ def make_clone(sandbox: Sandbox, source: Path) -> None:
 
 def bring_data(sandbox: Sandbox, source: Path) -> None:
     """Bring the data and results of the clone's commit, as far as `source` has them, to the bucket and the clone."""
-    dvc = (sys.executable, "-m", "dvc")
     cache = sandbox.clone / ".dvc" / "cache"
-    cache.symlink_to(making(sandbox, source, *dvc, "cache", "dir"))
-    making(sandbox, sandbox.clone, *dvc, "push", "--quiet", **NO_UPDATES)
+    cache.symlink_to(making(sandbox, source, *dvc("cache", "dir")))
+    making(sandbox, sandbox.clone, *dvc("push", "--quiet"), **NO_UPDATES)
     cache.unlink()
-    making(sandbox, sandbox.clone, *dvc, "pull", "--quiet", "--allow-missing", **NO_UPDATES)
+    making(sandbox, sandbox.clone, *dvc("pull", "--quiet", "--allow-missing"), **NO_UPDATES)
 
 
 def connection(sandbox: Sandbox) -> tuple[str, ...]:
