@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, NoReturn
 
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 MOST_ROWS = 100_000
 FORMS = "dataframe_split", "dataframe_records", "instances", "inputs"
@@ -80,7 +81,8 @@ def checked(rows: pd.DataFrame) -> pd.DataFrame:
     if not rows.columns.is_unique:
         raise BadRequestError("two columns have the same name")
     for name in rows:
-        if rows[name].map(lambda value: isinstance(value, dict | list)).any():
+        # Columns of numbers or words alone are of another type.
+        if is_object_dtype(rows[name].dtype) and rows[name].map(lambda value: isinstance(value, dict | list)).any():
             raise BadRequestError("a value is a list or an object; give numbers, words, true, false or null")
     return rows
 

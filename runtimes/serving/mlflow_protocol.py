@@ -1,10 +1,9 @@
 """MLflow's protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally."""
 
 from importlib.metadata import version as version_of
-from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from runtimes.serving.answering import ANY_BODY, answer
 from runtimes.serving.bodies import read_table
@@ -26,8 +25,8 @@ def version() -> str:
 
 
 @router.post("/invocations", openapi_extra=ANY_BODY)
-async def invocations(request: Request) -> dict[str, Any]:
+async def invocations(request: Request) -> JSONResponse:
     """Predict rows: dataframe_split, dataframe_records, instances or inputs as JSON, or CSV."""
     kind = request.headers.get("content-type", "")
     answered = await answer(request, lambda body, served: read_table(body, kind, served.names, served.words))
-    return {"predictions": answered.to_dict("records")}
+    return JSONResponse({"predictions": answered.to_dict("records")})  # as it is: FastAPI would look at each value
