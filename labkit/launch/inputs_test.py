@@ -105,6 +105,12 @@ def test_many_edits_are_counted(begin: Callable[[], None]) -> None:
         refuse_edits()
 
 
-def test_a_process_that_dvc_did_not_start_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dvc_did_not_start_is_not_compared(
+    begin: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in ("", "of_another_dvc_yaml"):
+        monkeypatch.setenv("DVC_STAGE", stage)
+        assert note_inputs(tmp_path / "note", tmp_path) == {}
+    assert not (tmp_path / "note").exists()
     monkeypatch.delenv(INPUTS_VARIABLE, raising=False)
     refuse_edits()

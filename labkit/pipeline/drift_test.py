@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from labkit.pipeline.drift import differences, drift_since, homogeneity, kolmogorov_smirnov
+from labkit.pipeline.drift import differences, drift_since, homogeneity, kolmogorov_smirnov, reports_here
 from labkit.testing.fixtures import Shell
 
 BINS = 20
@@ -96,6 +96,14 @@ def lab(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Callab
         Path("data.json").write_text(json.dumps(now), encoding="utf-8")
 
     return write
+
+
+@pytest.mark.integration
+def test_the_reports_that_are_here_are_read_but_for_those_that_are_of_another_run(lab: Callable[[Any], None]) -> None:
+    assert [*reports_here()] == []
+    lab(report(number(normal(1))))
+    assert [*reports_here()] == [report(number(normal(1)))]
+    assert [*reports_here(["data.json"])] == []
 
 
 @pytest.mark.integration
