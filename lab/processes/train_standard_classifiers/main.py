@@ -8,7 +8,7 @@ classifiers.max_rows_quadratic rows the families whose cost grows with the squar
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,10 +26,10 @@ from lab.processes.train_standard_classifiers.classifiers import (
     stratified_subsample,
 )
 from lab.processes.train_standard_classifiers.params import Classifiers, Params
-from lab.processes.train_standard_classifiers.progress import telling_it_lives
 from lab.processes.train_standard_classifiers.regressors import create_regressors
 from labkit.process.files import replacing, write_json
 from labkit.process.params import read_params
+from labkit.process.progress import telling_it_lives
 from labkit.process.tracking import Run, md5_of, run_process
 from lib.data_splits import DIR_PROCESSED, Dataset, count_rows, load_data_splits, load_dataset, load_folds
 from lib.metrics import BASELINE, CROSS_VALIDATION, over_folds
@@ -110,8 +110,7 @@ def train(
     metrics = task.metrics(validation.y, predictions)
     told: dict[str, Any] = {**metrics, "rows": len(validation.y), "training_rows": len(training.y)}
     if folds:
-        with telling_it_lives(f"{name}: fitting {len(folds)} folds"):
-            told[CROSS_VALIDATION] = crossed = over_folds([measure(name, *fold, dataset) for fold in folds])
+        told[CROSS_VALIDATION] = crossed = over_folds([*measure(name, folds, dataset)])
         run.log_metrics({f"cross_validation_{metric}": found["mean"] for metric, found in crossed.items()})
     write_json(OUTPUT / "metrics" / f"{name}.json", told)
     with replacing(OUTPUT / "models" / f"{name}.joblib") as beside:
@@ -132,11 +131,13 @@ def train(
     return metrics
 
 
-def measure(name: str, model: Any, training: Rows, held_out: Rows, dataset: Dataset) -> dict[str, float]:
-    """Fit one family on the training rows of a fold; its metrics on the rows that are held out."""
-    fit(name, model, training)
-    predictions = (model.predict_proba if dataset.classes else model.predict)(held_out.X)
-    return task_of(dataset).metrics(held_out.y, predictions)
+def measure(name: str, folds: Sequence[tuple[Any, Rows, Rows]], dataset: Dataset) -> Iterator[dict[str, float]]:
+    """Fit one family on the training rows of each fold; its metrics on the rows that are held out, fold by fold."""
+    for number, (model, training, held_out) in enumerate(folds, 1):
+        with telling_it_lives(f"{name}: fold {number} of {len(folds)}"):
+            fit(name, model, training)
+        predictions = (model.predict_proba if dataset.classes else model.predict)(held_out.X)
+        yield task_of(dataset).metrics(held_out.y, predictions)
 
 
 if __name__ == "__main__":

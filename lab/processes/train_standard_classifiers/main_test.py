@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from lab.processes.train_standard_classifiers import main as process
 from lab.processes.train_standard_classifiers.classifiers import QUADRATIC
 from lab.processes.train_standard_classifiers.main import OUTPUT, main
 from labkit.launch.environments import process_python
@@ -130,7 +132,7 @@ def fold_of(X: np.ndarray[Any, Any], y: np.ndarray[Any, Any], held_out: slice) -
 
 @pytest.mark.parametrize("classes", [["no", "yes"], []], ids=["classes", "numbers"])
 def test_each_family_is_measured_on_each_fold(
-    classes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    classes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     random = np.random.default_rng(0)
     X = random.normal(size=(90, 3)).astype(np.float32)
@@ -145,8 +147,11 @@ def test_each_family_is_measured_on_each_fold(
     write_json(DIR_PROCESSED / "dataset.json", dataset._asdict())
     folds = [fold_of(X[:75], y[:75], slice(start, start + 25)) for start in (0, 25, 50)]
     save_folds(folds, DIR_PROCESSED)
+    monkeypatch.setattr(process, "telling_it_lives", lambda what: nullcontext(print(what)))
     main(Run(None))
 
+    said = capsys.readouterr().out
+    assert all(f"logistic_regression: fold {number} of 3\n" in said for number in (1, 2, 3))
     told = read_json(OUTPUT / "metrics" / "logistic_regression.json")
     metric = "log_loss" if classes else "rmse"
     assert len(told["cross_validation"][metric]["folds"]) == 3

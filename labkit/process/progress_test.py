@@ -2,7 +2,7 @@ from time import sleep
 
 import pytest
 
-from lab.processes.train_standard_classifiers.progress import telling_it_lives
+from labkit.process.progress import telling_it_lives
 
 pytestmark = pytest.mark.unittest
 
