@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from labkit import run
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
-from labkit.run import are_committed
+from labkit.run import are_committed, hand_over
 from labkit.testing.fixtures import Shell
 
 HERE = f"{sys.executable} -m lab"
@@ -105,6 +106,29 @@ def test_an_environment_without_its_interpreter_is_made_anew(lab: Path, shell: S
     (lab / ".venv/bin/python").symlink_to("/nowhere")
     shell(make, lab, MADE=str(made))
     assert made.read_text(encoding="utf-8").splitlines() == steps * 2
+
+
+@pytest.mark.unittest
+def test_once_mlflow_has_the_runs_that_of_the_data_is_told_how_these_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    pending = [(Path("journal"), "no answer")]
+
+    def tag_drift(execution: str, commit: str) -> str:
+        asked.append((execution, commit))
+        return "no [store]"
+
+    monkeypatch.setattr(run, "deliver", lambda seconds: pending)
+    monkeypatch.setattr(run, "results_here", list)
+    monkeypatch.setattr(run, "shown_in_mlflow", lambda results, ask_remote: [])
+    monkeypatch.setattr(run, "tag_drift", tag_drift)
+    with (console := Console(width=200)).capture() as shown:
+        hand_over(console, "execution", is_news=False)
+        hand_over(console, "execution", is_news=True)
+        assert asked == []
+        pending.clear()
+        hand_over(console, "execution", is_news=True)
+    assert asked == [("execution", "HEAD")]
+    assert "not in MLflow yet: no [store]" in shown.get()
 
 
 @pytest.mark.unittest

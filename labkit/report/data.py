@@ -26,7 +26,8 @@ def _described(report: dict[str, Any]) -> str:
     read = rows.pop("read")
     parts = ", ".join(f"{count:,} for {plain(str(part))}" for part, count in rows.items())
     lacking = sum(column["missing"] > 0 for column in columns)
-    told = f"{read:,} rows ({parts}), {len(columns)} columns, {lacking} of them with missing values."
+    features = f" that make {report['features']:,} features" if "features" in report else ""
+    told = f"{read:,} rows ({parts}), {len(columns)} columns{features}, {lacking} of them with missing values."
     lines = [
         [plain(str(column["name"])), str(column["kind"]), str(column["missing"]), plain(_span(column))]
         for column in columns[:MOST_COLUMNS]
@@ -38,9 +39,8 @@ def _described(report: dict[str, Any]) -> str:
 
 def _span(column: dict[str, Any]) -> str:
     if "levels" in column:
-        return ", ".join([*column["levels"]][:3]) + (
-            "" if column["distinct"] <= 3 else f", {column['distinct']} in all"
-        )
+        more = [f"{column['distinct']} in all"] if column["distinct"] > MOST_LEVELS else []
+        return ", ".join([*[*column["levels"]][:MOST_LEVELS], *more])
     return ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in _ends(column))
 
 

@@ -381,6 +381,15 @@ def test_of_a_failed_stage_it_tells_what_was_tried() -> None:
     assert row(summary(), "`train`").startswith("| `train` | **failed** | `models.forest 0.2 -> 0.1` | 14 min |")
 
 
+def test_the_page_shows_the_data_that_a_stage_tells_of() -> None:
+    Path("dvc.yaml").write_text(DVC_YAML.replace("    outs: [rows]", "    outs: [rows]\n    meta: {data: told.json}"))
+    column = {"name": "age", "kind": "number", "missing": 1, "min": 3, "median": 5, "max": 8, "histogram": [9]}
+    write_json("told.json", {"rows": {"read": 9, "training": 9}, "columns": [column, column]})
+    assert "### Data\n\n9 rows (9 for training), 2 columns, 2 of them with missing values." in (said := summary())
+    assert "| age | number | 1 | 3, 5, 8 |" in said
+    assert said.index("### Data") < said.index("### Metrics")
+
+
 def test_other_data_than_before_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told = "age|sex: distributed otherwise"
     monkeypatch.setattr(data, "drift_since", lambda rev, missing: [told] if rev == "main" else [])
@@ -391,18 +400,23 @@ def test_other_data_than_before_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_data_are_shown_as_their_report_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     columns: list[dict[str, Any]] = [
         {"name": "a|b", "kind": "number", "missing": 2, "distinct": 9, "min": 0.5, "median": 2.0, "max": 1234567.0},
-        {"name": "city", "kind": "category", "missing": 0, "distinct": 4, "levels": {"Bonn": 3, "Köln": 2, "x": 1}},
+        {
+            "name": "city",
+            "kind": "category",
+            "missing": 0,
+            "distinct": 5,
+            "levels": dict.fromkeys(["Bonn", "Köln", "x", "y"], 1),
+        },
         {"name": "none", "kind": "number", "missing": 8, "distinct": 0},
         *({"name": f"c{number}", "kind": "number", "missing": 0, "distinct": 1} for number in range(20)),
     ]
-    report = {"rows": {"read": 5000, "training": 3000, "test": 2000}, "columns": columns}
+    report = {"rows": {"read": 5000, "training": 3000, "test": 2000}, "columns": columns, "features": 1024}
     monkeypatch.setattr(data, "reports_here", lambda missing: [report, {"rows": 3}, []])
     said = data.data_section("HEAD", [])
-    assert said.startswith(
-        "### Data\n\n5,000 rows (3,000 for training, 2,000 for test), 23 columns, 2 of them with missing"
-    )
+    rows = "5,000 rows (3,000 for training, 2,000 for test)"
+    assert said.startswith(f"### Data\n\n{rows}, 23 columns that make 1,024 features, 2 of them with missing")
     assert r"| a\|b | number | 2 | 0.5, 2, 1.235e+06 |" in said
-    assert "| city | category | 0 | Bonn, Köln, x, 4 in all |" in said
+    assert "| city | category | 0 | Bonn, Köln, x, 5 in all |" in said
     assert "| none | number | 8 |  |" in said
     assert "c8 |" in said
     assert "c9 |" not in said
