@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from labkit.launch.environments import process_python
-from labkit.launch.locks import packages_of, pipfile_line
+from labkit.launch.locks import pipfile_line
 from labkit.paths import PROCESSES, ROOT
 from labkit.process.errors import InputError
 
@@ -35,10 +35,8 @@ def lacking(process: str, module: str) -> str:
     if (ROOT / top).is_dir():
         return f"{module} is not a module of this lab, and what loads the models of {process} imports it"
     line = pipfile_line(ROOT, top)
-    places = [str((PROCESSES / process / "Pipfile").relative_to(ROOT))]
-    if line.split(" ")[0] not in packages_of(ROOT):
-        places.insert(0, "./Pipfile")
-    return f"{' and '.join(places)}: add the line `{line}`, then `make lock`: the models of {process} need {top}"
+    pipfile = (PROCESSES / process / "Pipfile").relative_to(ROOT)
+    return f"{pipfile}: add the line `{line}`, then `make lock`: the models of {process} need {top}"
 
 
 if __name__ == "__main__":

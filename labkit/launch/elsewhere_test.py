@@ -20,9 +20,9 @@ def test_a_missing_package_is_told_with_its_pin_where_the_root_has_it() -> None:
 
 
 @pytest.mark.unittest
-def test_a_package_that_the_root_lacks_too_is_added_to_both() -> None:
+def test_a_package_that_the_root_lacks_too_is_added_to_the_one_pipfile_that_needs_it() -> None:
     assert lacking("a", "lightning_fast.boost").startswith(
-        './Pipfile and lab/processes/a/Pipfile: add the line `lightning-fast = "*"`, then `make lock`'
+        'lab/processes/a/Pipfile: add the line `lightning-fast = "*"`, then `make lock`'
     )
 
 
@@ -39,7 +39,7 @@ def test_it_runs_there_and_fails_in_one_line(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "here.py").write_text(
         "import sys\nfrom pathlib import Path\nPath('prefix').write_text(sys.prefix)\nimport pytest", encoding="utf-8"
     )
-    with pytest.raises(InputError, match=rf"^\./Pipfile and lab/processes/{PROCESS}/Pipfile: add the line `pytest = "):
+    with pytest.raises(InputError, match=rf"^lab/processes/{PROCESS}/Pipfile: add the line `pytest = "):
         run_in(PROCESS, "here")
     assert Path("prefix").read_text(encoding="utf-8").rpartition("/")[2].startswith(f"{PROCESS}-")
     (tmp_path / "here.py").write_text("import sys\nsys.exit('error: no such thing')", encoding="utf-8")

@@ -11,6 +11,7 @@ in pipenv's format and name no index, so that everyone's own settings hold.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -67,13 +68,14 @@ def lock_process(folder: Path, upgrade: bool = False) -> None:
     """
     locked: Packages = read_json(ROOT / LOCK)["default"]
     wanted = {canonicalize_name(name): package for name, package in read_pipfile(folder)["packages"].items()}
-    lacking = [f"{name}{versions(package)}" for name, package in wanted.items() if not _serves(locked, name, package)]
+    unserved = {name: package for name, package in wanted.items() if not _serves(locked, name, package)}
+    lacking = [f"{name}{versions(package)}" for name, package in unserved.items()]
     torch = locked.get("torch", {}).get("version", "")
     needed = [] if lacking else [*resolve(wanted, locked, torch)]
     if lacking := lacking + sorted(set(needed) - locked.keys()):
-        raise InputError(
-            f"{folder / 'Pipfile'}: the root lock has no {', '.join(lacking)}; put that in ./Pipfile, then `make lock`"
-        )
+        is_new = bool(unserved) and unserved.keys().isdisjoint(packages_of(ROOT))
+        remedy = "`make lock` takes it in" if is_new else "put that in ./Pipfile, then `make lock`"
+        raise InputError(f"{folder / 'Pipfile'}: the root lock has no {', '.join(lacking)}; {remedy}")
     _write_lock(folder, LOCK, {name: locked[name] for name in needed}, {})
     cuda = folder / CUDA_LOCK
     if "torch" in needed:
@@ -121,21 +123,21 @@ def resolve(
 
 
 def take_in(root: Path, pipfiles: Sequence[Path]) -> list[str]:
-    """Add to the root Pipfile the packages that only Pipfiles of processes name; their names.
+    """Add to the packages of the root Pipfile those that only Pipfiles of processes name; their names.
 
     No other byte of it changes. Raises InputError as `read_pipfile`, and where it has no line `[packages]`.
     """
-    of_root = read_pipfile(root)
-    known = {canonicalize_name(name) for group in ("packages", "dev-packages") for name in of_root.get(group, {})}
+    known = packages_of(root)  # without those of development alone, which no process gets
     named = {name: package for file in pipfiles for name, package in read_pipfile(file.parent)["packages"].items()}
     missing = {name: package for name, package in sorted(named.items()) if canonicalize_name(name) not in known}
     if missing:
-        head, line, rest = (root / "Pipfile").read_text(encoding="utf-8").partition("[packages]\n")
-        if not line:
+        text = (root / "Pipfile").read_bytes().decode()
+        heading = re.search(r"^\[packages\][^\n]*\n", text, re.MULTILINE)
+        if not heading:
             raise InputError(f"{root / 'Pipfile'} has no line [packages]; write it above the packages")
         lines = "".join(f"{json.dumps(name)} = {_toml(package)}\n" for name, package in missing.items())
         with replacing(root / "Pipfile") as beside:
-            beside.write_text(f"{head}{line}{lines}{rest}", encoding="utf-8")
+            beside.write_bytes(f"{text[: heading.end()]}{lines}{text[heading.end() :]}".encode())
     return [*missing]
 
 

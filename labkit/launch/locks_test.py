@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from labkit.launch import locks
 from labkit.launch.environments import CUDA_LOCK, LOCK, requirements, uv_pip
 from labkit.launch.locks import lock_process, read_pipfile, resolve, take_in
 from labkit.paths import PROCESSES, ROOT
@@ -68,18 +69,46 @@ def test_the_newest_versions_are_found_where_none_is_kept() -> None:
 
 @pytest.mark.unittest
 def test_what_a_process_alone_names_is_added_to_the_root_pipfile(tmp_path: Path) -> None:
-    root = '# mine\n[packages]\nnumpy = "==2.0"\n\n[dev-packages]\nPyYAML = "*"\n'
-    (tmp_path / "Pipfile").write_text(root)
+    root = b'# not of [packages]\n[packages]  # mine\r\nnumpy = "==2.0"\r\n\n[dev-packages]\nPyYAML = "*"\n'
+    (tmp_path / "Pipfile").write_bytes(root)
     own = tmp_path / "process" / "Pipfile"
     own.parent.mkdir()
     own.write_text(
         '[packages]\nnumpy = "*"\npyyaml = "*"\nlightgbm = "~=4.0"\nzarr = {version = "*", extras = ["a"]}\n'
     )
-    assert take_in(tmp_path, [own]) == ["lightgbm", "zarr"]
-    added = '"lightgbm" = "~=4.0"\n"zarr" = {"version" = "*", "extras" = ["a"]}\n'
-    assert (tmp_path / "Pipfile").read_text() == root.replace("[packages]\n", f"[packages]\n{added}", 1)
+    assert take_in(tmp_path, [own]) == ["lightgbm", "pyyaml", "zarr"]
+    added = b'"lightgbm" = "~=4.0"\n"pyyaml" = "*"\n"zarr" = {"version" = "*", "extras" = ["a"]}\n'
+    assert (tmp_path / "Pipfile").read_bytes() == root.replace(b"mine\r\n", b"mine\r\n" + added)
     assert take_in(tmp_path, [own]) == []
     assert read_pipfile(tmp_path)["packages"]["zarr"] == {"version": "*", "extras": ["a"]}
+
+
+@pytest.mark.unittest
+def test_without_a_place_for_packages_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Pipfile").write_text("packages = {}\n")
+    own = tmp_path / "process" / "Pipfile"
+    own.parent.mkdir()
+    own.write_text('[packages]\nlightgbm = "*"\n')
+    with pytest.raises(InputError, match=r"Pipfile has no line \[packages\]; write it above the packages"):
+        take_in(tmp_path, [own])
+
+
+@pytest.mark.unittest
+def test_the_root_is_locked_with_what_it_took_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Any] = []
+    (tmp_path / "processes" / "boosted").mkdir(parents=True)
+    (tmp_path / "Pipfile").write_text("[packages]\n")
+    (tmp_path / "processes" / "boosted" / "Pipfile").write_text('[packages]\nlightgbm = "*"\n')
+    monkeypatch.setattr(locks, "ROOT", tmp_path)
+    monkeypatch.setattr(locks, "PROCESSES", tmp_path / "processes")
+    monkeypatch.setattr(locks, "lock_root", lambda upgrade: seen.append(read_pipfile(tmp_path)["packages"]))
+    monkeypatch.setattr(locks, "lock_process", lambda folder, upgrade: seen.append(folder.name))
+    monkeypatch.setattr("sys.argv", ["locks"])
+    locks.main()
+    assert seen == [{"lightgbm": "*"}, "boosted"]
+    assert capsys.readouterr().out.startswith("Pipfile: added lightgbm, which a process needs\n")
 
 
 @pytest.fixture
@@ -141,8 +170,11 @@ def test_there_is_a_lock_for_cuda_where_there_is_torch_and_nowhere_else() -> Non
 @pytest.mark.parametrize(
     ("package", "message"),
     [
-        ('numpyy = "*"', r"Pipfile: the root lock has no numpyy; put that in \./Pipfile, then `make lock`"),
-        ('numpy = "==0.0.1"', r"Pipfile: the root lock has no numpy==0\.0\.1; put that"),
+        ('numpyy = "*"', r"Pipfile: the root lock has no numpyy; `make lock` takes it in$"),
+        (
+            'numpy = "==0.0.1"',
+            r"Pipfile: the root lock has no numpy==0\.0\.1; put that in \./Pipfile, then `make lock`",
+        ),
         ("numpy = ", "Pipfile is not TOML"),
     ],
 )
