@@ -1,5 +1,6 @@
 """The whole of the process on a small table: what is selected, and what is said of it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,16 @@ def test_a_model_that_has_learned_is_selected_without_a_word() -> None:
     table = pd.DataFrame(random.normal(size=(300, 3)), columns=list("abc"))
     prepare(table.assign(target=np.where(table["a"] > 0, "yes", "no")))
     leave("linear", LogisticRegression())
-    process.main(Run(None))
+    (journal := Path("journal")).touch()
+    process.main(Run(journal))
 
     result = read_json("artifacts/best_model/metrics.json")
     assert (result["selected"], result["warnings"]) == ("linear", [])
     assert result["test"]["log_loss"] < result["baseline"]["log_loss"]
+    events = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    logged = {name: value for event in events for name, value in event.get("metrics", {}).items()}
+    assert {f"baseline_{name}": value for name, value in result["baseline"].items()}.items() <= logged.items()
+    assert logged["test_log_loss"] == result["test"]["log_loss"]
     assert "recall" not in result
     rows = pd.read_csv("artifacts/best_model/test_predictions.csv")
     right = (rows["actual"] == rows["predicted"]).groupby(rows["actual"]).mean()
