@@ -9,7 +9,7 @@ from dvc.stage import PipelineStage
 from dvc_data.hashfile.hash import file_md5
 
 from labkit.dvc_adapter.folders import Files, hash_of
-from labkit.dvc_adapter.repository import Project
+from labkit.dvc_adapter.repository import Project, switched
 from labkit.dvc_adapter.storage import path_from_root
 from labkit.paths import lies_in, overlaps
 
@@ -19,8 +19,7 @@ def disagreements(project: Project, commit: str, upto: str = "") -> dict[str, li
 
     Of a part of an output, a folder with a whole folder of DVC's data, and an address elsewhere, Git does not tell.
     """
-    repo: Any = project
-    with repo.switch(commit):
+    with switched(project, commit) as repo:
         outs = [out for out in repo.index.outs if out.fs_path]
         stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
         for last in [stage for stage in stages if stage.name == upto]:

@@ -4,15 +4,16 @@ from typing import Any
 
 from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
 
-MOST_VALUES = 1_000_000  # each alias counts as all that it stands for
+from labkit.dvc_adapter.yaml_guard import refuse_harmful
 
 
 def parse_lock(text: str | bytes) -> dict[str, Any]:
     """The stages of a dvc.lock's text; none in an empty text. Raises ValueError when it is not a dvc.lock."""
     try:
         text = text.decode() if isinstance(text, bytes) else text
+        refuse_harmful(text, "dvc.lock")
         stages = dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))
-        if _size(stages, {}) > MOST_VALUES or not all(map(_is_stage, stages.items())):
+        if not all(map(_is_stage, stages.items())):
             raise ValueError("no stages")
     except (YAMLFileCorruptedError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"no dvc.lock: {error}") from None
@@ -34,14 +35,3 @@ def _is_stage(named: tuple[Any, Any]) -> bool:
         and all(isinstance(file["path"], str) for file in files)
         and all(isinstance(values, dict) for values in params)
     )
-
-
-def _size(value: Any, known: dict[int, int]) -> int:
-    """How many values there are, written out."""
-    if not isinstance(value, dict | list):
-        return 1
-    if id(value) not in known:
-        known[id(value)] = 1 + sum(
-            _size(part, known) for part in (value.values() if isinstance(value, dict) else value)
-        )
-    return known[id(value)]

@@ -7,11 +7,12 @@ neither why a stage is stale nor what a folder was; so most of what is used here
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NewType
+from typing import Any, NewType
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from labkit.dvc_adapter.yaml_guard import refuse_harmful_files
 from labkit.process.errors import InputError
 
 # What DVC raises besides its own, for files of another shape and an alias that stands for itself.
@@ -25,8 +26,9 @@ Project = NewType("Project", object)
 def open_project(commit: str | None = None) -> Iterator[Project]:
     """Open the DVC project of the working folder, as it is here or in a commit.
 
-    Raises InputError in DVC's words where DVC raises, also within.
+    Raises InputError in DVC's words where DVC raises, also within, and for files that no loader could take.
     """
+    refuse_harmful_files(commit)
     logging.getLogger("dvc").setLevel(logging.ERROR)  # its advice is for those who typed `dvc`
     try:
         with Repo(rev=commit) as repo:
@@ -38,3 +40,12 @@ def open_project(commit: str | None = None) -> Iterator[Project]:
         told = str(error) or type(error).__name__
         words = f"{told}: {reason}" if reason and str(reason) != told else told
         raise InputError(f"DVC: {' '.join(words.split())}; `dvc status` tells more") from None
+
+
+@contextmanager
+def switched(project: Project, commit: str) -> Iterator[Any]:
+    """DVC's repository as it is in a commit. Raises InputError for files there that no loader could take."""
+    repo: Any = project
+    refuse_harmful_files(commit)
+    with repo.switch(commit):
+        yield repo

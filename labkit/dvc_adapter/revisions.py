@@ -8,7 +8,7 @@ from dvc_data.hashfile.tree import Tree
 from dvc_data.index import DataIndexDirError
 
 from labkit.dvc_adapter.folders import Files, hash_of
-from labkit.dvc_adapter.repository import Project
+from labkit.dvc_adapter.repository import Project, switched
 from labkit.dvc_adapter.storage import absent, default_remote, path_from_root
 from labkit.paths import lies_in, overlaps
 from labkit.process.errors import InputError
@@ -26,7 +26,7 @@ def copy_from(project: Project, rev: str, path: str, target: Path) -> None:
     if Path(path).is_absolute() or ".." in Path(path).parts:
         raise FileNotFoundError(path)
     _fetch(project, rev, path)
-    with repo.switch(rev):
+    with switched(project, rev):
         files = repo.dvcfs
         if not files.exists(path):
             raise FileNotFoundError(path)
@@ -45,7 +45,7 @@ def not_kept(project: Project, rev: str, stage: str) -> list[str]:
     """
     repo: Any = project
     store = repo.cloud.get_remote_odb() if default_remote(project) else repo.cache.local
-    with repo.switch(rev):
+    with switched(project, rev):
         outs = [out for one in repo.index.stages if getattr(one, "name", "") == stage for out in one.outs]
         lacking = [out for out in outs if (absent(out, store) if out.use_cache else not repo.fs.exists(out.fs_path))]
         return sorted(out.def_path for out in lacking)
@@ -81,7 +81,7 @@ def _fetch(project: Project, rev: str, path: str) -> None:
     By the settings that are here: in a commit, DVC takes the remote `../share` for `/share`.
     """
     repo: Any = project
-    with repo.switch(rev):
+    with switched(project, rev):
         outs = [
             out
             for out in repo.index.outs

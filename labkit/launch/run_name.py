@@ -49,9 +49,11 @@ def recorded_params(process: str) -> dict[str, Any]:
         return {}
     import yaml
 
-    # DVC writes it, not people; and its C loader is ten times as fast.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    stages = yaml.load(lock.read_text(encoding="utf-8"), loader).get("stages", {})
+    from labkit.dvc_adapter.yaml_guard import LOADER, refuse_harmful
+
+    text = lock.read_text(encoding="utf-8")
+    refuse_harmful(text, "dvc.lock")
+    stages = yaml.load(text, LOADER).get("stages", {})  # DVC writes it, not people; and C is ten times as fast
     command = re.compile(rf"\blabkit\.launch\s+{re.escape(process)}(\s|$)")
     found = [stage for stage in stages.values() if command.search(str(stage.get("cmd", "")))]
     return dict(found[0].get("params", {}).get("params.yaml", {})) if found else {}
