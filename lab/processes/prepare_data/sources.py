@@ -25,6 +25,7 @@ BUILT_IN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
 LOCAL_SCHEMES = ("file", "local", "git", "reference")  # the last two read files of this machine, or name such
 QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
+ONE_SELECT = r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH)\b[^;]*;?\s*"
 SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 
@@ -174,7 +175,7 @@ def _query(source: str, query: str) -> pd.DataFrame:
         else:
             engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
-            _only_read(connection)
+            _only_read(connection, query)
             connection.execution_options(stream_results=True)
             # In parts, since a row of Python objects takes several times the memory of its numbers.
             return pd.concat(pd.read_sql_query(query, connection, chunksize=ROWS_AT_ONCE), ignore_index=True)
@@ -196,9 +197,16 @@ def _open_sqlite(url: "URL") -> sqlite3.Connection:
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True)
 
 
-def _only_read(connection: "Connection") -> None:
-    """Let the connection read and nothing else, for a limited time where the database has a limit."""
-    match connection.dialect.name:
+def _only_read(connection: "Connection", query: str) -> None:
+    """Let the connection read and nothing else, for a limited time where the database has a limit.
+
+    SQLite is asked about each step of a query. Any other takes one SELECT, since a transaction that may only read can
+    be made one that may write by a query of two statements. Raises InputError for another query.
+    """
+    dialect = connection.dialect
+    if dialect.name != "sqlite" and not re.fullmatch(ONE_SELECT, query, re.IGNORECASE | re.DOTALL):
+        raise InputError(f"params.yaml: data.query is {query!r}; give one SELECT (or WITH), without another `;`")
+    match dialect.name:
         case "sqlite":
             driver: Any = connection.connection.driver_connection
             deadline = time.monotonic() + QUERY_SECONDS
@@ -212,6 +220,10 @@ def _only_read(connection: "Connection") -> None:
             connection.commit()
         case "mysql" | "mariadb":
             connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+            if getattr(dialect, "is_mariadb", False):
+                connection.exec_driver_sql(f"SET SESSION max_statement_time = {QUERY_SECONDS:.0f}")
+            else:
+                connection.exec_driver_sql(f"SET SESSION max_execution_time = {QUERY_SECONDS * 1000:.0f}")
             connection.commit()
 
 

@@ -1,6 +1,7 @@
 import sqlite3
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
@@ -315,6 +316,61 @@ def test_a_query_without_an_end_is_ended(database: str, monkeypatch: pytest.Monk
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x) FROM n"
     with pytest.raises(InputError, match=r"interrupted; check data\.query"):
         load(database, endless)
+
+
+class Asked(list[str]):
+    """A connection, of no server: what a database is told before the query."""
+
+    def __init__(self, name: str, **dialect: bool) -> None:
+        self.dialect = SimpleNamespace(name=name, **dialect)
+
+    exec_driver_sql = list.append
+
+    def commit(self) -> None:
+        self.append("commit")
+
+
+@pytest.mark.parametrize(
+    ("connection", "told"),
+    [
+        (Asked("postgresql"), ["AS TRANSACTION READ ONLY", "statement_timeout = 3600000", "commit"]),
+        (Asked("mysql", is_mariadb=False), ["TRANSACTION READ ONLY", "max_execution_time = 3600000", "commit"]),
+        (Asked("mysql", is_mariadb=True), ["TRANSACTION READ ONLY", "max_statement_time = 3600", "commit"]),
+        (Asked("mariadb", is_mariadb=True), ["TRANSACTION READ ONLY", "max_statement_time = 3600", "commit"]),
+        (Asked("oracle"), []),
+    ],
+    ids=lambda value: value.dialect.name if isinstance(value, Asked) else "",
+)
+def test_a_server_is_told_to_change_nothing_and_to_give_up(connection: Asked, told: list[str]) -> None:
+    sources._only_read(cast("sqlalchemy.Connection", connection), "SELECT 1")
+    assert [words.endswith(end) for words, end in zip(connection, told, strict=True)] == [True] * len(told)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "oracle", "mssql"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE flowers",
+        "SET TRANSACTION READ WRITE; DELETE FROM flowers",
+        "SELECT 1; DROP TABLE flowers",
+        "/* SELECT */ DELETE FROM flowers",
+        "-- SELECT\nDELETE FROM flowers",
+        "SELECTED",
+        "",
+    ],
+)
+def test_what_is_not_one_select_is_no_query_for_a_server(query: str, dialect: str) -> None:
+    connection = Asked(dialect)
+    with pytest.raises(InputError, match=r"data\.query is .*; give one SELECT"):
+        sources._only_read(cast("sqlalchemy.Connection", connection), query)
+    assert connection == []
+
+
+@pytest.mark.parametrize(
+    "query", [" select a\nfrom b;\n", "(SELECT 1) UNION (SELECT 2)", "-- all\n/* of them */ WITH a AS (b) SELECT"]
+)
+def test_one_select_is_a_query_for_a_server(query: str) -> None:
+    sources._only_read(cast("sqlalchemy.Connection", Asked("oracle")), query)
 
 
 def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
