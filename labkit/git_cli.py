@@ -34,8 +34,8 @@ def git_in(folder: Path, *arguments: str) -> str:
     return _printed(arguments[0], done.returncode, done.stdout, done.stderr).strip()
 
 
-def ask_origin(*arguments: str) -> str:
-    """Run a Git command that asks the server of `origin`, for as long as that answers. No password is asked for.
+def ask_server(*arguments: str, server: str = "origin") -> str:
+    """Run a Git command that asks `server`, a remote or a URL, for as long as that answers. No password is asked for.
 
     Git waits forever for a server that accepts a connection and never answers. A server busy with a push still answers
     a second connection. Raises GitError as `git` does, and for a silent server.
@@ -47,10 +47,10 @@ def ask_origin(*arguments: str) -> str:
                 with suppress(subprocess.TimeoutExpired):
                     printed, words = asking.communicate(timeout=LOOK_SECONDS)
                     return _printed(arguments[0], asking.returncode, printed, words)
-                failed_looks = 0 if _origin_answers() else failed_looks + 1
+                failed_looks = 0 if _answers(server) else failed_looks + 1
         finally:
             _end(asking)
-    raise GitError(f"git {arguments[0]} failed: the server of `origin` takes the connection and says nothing")
+    raise GitError(f"git {arguments[0]} failed: the server of `{server}` takes the connection and says nothing")
 
 
 def file_in(commit: str, path: str) -> bytes | None:
@@ -104,9 +104,9 @@ def _printed(verb: str, exit_code: int, printed: str, words: str) -> str:
     return printed.removesuffix("\n")
 
 
-def _origin_answers() -> bool:
-    """Whether the server says anything at all; a refusal is an answer."""
-    with _start("ls-remote", "--quiet", "origin", "HEAD") as looking:
+def _answers(server: str) -> bool:
+    """Whether a server says anything at all; a refusal is an answer."""
+    with _start("ls-remote", "--quiet", "--", server, "HEAD") as looking:
         try:
             looking.communicate(timeout=ANSWER_SECONDS)
         except subprocess.TimeoutExpired:

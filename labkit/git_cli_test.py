@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from labkit import git_cli
-from labkit.git_cli import MOST_FAILED_LOOKS, GitError, ask_origin, file_in, git, read_blobs
+from labkit.git_cli import MOST_FAILED_LOOKS, GitError, ask_server, file_in, git, read_blobs
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -65,11 +65,11 @@ def test_a_server_that_answers_now_and_then_is_waited_for(clone: Path, monkeypat
         looks.append(next(answers))
         return looks[-1]
 
-    monkeypatch.setattr(git_cli, "_origin_answers", look)
+    monkeypatch.setattr(git_cli, "_answers", lambda server: look())
     hook = clone.parent / "origin" / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\nsleep 1.5\n")
     hook.chmod(0o755)
-    ask_origin("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    ask_server("push", "--quiet", "origin", "HEAD:refs/heads/main")
     assert looks.count(False) > MOST_FAILED_LOOKS  # more than may fail in a row
 
 
@@ -81,18 +81,24 @@ def test_a_silent_server_is_given_up_and_nothing_goes_on_waiting(
     git("remote", "set-url", "origin", f"{protocol}://127.0.0.1:{silent_port}/lab.git")
     before = {*psutil.Process(os.getpid()).children(recursive=True)}
     with pytest.raises(GitError, match=rf"^git {command[0]} failed: the server of `origin` takes .* and says nothing$"):
-        ask_origin(*command)
+        ask_server(*command)
     assert {*psutil.Process(os.getpid()).children(recursive=True)} <= before
+
+
+def test_any_server_is_asked_so(clone: Path, silent_port: int) -> None:
+    url = f"git://127.0.0.1:{silent_port}/template.git"
+    with pytest.raises(GitError, match=f"the server of `{url}` takes the connection and says nothing"):
+        ask_server("ls-remote", url, server=url)
 
 
 def test_a_server_that_takes_its_time_over_a_push_is_waited_for(clone: Path) -> None:
     hook = clone.parent / "origin" / "hooks" / "pre-receive"
     hook.write_text(SLOW)
     hook.chmod(0o755)
-    ask_origin("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    ask_server("push", "--quiet", "origin", "HEAD:refs/heads/main")
     assert git("ls-remote", "--heads", "origin").endswith("refs/heads/main")
 
 
 def test_what_git_says_is_told() -> None:
     with pytest.raises(GitError, match=r"^git fetch failed: .*nowhere"):
-        ask_origin("fetch", "--quiet", "origin", "nowhere")
+        ask_server("fetch", "--quiet", "origin", "nowhere")

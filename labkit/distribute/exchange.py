@@ -8,7 +8,7 @@ such ref decides who was first, so that a retry does no harm.
 
 from urllib.parse import quote
 
-from labkit.git_cli import GitError, ask_origin, git, read_blob, write_blob
+from labkit.git_cli import GitError, ask_server, git, read_blob, write_blob
 from labkit.pipeline.records import DVC_LOCK, Records, read_records, write_records
 from labkit.process.errors import InputError
 
@@ -22,7 +22,7 @@ def published(execution: str, commit: str) -> Records:
 
     Raises InputError where one is of another commit, and GitError where the server can't be asked.
     """
-    ask_origin("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
+    ask_server("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
     found: Records = {}
     for line in git("for-each-ref", "--format=%(refname) %(parent)", _place(execution)).splitlines():
         ref, parent = line.split()
@@ -44,7 +44,7 @@ def publish(execution: str, commit: str, stage: str, record: object) -> None:
     result = git("commit-tree", tree, "-p", commit, "-m", f"{stage}, {execution}", **IDENTITY)
     ref = f"{_place(execution)}/{_name(stage)}"
     try:
-        ask_origin("push", "--quiet", f"--force-with-lease={ref}:", "origin", f"{result}:{ref}")
+        ask_server("push", "--quiet", f"--force-with-lease={ref}:", "origin", f"{result}:{ref}")
     except GitError:
         other = published(execution, commit).get(stage)
         if other is None:
@@ -55,9 +55,9 @@ def publish(execution: str, commit: str, stage: str, record: object) -> None:
 
 def forget(execution: str) -> None:
     """Remove what the stages of an execution have published. Raises GitError where the server refuses."""
-    lines = ask_origin("ls-remote", "--quiet", "origin", f"{_place(execution)}/*").splitlines()
+    lines = ask_server("ls-remote", "--quiet", "origin", f"{_place(execution)}/*").splitlines()
     if refs := [line.split()[1] for line in lines]:
-        ask_origin("push", "--quiet", "origin", "--delete", *refs)
+        ask_server("push", "--quiet", "origin", "--delete", *refs)
 
 
 def _place(execution: str) -> str:

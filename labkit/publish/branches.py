@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from labkit.git_cli import GitError, ask_origin, git
+from labkit.git_cli import GitError, ask_server, git
 from labkit.publish.results_commit import merge_results, published
 
 TRIES = 6
@@ -41,7 +41,7 @@ def fetch() -> None:
     """Know every branch of the remote as it is now. Raises GitError when it can't be reached, after some tries."""
     whole = ["--unshallow"] if git("rev-parse", "--is-shallow-repository") == "true" else []
     refs = "+refs/heads/*:refs/remotes/origin/*"
-    ask_origin("fetch", "--quiet", "--prune", *whole, "origin", refs)
+    ask_server("fetch", "--quiet", "--prune", *whole, "origin", refs)
 
 
 def branch_of(commit: str) -> str | None:
@@ -90,4 +90,4 @@ def push_aside(results: str, side_branch: str, reason: str) -> Landing:
 
 def push(commit: str, branch: str) -> None:
     """Push a commit to a branch of the remote, without hooks. Raises GitError when it refuses."""
-    ask_origin("push", "--quiet", "--no-verify", "origin", f"{commit}:refs/heads/{branch}")
+    ask_server("push", "--quiet", "--no-verify", "origin", f"{commit}:refs/heads/{branch}")

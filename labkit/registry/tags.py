@@ -14,7 +14,7 @@ import shlex
 from collections import Counter
 from typing import NamedTuple
 
-from labkit.git_cli import GitError, ask_origin, git, git_or_empty
+from labkit.git_cli import GitError, ask_server, git, git_or_empty
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 
@@ -70,7 +70,7 @@ def fetch_tags(name: str) -> dict[str, str]:
 
     Raises GitError when the server can't be reached, InputError where a tag here is another than that of `origin`.
     """
-    listed = ask_origin("ls-remote", "--refs", "origin", *patterns(name)).splitlines()
+    listed = ask_server("ls-remote", "--refs", "origin", *patterns(name)).splitlines()
     there = {ref: object_id for object_id, ref in (line.split("\t") for line in listed)}
     here = ids_here(name)
     for ref in there.keys() & here.keys():
@@ -80,7 +80,7 @@ def fetch_tags(name: str) -> dict[str, str]:
                 f"`git update-ref -d {shlex.quote(ref)}` takes it away"
             )
     if lacking := {ref for ref in there if plain(ref) == ref} - here.keys():
-        ask_origin("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))
+        ask_server("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))
     return there
 
 
@@ -141,9 +141,9 @@ def make_tag(ref: str, commit: str, subject: str, trailers: dict[str, str]) -> N
 
 def _push(made: str, ref: str) -> None:
     try:
-        ask_origin("push", "--quiet", "--no-verify", "origin", f"{made}:{ref}")
+        ask_server("push", "--quiet", "--no-verify", "origin", f"{made}:{ref}")
     except GitError as error:
-        there = ask_origin("ls-remote", "--refs", "origin", ref).partition("\t")[0]
+        there = ask_server("ls-remote", "--refs", "origin", ref).partition("\t")[0]
         if there == made:  # its answer was lost on the way
             return
         if there:

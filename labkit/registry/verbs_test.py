@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from labkit.git_cli import GitError, ask_origin, git
+from labkit.git_cli import GitError, ask_server, git
 from labkit.process.errors import InputError
 from labkit.registry.conftest import NAME, Lab, write_results
 from labkit.registry.history import print_history
@@ -269,9 +269,9 @@ def in_between(lab: Lab, monkeypatch: pytest.MonkeyPatch, act: Callable[[], obje
             with monkeypatch.context() as patch:
                 patch.chdir(lab.laptop)
                 act()
-        return ask_origin(*arguments)
+        return ask_server(*arguments)
 
-    monkeypatch.setattr("labkit.registry.tags.ask_origin", ask)
+    monkeypatch.setattr("labkit.registry.tags.ask_server", ask)
 
 
 def test_what_the_remote_does_not_take_is_nowhere(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit import git_cli
 from labkit.git_cli import GitError, git
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
@@ -365,6 +367,16 @@ def test_an_upgrade_that_can_t_be_changes_nothing(
     assert "word@" not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert state() == before
+
+
+def test_a_server_that_says_nothing_is_given_up(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_cli, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(git_cli, "ANSWER_SECONDS", 0.3)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        with pytest.raises(InputError, match=r"can't be fetched \(the server of .* says nothing\); correct --from"):
+            upgrade(source=f"git://127.0.0.1:{server.getsockname()[1]}/template")
 
 
 def test_a_commit_of_the_lab_s_own_is_no_version(lab: Path, template: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from labkit.git_cli import GitError, git
+from labkit.git_cli import GitError, ask_server, git
 from labkit.process.errors import InputError
 
 LOCK = "labkit.lock"
@@ -55,7 +55,7 @@ def fetched(source: str) -> Iterator[None]:
     """Have the template's branches and versions in this repository for a while. Raises InputError when it is away."""
     refs = [f"+refs/{kind}:{REFS}/{kind}" for kind in ("heads/*", "tags/v*")]
     try:
-        git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", source, *refs)
+        ask_server("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", source, *refs, server=source)
     except GitError as error:
         why = str(error).removeprefix("git fetch failed: ").splitlines()[0]
         raise InputError(f"the template at {source} can't be fetched ({why}); correct --from, or try again") from None
