@@ -117,16 +117,15 @@ def setup(
     s3_endpoint: str | None = None,
     bucket: str | None = None,
     access_key_id: str | None = None,
-    secret_access_key: str | None = None,
     mlflow_url: str | None = None,
 ) -> None:
     """Connect the lab to an S3 server, MLflow and GitHub. In a terminal it asks for what is not given.
 
-    Without a terminal, the secret of the key is taken from AWS_SECRET_ACCESS_KEY: others can read a command line.
+    The secret of the key is asked for, or, without a terminal, taken from AWS_SECRET_ACCESS_KEY.
     """
     from labkit.setup import Answers, set_up
 
-    set_up(Answers(name, s3_endpoint, bucket, access_key_id, secret_access_key, mlflow_url))
+    set_up(Answers(name, s3_endpoint, bucket, access_key_id, mlflow_url=mlflow_url))
 
 
 @app.command(rich_help_panel=LAB)
@@ -252,11 +251,12 @@ def mend(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
 ) -> None:
     """Repair records of dvc.lock that a merge by lines made, and commit."""
+    from labkit.github import error_line, on_runner
     from labkit.pipeline import forged
 
     found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
     for one in found:
-        print(f"{one.stage}: {one}")
+        print(error_line(one.stage, f"{one}; `python -m lab mend` and push") if on_runner() else f"{one.stage}: {one}")
     if found:
         print(
             "`python -m lab mend` and push: it takes whole records"

@@ -1,6 +1,7 @@
 """The checks of the results, in a project of one stage that reads a folder of raw data."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,29 @@ def test_changed_code_is_a_warning_that_names_the_stage(project: Path) -> None:
     check = check_lock_file()
     assert (check.state, check.mend) == ("warning", "`dvc repro`")
     assert "data and params: copy;" in check.found
+
+
+def test_a_record_that_a_server_may_have_squashed_is_a_warning_with_its_remedy(project: Path, shell: Shell) -> None:
+    lock = project / "dvc.lock"
+    now = lock.read_text(encoding="utf-8")
+    code, data = (re.sub(rf"({path}\n.*\n? *md5: )\w+", r"\g<1>0", now) for path in ("code.py", "raw"))
+    both = re.sub(r"(raw\n.*\n? *md5: )\w+", r"\g<1>0", code)
+    assert len({now, code, data, both}) == 4
+    commit = "git commit --quiet --no-verify --all -m"
+    for name, record in (("code", code), ("data", data)):
+        shell(f"git switch --quiet --create {name} HEAD{'' if name == 'code' else '~1'}", project)
+        lock.write_text(record, encoding="utf-8")
+        shell(f"{commit} {name}", project)
+    shell("git switch --quiet --detach HEAD~1", project)
+    lock.write_text(both, encoding="utf-8")
+    shell(f"GIT_COMMITTER_EMAIL=noreply@github.com {commit} squashed", project)
+
+    check = check_lock_file()
+
+    assert check.state == "warning"
+    assert "copy: " in check.found
+    assert "was squashed by a server, and no commit that is known here has its record" in check.found
+    assert check.mend == "`dvc repro --force --single-item copy`"
 
 
 def test_on_a_runner_changed_code_is_what_the_run_is_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from labkit.doctor.check import Check, ok, problem
+from labkit.doctor.check import Check, ok, problem, warning
 from labkit.github import on_runner
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -55,6 +55,11 @@ def check_remote() -> Check:
         return ok(subject, "none yet: results stay on this machine; `python -m lab setup` connects one")
     if remote.fault:
         return problem(subject, remote.fault, remote.mend)
+    if not remote.verified:
+        found = (
+            f"{remote.where}: DVC takes what it gives unread, so whoever writes there runs code on colleagues' machines"
+        )
+        return warning(subject, found, remote.mend)
     return ok(subject, f"{remote.where}: wrote, read and removed an object")
 
 

@@ -25,7 +25,7 @@ from labkit.testing.ports import free_port
 pytestmark = pytest.mark.integration
 
 KEY, SECRET = "key-of-the-test", "secret-of-the-test"  # pragma: allowlist secret
-KEYS = {"access_key_id": KEY, "secret_access_key": SECRET}
+KEYS = {"access_key_id": KEY, "secret_access_key": SECRET, "verify": "true"}
 START_SECONDS = 60
 
 CheckRemote = Callable[..., Check]
@@ -108,7 +108,14 @@ def test_a_remote_is_used_and_left_as_it_was(remote: CheckRemote, s3: str, s3_fo
 
 def test_the_key_may_come_from_the_environment(remote: CheckRemote, s3: str) -> None:
     os.environ |= {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-    assert remote("s3://bucket/dvc", endpointurl=s3).state == "ok"
+    assert remote("s3://bucket/dvc", endpointurl=s3, verify="true").state == "ok"
+
+
+def test_a_remote_whose_objects_dvc_does_not_hash_is_a_warning(remote: CheckRemote, s3: str) -> None:
+    check = remote("s3://bucket/dvc", endpointurl=s3, **KEYS | {"verify": "false"})
+    assert check.state == "warning"
+    assert "runs code on colleagues' machines" in check.found
+    assert check.mend == "`dvc remote modify storage verify true`, and commit it"
 
 
 def test_a_server_that_is_away_is_named(remote: CheckRemote, dead_port: int) -> None:

@@ -18,17 +18,19 @@ SECRETS = "`gh secret set MINIO_ACCESS_KEY_ID --env experiments` and the same fo
 
 
 class Remote(NamedTuple):
-    """A remote that was asked: where it is, what is wrong with it, and what mends that."""
+    """A remote that was asked: where it is, what is wrong, what mends that, and whether DVC hashes what it gives."""
 
     where: str
     fault: str = ""
     mend: str = ""
+    verified: bool = True
 
 
 def probe_remote() -> Remote | None:
     """Write, read and remove an object; None where there is no remote."""
     with open_project() as project:
-        settings = remotes(project).get(default_remote(project), {})
+        name = default_remote(project)
+        settings = remotes(project).get(name, {})
         if not settings:
             return None
         where = settings["url"]
@@ -41,6 +43,8 @@ def probe_remote() -> Remote | None:
             use_remote(project)
         except Exception as error:  # each kind of remote raises its own
             return Remote(where, *_explain(error, where, settings["url"]))
+    if "://" in settings["url"] and not settings.get("verify"):  # DVC hashes what a folder gives without being told
+        return Remote(where, mend=f"`dvc remote modify {name} verify true`, and commit it", verified=False)
     return Remote(where)
 
 

@@ -1,5 +1,6 @@
 """Git merges dvc.lock by stage where the driver is installed, not at all where it is not, and never by lines."""
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -196,6 +197,10 @@ def test_a_server_s_merge_by_lines_is_told_and_mended(lab: Path, shell: Shell) -
     assert doctor.returncode == 1
     assert f"problem dvc.lock: train: {told}" in doctor.stdout
     assert shell("python -m lab mend --check", lab, check=False).returncode == 1
+    on_github = shell("python -m lab mend --check", lab, check=False, GITHUB_ACTIONS="true")
+    assert re.search(
+        r"^::error title=\w+::.* merged two records .*; `python -m lab mend` and push$", on_github.stdout, re.M
+    )
 
     shell("python -m lab mend", lab)
     assert "train:" in shell("dvc status", lab).stdout

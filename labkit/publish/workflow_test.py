@@ -112,6 +112,26 @@ def test_the_labs_tests_run_on_every_push_and_all_tests_in_the_template() -> Non
 
 
 @pytest.mark.unittest
+def test_a_forged_record_turns_each_push_and_pull_request_red() -> None:
+    steps = yaml.safe_load(TESTS.read_text(encoding="utf-8"))["jobs"]["tests"]["steps"]
+    assert steps[0]["with"]["fetch-depth"] == 0
+    (check,) = [step for step in steps if "mend" in step.get("run", "")]
+    assert (
+        check["run"].splitlines()[-1] == ".venv/bin/python -m lab mend --check"
+    )  # by `bash -e`: its exit code is last
+    assert check.keys() == {"name", "run"}  # no `if`, no `continue-on-error`
+
+
+@pytest.mark.unittest
+def test_on_a_machine_of_ones_own_dvc_s_site_cache_is_in_the_checkout() -> None:
+    verify = yaml.safe_load(VERIFY.read_text(encoding="utf-8"))["jobs"]["verify"]["steps"]
+    for script in (STEPS["Set up"]["run"], next(step["run"] for step in verify if step.get("name") == "Set up")):
+        assert re.search(r"mkdir -p -m 700 \.lab\b", script)
+        assert re.search(r'echo "DVC_SITE_CACHE_DIR=\$PWD/\.lab/dvc"', script)
+        assert '>> "$GITHUB_ENV"' in script
+
+
+@pytest.mark.unittest
 def test_the_machinerys_tests_run_in_a_lab_where_the_machinery_changes() -> None:
     labkit: dict[Any, Any] = yaml.safe_load(LABKIT.read_text(encoding="utf-8"))
     assert labkit[True].keys() == {"push", "pull_request"}
