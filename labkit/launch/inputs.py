@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.dvc_adapter.command_line import dvc
+from labkit.launch.stage import stage_here
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
 from labkit.process.inputs import INPUTS_VARIABLE, digest, states
@@ -19,16 +20,9 @@ def note_inputs(note: Path, root: Path) -> dict[str, str]:
 
     Raises InputError when dvc.yaml is spoilt, and OSError when the note can't be written.
     """
-    from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
-
-    name = os.environ.get("DVC_STAGE", "")
-    path = root / "dvc.yaml"
-    content = load_yaml(path) if name and path.exists() else None
-    stages = content.get("stages") if isinstance(content, dict) else None
-    stage = stages.get(name.partition("@")[0]) if isinstance(stages, dict) else None  # after @, which of a `matrix`
-    if not isinstance(stage, dict):
+    name, stage = stage_here(root)
+    if not stage:
         return {}
-    stage = stage.get("do", stage)
     base = root / str(stage.get("wdir", "."))
     deps = [dep if isinstance(dep, str) else next(iter(dep)) for dep in stage.get("deps") or ()]
     params = [(str(base / file), keys) for file, keys in _params(stage)]

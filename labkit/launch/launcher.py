@@ -23,6 +23,7 @@ from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variab
 from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import described, refuse_missing_device, this_machine
 from labkit.launch.run_name import name_of_run
+from labkit.launch.stage import tell_run_file
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -156,10 +157,11 @@ def main() -> None:
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
         decided = all_variables()
+        run_file = tell_run_file(ROOT)
         kept = {name: value for name, value in os.environ.items() if name not in decided}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)
-    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable}
+    environment = {**kept, **deciding, "PYTHONPATH": str(ROOT), LAB_PYTHON_VARIABLE: sys.executable, **run_file}
     # The environment's bytecode is compiled once, whatever the caller's shell says.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:

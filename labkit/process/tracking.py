@@ -2,6 +2,7 @@
 
 The process only appends lines to a local file, so no tracking server, slow or dead, can slow or stop
 it, and it needs no MLflow in its environment. The names are those of MLflow's own fluent API.
+What was told is also an output of the stage: labkit/process/run_file.py.
 """
 
 import errno
@@ -21,6 +22,7 @@ from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flattened
 from labkit.process.inputs import refuse_edits
+from labkit.process.run_file import Told, write_run_file
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
@@ -33,19 +35,27 @@ class Run:
     `key` names the run within its journal; a nested run's key is its parent's, a dot, and a number.
     """
 
-    def __init__(self, journal: Path | None, key: str = ROOT_RUN) -> None:
+    def __init__(self, journal: Path | None, key: str = ROOT_RUN, told: Told | None = None) -> None:
         self._journal = journal
         self._key = key
         self._children = count()
+        self.told = told or Told()
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters; nested ones get dotted names."""
         told = {name: without_credentials(str(value)) for name, value in flattened(params).items()}
+        self.told.params |= told
         self._tell("params", params=told)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is not a number."""
-        self._tell("metrics", step=step, metrics={name: float(value) for name, value in metrics.items()})
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self.told.add_metrics(numbers, step)
+        self._tell("metrics", step=step, metrics=numbers)
+
+    def log_timings(self, timings: Mapping[str, float], step: int = 0) -> None:
+        """Record metrics that are others each time, such as seconds: MLflow gets them, and no file. Raises as above."""
+        self._tell("metrics", step=step, metrics={name: float(value) for name, value in timings.items()})
 
     def log_artifact(self, path: str | Path, folder: str = "") -> None:
         """Record a file, or every file of a folder, by its md5, so that later bytes can't be taken for these.
@@ -54,21 +64,27 @@ class Run:
         """
         path = Path(path)
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-            target = Path(folder) / file.relative_to(path.parent)
-            self._tell("artifact", path=str(file.absolute()), target=target.as_posix(), md5=md5_of(file))
+            target, md5 = (Path(folder) / file.relative_to(path.parent)).as_posix(), md5_of(file)
+            self.told.add_artifact(file, target, md5)
+            self._tell("artifact", path=str(file.absolute()), target=target, md5=md5)
 
     def log_input(self, name: str, md5: str, rows: int) -> None:
         """Record data that were read: what they are called, the md5 of their content, and how many rows they have."""
-        self._tell("input", name=without_credentials(name), md5=md5, rows=rows)
+        told = {"name": without_credentials(name), "md5": md5, "rows": rows}
+        self.told.inputs.append(told)
+        self._tell("input", **told)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
-        self._tell("tags", tags={name: str(value) for name, value in tags.items()})
+        told = {name: str(value) for name, value in tags.items()}
+        self.told.tags |= told
+        self._tell("tags", tags=told)
 
     @contextmanager
     def nested(self, name: str) -> Iterator["Run"]:
         """Open a child run, which MLflow shows below this one."""
-        child = Run(self._journal, f"{self._key}.{next(self._children)}")
+        child = Run(self._journal, f"{self._key}.{next(self._children)}", Told(name))
+        self.told.nested.append(child.told)
         child._tell("start", name=name)
         with child._ending():
             yield child
@@ -78,6 +94,7 @@ class Run:
         try:
             yield
         except BaseException as error:
+            self.told.failed = True
             reason = without_credentials("".join(traceback.format_exception_only(error)).strip())
             self._tell("end", status="KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", reason=reason)
             raise
@@ -106,6 +123,7 @@ def run_process(main: Callable[[Run], None]) -> None:
     try:
         with run._ending():
             main(run)
+            write_run_file(run.told)
             refuse_edits()
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -1,7 +1,8 @@
 """The run of a result, from files alone: as a journal that its process would have written, without its timings."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from labkit.git_cli import file_in
@@ -9,11 +10,10 @@ from labkit.launch.run_name import changes
 from labkit.paths import PROCESSES
 from labkit.pipeline.stages import process_of
 from labkit.process.credentials import without_credentials
-from labkit.process.flat import flattened
 from labkit.process.tracking import ROOT_RUN
-from labkit.publish.kept import MOST_BYTES, Kept
+from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
-from labkit.publish.told import Told, count, epochs, filled, number, values
+from labkit.publish.run_data import MOST_BYTES, RunData
 
 RECORD_TAG, REPLAYED_TAG, COMMITS_TAG = "lab.record", "lab.replayed", "lab.commits"
 LOST = "made again from Git and DVC, which do not know how long it took, on which machine, and who ran it"
@@ -24,12 +24,6 @@ Event = dict[str, Any]
 def process_of_result(result: Result) -> str:
     """The process that wrote a result; the stage's own name where it is none of the lab's."""
     return process_of(str(result.record.get("cmd", ""))) or result.stage
-
-
-def params_of(record: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a record by their dotted names, but those of the machinery."""
-    sections = [values for file, values in record.get("params", {}).items() if not file.startswith("labkit/")]
-    return {name: value for one in sections for name, value in flattened(one).items()}
 
 
 def lineage(result: Result, kept: Kept, remote: str) -> dict[str, str]:
@@ -50,40 +44,49 @@ def lineage(result: Result, kept: Kept, remote: str) -> dict[str, str]:
     return told
 
 
-def events(result: Result, kept: Kept, told: Told, tags: dict[str, str], now: int) -> Iterator[Event]:
-    """The journal of a result, as far as its files are here; `now` is its time, in milliseconds, where it has none.
-
-    Raises ValueError for a file that is not what its name says.
-    """
+def events(result: Result, kept: Kept, told: RunData, tags: dict[str, str], now: int) -> Iterator[Event]:
+    """The journal of a result, as far as its files are here; `now` is its time, in milliseconds, where it has none."""
     process = process_of_result(result)
-    params = {name: without_credentials(str(value)) for name, value in params_of(result.record).items()}
     at = result.commits[0].time * 1000 if result.commits else now
     begun = {"lab.stage": process, "mlflow.source.name": f"lab/processes/{process}/main.py"}
     begun |= {"mlflow.source.type": "LOCAL", REPLAYED_TAG: "true"} | _of_commit(result)
     differing = changes(_sections(result.before), _sections(result.record))
     yield _event("start", at, name=" ".join([process, *differing]), tags=begun)
-    known = params | _tags(kept, told, params)
-    yield _event("tags", at, tags=_tags(kept, told, params) | tags | {"mlflow.note.content": LOST})
-    yield _event("params", at, params=params)
-    for name, rows in (told.inputs or {}).items():
-        data = filled(name, known)
-        md5 = kept.deps.get(data) or next(iter(kept.data().values()), "")
-        yield _event("input", at, name=without_credentials(data), md5=md5, rows=count(kept, rows, known))
-    runs = _nested(kept, told, known)
-    for run, key in runs.items():
-        yield _event("start", at, key, name=run)
-        inner = f"{filled(told.params, {'run': run})}."
-        own = {name.removeprefix(inner): value for name, value in params.items() if name.startswith(inner)}
-        yield _event("params", at, key, params=own)
-    yield from _metrics(kept, told, known, runs, at)
-    for pattern in told.artifacts or []:
-        for path, md5, groups in kept.files(filled(pattern, known)):
-            place = kept.place(path, md5)
-            if place is not None and place.stat().st_size <= MOST_BYTES:  # also of a file that is named by itself
-                target = "/".join(path.split("/")[pattern.count("/") :])
-                run = runs.get(groups.get("run", ""), ROOT_RUN)
-                yield _event("artifact", at, run, path=str(place), target=target, md5=md5)
+    yield _event("tags", at, tags=tags | {"mlflow.note.content": LOST})
+    yield from _run(told, kept, at, ROOT_RUN)
     yield _event("end", at, status="FINISHED")
+
+
+def _run(told: RunData, kept: Kept, at: int, key: str) -> Iterator[Event]:
+    """What a run was told, and then those nested in it."""
+    yield _event("tags", at, key, tags=told.tags)
+    yield _event("params", at, key, params=told.params)
+    yield from (_event("input", at, key, **data.model_dump()) for data in told.inputs)
+    yield from (_event("metrics", at, key, step=step, metrics=metrics) for step, metrics in _by_step(told.metrics))
+    for target, file in told.artifacts.items():
+        place = kept.place(file.path, file.md5) if file.size <= MOST_BYTES else None
+        if place is not None and place.stat().st_size <= MOST_BYTES:
+            yield _event("artifact", at, key, path=str(place), target=target, md5=file.md5)
+    for number, one in enumerate(told.nested):
+        yield _event("start", at, f"{key}.{number}", name=one.name)
+        yield from _run(one, kept, at, f"{key}.{number}")
+        if one.failed:
+            yield _event("end", at, f"{key}.{number}", status="FAILED")
+
+
+def _by_step(metrics: Mapping[str, list[tuple[int, float]]]) -> Iterator[tuple[int, dict[str, float]]]:
+    """Metrics over time as they were logged: step by step, one that was told twice at a step twice."""
+    points = sorted(
+        (step, time, name, value) for name, told in metrics.items() for time, (step, value) in enumerate(told)
+    )
+    for step, at_step in groupby(points, key=lambda point: point[0]):
+        batch: dict[str, float] = {}
+        for _, _, name, value in at_step:
+            if name in batch:
+                yield step, batch
+                batch = {}
+            batch[name] = value
+        yield step, batch
 
 
 def _of_commit(result: Result) -> dict[str, str]:
@@ -96,39 +99,6 @@ def _of_commit(result: Result) -> dict[str, str]:
     machines = commit.told.get("Machine", "").split("\n")
     named["lab.machine"] = next((one for one in machines if len(machines) == 1 or result.stage in one), None)
     return told | {name: value for name, value in named.items() if value}
-
-
-def _metrics(kept: Kept, told: Told, known: dict[str, str], runs: dict[str, str], at: int) -> Iterator[Event]:
-    last: dict[str, int] = {}
-    for name, source in (told.epochs or {}).items():
-        for run, step, row in epochs(kept, source, known):
-            last[run] = max(step, last.get(run, 0))
-            named = {name.replace("*", column): value for column, value in row.items()}
-            yield _event("metrics", at, runs.get(run, ROOT_RUN), step=step, metrics=named)
-    found: dict[str, dict[str, float]] = {}
-    for name, source in (told.metrics or {}).items():
-        for run, star, value in values(kept, source, known, tuple(told.skip) if "*" in name else ()):
-            measured = number(value)
-            if measured is not None and ("*" not in name or not isinstance(value, dict | list | range)):
-                found.setdefault(run, {})[name.replace("*", star)] = measured
-    for run, metrics in found.items():  # what it came to stands one step after the last epoch
-        yield _event("metrics", at, runs.get(run, ROOT_RUN), step=last[run] + 1 if run in last else 0, metrics=metrics)
-
-
-def _nested(kept: Kept, told: Told, known: dict[str, str]) -> dict[str, str]:
-    """The keys of the nested runs in the journal by their names."""
-    sources = [*(told.metrics or {}).values(), *(told.epochs or {}).values(), *(told.artifacts or [])]
-    patterns = [filled(source.partition("#")[0], known) for source in sources if "{run}" in source]
-    names = sorted({groups["run"] for pattern in patterns for _, _, groups in kept.files(pattern)})
-    return {name: f"{ROOT_RUN}.{number}" for number, name in enumerate(names)}
-
-
-def _tags(kept: Kept, told: Told, known: dict[str, str]) -> dict[str, str]:
-    found = {}
-    for name, source in told.tags.items():
-        for _, star, value in values(kept, source, known):
-            found[name.replace("*", star)] = without_credentials(str(value))
-    return found
 
 
 def _sections(record: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from mlflow.entities import Run, RunTag, ViewType
 
-from labkit.process.credentials import without_credentials
 from labkit.process.tracking import ROOT_RUN
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
@@ -21,10 +20,9 @@ from labkit.publish.replay import (
     Event,
     events,
     lineage,
-    params_of,
     process_of_result,
 )
-from labkit.publish.told import Told
+from labkit.publish.run_data import NOWHERE, RunData, numbers, params_of
 from labkit.tracking.journal import JOURNALS
 from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, WRITTEN_TAG, Store, Uploader, connect
 
@@ -33,8 +31,6 @@ FEW = 20  # results: so many are asked for one by one
 PAGE = 1000  # runs that are asked for at once
 MOST_NAMED = 20  # of the files that a run lacks
 MOST_LETTERS = 4000  # of a tag
-NOWHERE = "neither here, nor in DVC's cache or its remote"
-UNREADABLE = "not what its name says"
 
 
 class View:
@@ -71,10 +67,16 @@ class View:
             return "there already"
         return ""
 
-    def make(self, result: Result, kept: Kept, told: Told) -> dict[str, str]:
-        """Make the run of a result from its files, or complete the one that is there; return what it lacks, and why."""
+    def make(self, result: Result, kept: Kept, told: RunData, lacking: dict[str, str]) -> dict[str, str]:
+        """Make the run of a result from its files, or complete the one that is there.
+
+        Returns what it lacks, and why, beyond what is known of that already.
+        """
+        if not kept.run_file:
+            measured, unreadable = numbers(result, kept)
+            told, lacking = told.model_copy(update={"metrics": measured}), lacking | unreadable
         found = list(events(result, kept, told, lineage(result, kept, self._remote), int(time.time() * 1000)))
-        lacking = dict.fromkeys(kept.lacking(told.sources()), NOWHERE) | dict.fromkeys(kept.unreadable, UNREADABLE)
+        lacking |= {one.path: NOWHERE for one in told.all_artifacts() if kept.place(one.path, one.md5) is None}
         run = self._runs.get(result.key)
         with TemporaryDirectory() as folder:
             journal = Path(folder) / f"record-{result.key}.jsonl"
@@ -218,8 +220,7 @@ class Completion(Replay):
 
 def has_made(run: Run, result: Result, kept: Kept) -> bool:
     """Whether a live run has made a result: the same parameters and data, and the same bytes or the same clean code."""
-    params = {name: without_credentials(str(value)) for name, value in params_of(result.record).items()}
-    if any(run.data.params.get(name, value) != value for name, value in params.items()):
+    if any(run.data.params.get(name, value) != value for name, value in params_of(result.record).items()):
         return False
     read = [one.dataset for one in (run.inputs.dataset_inputs if run.inputs else [])]
     if any(kept.deps.get(data.name, data.digest) != data.digest for data in read):

@@ -25,7 +25,7 @@ from labkit.process.errors import InputError
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result, all_results, results_here, results_of
 from labkit.publish.replay import process_of_result
-from labkit.publish.told import Told, told_of
+from labkit.publish.run_data import RunData, run_data
 from labkit.tracking.journal import JOURNALS, first_event, journals
 from labkit.tracking.tracker import configure, deliver
 
@@ -65,8 +65,8 @@ def show(results: Sequence[Result], ask_remote: bool = True) -> tuple[Counter[st
         try:
             view = View(results, _remote_of(project))
             unheld = [*_held(view, results, project, done, problems)]
-            for result, kept, told in _fetched(project, unheld, problems, ask_remote):
-                lacking = view.make(result, kept, told)
+            for result, kept, told, known in _fetched(project, unheld, problems, ask_remote):
+                lacking = view.make(result, kept, told, known)
                 problems += [f"{_named(result)}: {path}: {why}" for path, why in lacking.items()]
                 done["made from files"] += 1
         except (InputError, GitError):
@@ -111,16 +111,11 @@ def _on_their_way() -> set[str]:
 
 def _fetched(
     project: Project, unheld: Sequence[tuple[Result, Kept]], problems: list[str], ask_remote: bool
-) -> Iterator[tuple[Result, Kept, Told]]:
-    """The results with what is said of them, once their files are in the cache, as far as they can be had."""
-    _bring(project, [(result, kept.lists()) for result, kept in unheld], problems, ask_remote)
-    ready = []
-    for result, kept in unheld:
-        try:
-            ready.append((result, kept, told_of(result.stage, result.commits[0].name if result.commits else "", kept)))
-        except InputError as error:
-            problems.append(f"{_named(result)}: {error}")
-    needed = [(result, kept.hashes(told.sources())) for result, kept, told in ready]
+) -> Iterator[tuple[Result, Kept, RunData, dict[str, str]]]:
+    """The results with what is told of them, once their files are in the cache, and what of them lacks."""
+    _bring(project, [(result, kept.first()) for result, kept in unheld], problems, ask_remote)
+    ready = [(result, kept, *run_data(result, kept)) for result, kept in unheld]
+    needed = [(result, {one.md5 for one in told.all_artifacts()}) for result, _, told, _ in ready]
     _bring(project, needed, problems, ask_remote)
     yield from ready
 

@@ -356,7 +356,7 @@ def test_pipenv_alone_is_enough(new_lab: Callable[[], Path], shell: Shell) -> No
     assert (lab / "artifacts/best_model/metrics.json").exists()
 
 
-LOST = {"fit_seconds", "predict_seconds", "samples_per_second", "smallest_class_share", "largest_class_share"}
+LOST = {"fit_seconds", "predict_seconds", "samples_per_second"}
 
 
 def told_by_runs(lab: Path, database: str) -> dict[tuple[str, str], Any]:
@@ -366,15 +366,14 @@ def told_by_runs(lab: Path, database: str) -> dict[tuple[str, str], Any]:
     told: dict[tuple[str, str], Any] = {}
     for run in runs.values():
         above = runs.get(run.data.tags.get("mlflow.parentRunId", ""))
-        of_raw = run.data.tags["lab.stage"] == "prepare_data"  # the md5 of the content of what it reads is in no file
         told[run.data.tags["lab.stage"], run.info.run_name if above else ""] = {
             "status": run.info.status,
-            "params": {name: value for name, value in run.data.params.items() if not name.endswith("class_weight")},
+            "params": run.data.params,
             "history": {
                 name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
                 for name in run.data.metrics.keys() - LOST
             },
-            "inputs": [(name, "" if of_raw else md5, rows) for name, md5, rows in data_of(run)],
+            "inputs": data_of(run),
             "artifacts": sorted(artifacts_of(client, run.info.run_id)),
             "tags": {
                 name: value

@@ -142,7 +142,7 @@ def watch(
         for state in trained:
             now = monotonic()
             log_epoch(run, state.history, -1)
-            run.log_metrics({"samples_per_second": training_rows / (now - started)}, step=int(history["epoch"][-1]))
+            run.log_timings({"samples_per_second": training_rows / (now - started)}, step=int(history["epoch"][-1]))
             show(state.history)
             if now - written >= CHECKPOINT_SECONDS:
                 write_checkpoint(checkpoint, state)

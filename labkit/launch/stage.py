@@ -1,0 +1,30 @@
+"""The stage of dvc.yaml that DVC runs here, as far as a process has to know it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labkit.process.run_file import RUN_FILE_VARIABLE, run_file_in
+
+
+def stage_here(root: Path) -> tuple[str, Mapping[str, Any]]:
+    """Its name, and what dvc.yaml says of it; nothing where DVC runs none. Raises InputError for a spoilt dvc.yaml."""
+    from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
+
+    name = os.environ.get("DVC_STAGE", "")
+    path = root / "dvc.yaml"
+    content = load_yaml(path) if name and path.exists() else None
+    stages = content.get("stages") if isinstance(content, dict) else None
+    stage = stages.get(name.partition("@")[0]) if isinstance(stages, dict) else None  # after @, which of a `matrix`
+    return name, stage.get("do", stage) if isinstance(stage, dict) else {}
+
+
+def tell_run_file(root: Path) -> dict[str, str]:
+    """The variable that tells a process where to write its run.json; none where its stage has no such output."""
+    name, stage = stage_here(root)
+    outs = [out if isinstance(out, str) else next(iter(out), "") for out in stage.get("outs") or ()]
+    place = run_file_in(outs)
+    for written in ("${item}", "${key}"):  # of a `foreach`
+        place = place.replace(written, name.partition("@")[2])
+    return {RUN_FILE_VARIABLE: str(root / str(stage.get("wdir", ".")) / place)} if place else {}
