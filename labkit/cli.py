@@ -83,6 +83,20 @@ def compare(
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
+def lineage(
+    what: Annotated[str, typer.Argument(help="A file, its md5, a commit, branch, tag, version, run or execution.")],
+    back: Annotated[bool, typer.Option("--back", help="Only what it was made of.")] = False,
+    forward: Annotated[bool, typer.Option("--forward", help="Only what was made of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="A file to draw it to: .svg, .mmd or .md (Mermaid).")] = None,
+) -> None:
+    """Show what WHAT was made of, back to the raw data, and what was made of it, up to promotions."""
+    from labkit.lineage.show import show_lineage
+
+    show_lineage(what, back or not forward, forward or not back, as_json, picture)
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def first_goals(
     replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
 ) -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.unittest
 # Each layer imports only those below it. Modules in one layer know nothing of each other.
 LAYERS: list[set[str]] = [
     {"cli"},
-    {"compare", "doctor", "run", "scaffold", "setup", "sweep", "ui", "upgrade"},
+    {"compare", "doctor", "lineage", "run", "scaffold", "setup", "sweep", "ui", "upgrade"},
     {"distribute", "proof", "publish"},
     {"registry"},
     {"report"},

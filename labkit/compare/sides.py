@@ -1,24 +1,18 @@
 """The two sides of a comparison: a name that a person gives, the commit whose results it means, and its files."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.tables import give_to_cache
-from labkit.git_cli import git, git_or_empty
+from labkit.git_cli import git
 from labkit.paths import lies_in
-from labkit.pipeline.records import commit_of
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.tables import take_tables
-from labkit.process.errors import InputError
-from labkit.publish.history import results_of
-from labkit.registry.models import RegisteredModel, find_model
+from labkit.publish.names import commit_named
 from labkit.registry.results import fetch_files
 from labkit.report.page import LOOK_SECONDS, recorded_outs
-
-VERSION = re.compile(r"([\w-]+@)?(v\d{1,18}(\.0\.0)?|champion)")
 
 
 class Side(NamedTuple):
@@ -39,18 +33,7 @@ def find_side(name: str) -> Side:
 
     Raises InputError where there is none, GitError where `origin` is asked for a version and can't be reached.
     """
-    note = ""
-    try:
-        commit = commit_of(name)
-    except InputError:
-        if not VERSION.fullmatch(name):
-            raise
-        commit = _version(name).version.tag.commit
-    if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{name}"):
-        if results := results_of(name, commit):
-            note, commit = f"the results commit of the run of {commit[:7]}", results
-        elif name.startswith("run-"):
-            note = "no results commit of its run is here: `git fetch` brings it, if the runner made one"
+    commit, note = commit_named(name)
     return Side(name, commit, git("log", "-1", "--format=%s", commit), note)
 
 
@@ -81,10 +64,3 @@ def _contents(out: Path) -> dict[str, bytes]:
     """The files of an output that is here, as DVC's cache is given them."""
     files = [file for file in out.rglob("*") if file.is_file()] if out.is_dir() else [out]
     return {"" if file == out else file.relative_to(out).as_posix(): file.read_bytes() for file in files}
-
-
-def _version(name: str) -> RegisteredModel:
-    try:
-        return find_model(name, offline=True)
-    except InputError:  # a version that another person registered since
-        return find_model(name)

@@ -65,15 +65,24 @@ def results_here() -> list[Result]:
 
 def all_results() -> list[Result]:
     """Those of every commit of all branches, of the remote's too; the oldest first."""
+    found: dict[str, Result] = {}
+    for commit, stage, block, before in all_blocks():
+        _add(found, stage, block, before, commit)
+    return list(found.values())
+
+
+def all_blocks(*more: str) -> Iterator[tuple[Commit, str, str, str]]:
+    """Each record that a commit of a branch, or of `more` revisions, brought: the commit, stage, text, text before.
+
+    The oldest first; without records that a merge forged. To parse all texts takes long.
+    """
     if not git_or_empty("rev-list", "--max-count=1", "--all"):
-        return []
+        return
     head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
     forged = forged_anywhere()
-    found: dict[str, Result] = {}
-    for commit, stage, block, before in _brought(["--branches", "--remotes", *head]):
+    for commit, stage, block, before in _brought(["--branches", "--remotes", *head, *more]):
         if (commit.name, stage) not in forged:
-            _add(found, stage, block, before, commit)
-    return list(found.values())
+            yield commit, stage, block, before
 
 
 def _wanted(here: dict[str, str], revision: str, forged: Sequence[Forged]) -> list[Result]:
@@ -102,9 +111,9 @@ def _brought_of(wanted: dict[str, str], revision: str) -> Iterator[tuple[Commit,
 
 
 def _add(found: dict[str, Result], stage: str, block: str, before: str, commit: Commit | None) -> None:
-    record = _record(stage, block)
+    record = record_of(stage, block)
     key = key_of(record)
-    result = found.setdefault(key, Result(key, stage, record, _record(stage, before), []))
+    result = found.setdefault(key, Result(key, stage, record, record_of(stage, before), []))
     if commit:
         result.commits.append(commit)
 
@@ -113,7 +122,7 @@ def _brought(revisions: Sequence[str]) -> Iterator[tuple[Commit, str, str, str]]
     """Each commit in the history of the revisions with a record that none of its parents has; and the one before."""
     commits = _commits(revisions)
     names = dict.fromkeys(name for commit in commits for name in (commit.name, *commit.parents))
-    locks = dict(zip(names, _locks([f"{name}:./{DVC_LOCK}" for name in names]), strict=True))
+    locks = dict(zip(names, locks_of(list(names)), strict=True))
     for commit in commits:
         parents = [locks[parent] for parent in commit.parents]
         for stage, block in locks[commit.name].items():
@@ -137,10 +146,11 @@ def _commits(revisions: Sequence[str]) -> list[Commit]:
     return found
 
 
-def _locks(names: Sequence[str]) -> list[dict[str, str]]:
+def locks_of(commits: Sequence[str]) -> list[dict[str, str]]:
+    """The records' texts by stage in the dvc.lock of each commit; none where it can't be read."""
     known: dict[bytes, dict[str, str]] = {}
     found = []
-    for name, text in zip(names, read_blobs(names), strict=True):
+    for name, text in zip(commits, read_blobs([f"{commit}:./{DVC_LOCK}" for commit in commits]), strict=True):
         if text not in known:
             try:
                 known[text or b""] = blocks(text or b"")
@@ -165,5 +175,6 @@ def blocks(text: bytes) -> dict[str, str]:
     return {stage.strip("'\""): block for stage, block in found}
 
 
-def _record(stage: str, block: str) -> dict[str, Any]:
+def record_of(stage: str, block: str) -> dict[str, Any]:
+    """The record in a text; nothing in an empty one."""
     return dict(read_records(f"stages:\n  {stage!r}:\n{block}")[stage]) if block else {}

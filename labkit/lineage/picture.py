@@ -1,0 +1,86 @@
+"""The lineage of something as a picture: Mermaid's text, which GitHub draws, or SVG."""
+
+from pathlib import Path
+from typing import Any
+
+import networkx
+from jinja2 import Environment, StrictUndefined
+
+from labkit.lineage.graph import File, Graph, Made
+from labkit.lineage.words import title
+
+TEMPLATE = Path(__file__).with_name("picture.svg")
+LETTER, LINE, GAP_X, GAP_Y, PAD = 7.2, 18, 60, 14, 10  # of a box, in pixels
+LONGEST = 48  # letters of a line
+
+
+def mermaid(graph: Graph) -> str:
+    """The graph as Mermaid's text: results are boxes, files are round, versions and promotions have six corners."""
+    shapes = {File: ("([", "])"), Made: ("[", "]")}
+    ids = {node: f"n{number}" for number, node in enumerate(graph)}
+    lines = ["flowchart LR"]
+    for node, name in ids.items():
+        before, after = shapes.get(type(node), ("{{", "}}"))
+        words = "<br>".join(_quoted(text) for text in title(graph, node) if text)
+        lines.append(f'    {name}{before}"{words}"{after}')
+    lines += [f"    {ids[a]} --> {ids[b]}" for a, b in graph.edges]
+    return "\n".join(lines) + "\n"
+
+
+def svg(graph: Graph) -> str:
+    """The graph as SVG, in columns from left to right; it follows the reader's light or dark setting."""
+    boxes = _laid_out(graph)
+    lines = [
+        (boxes[a]["x"] + boxes[a]["width"], _middle(boxes[a]), boxes[b]["x"], _middle(boxes[b])) for a, b in graph.edges
+    ]
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    width = max((box["x"] + box["width"] for box in boxes.values()), default=0) + PAD
+    height = max((box["y"] + box["height"] for box in boxes.values()), default=0) + PAD
+    return page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        boxes=list(boxes.values()), lines=lines, width=round(width), height=round(height), gap=GAP_X / 2
+    )
+
+
+def without_code(graph: Graph) -> Graph:
+    """The graph without its files of code, which are many and the same everywhere."""
+    kept = [node for node in graph if not (isinstance(node, File) and node.is_code)]
+    return networkx.DiGraph(graph.subgraph(kept))
+
+
+def _laid_out(graph: Graph) -> dict[Any, dict[str, Any]]:
+    """A box for each node: column by column, in each by the places of those that it was made of."""
+    order = networkx.DiGraph(graph)
+    while not networkx.is_directed_acyclic_graph(order):  # a stage that once read what it wrote another time
+        order.remove_edge(*networkx.find_cycle(order)[0][:2])
+    boxes: dict[Any, dict[str, Any]] = {}
+    x = float(PAD)
+    for column in networkx.topological_generations(order):
+        y = float(PAD)
+        made_here: list[dict[str, Any]] = []
+        for node in sorted(column, key=lambda one: _place(order, one, boxes)):
+            lines = [_cut(text) for text in title(graph, node) if text]
+            box: dict[str, Any] = {"lines": lines, "kind": type(node).__name__.lower(), "x": x, "y": y}
+            box |= {"width": max(map(len, lines)) * LETTER + 2 * PAD, "height": len(lines) * LINE + PAD}
+            boxes[node] = box
+            made_here.append(box)
+            y += box["height"] + GAP_Y
+        x += max(box["width"] for box in made_here) + GAP_X
+    return boxes
+
+
+def _place(graph: Graph, node: Any, boxes: dict[Any, dict[str, Any]]) -> tuple[float, str]:
+    above = [boxes[one]["y"] for one in graph.predecessors(node)]
+    return (sum(above) / len(above) if above else 0.0), str(node)
+
+
+def _middle(box: dict[str, Any]) -> float:
+    return float(box["y"] + box["height"] / 2)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _quoted(text: str) -> str:
+    """Text that is nothing else to Mermaid."""
+    return "".join(one if one.isalnum() or one in " ._/-=,:@" else f"#{ord(one)};" for one in _cut(text))

@@ -1,0 +1,62 @@
+"""What led to something, and what came of it: `python -m lab lineage WHAT`."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx
+from rich.console import Console
+
+from labkit.git_cli import git_or_empty
+from labkit.lineage.around import made_of, used_by
+from labkit.lineage.find import Found, find
+from labkit.lineage.graph import Graph, lineage_graph
+from labkit.lineage.picture import mermaid, svg, without_code
+from labkit.lineage.tree import tree_of
+from labkit.lineage.words import facts
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
+
+DRAWN: dict[str, Callable[[Graph], str]] = {
+    ".svg": svg,
+    ".mmd": mermaid,
+    ".md": lambda graph: f"```mermaid\n{mermaid(graph)}```\n",
+}
+
+
+def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: Path | None) -> None:
+    """Print the lineage of `what` as a tree or as JSON, and draw it.
+
+    Raises InputError for what is not known here, and for a picture of another kind.
+    """
+    if picture and picture.suffix not in DRAWN:
+        raise InputError(f"{picture} ends with none of {', '.join(DRAWN)}; name a file that does")
+    if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
+        print("warning: this clone has only a part of the history; `git fetch --unshallow` brings it", file=sys.stderr)
+    graph = lineage_graph()
+    found = find(graph, what)
+    if picture:
+        with replacing(picture) as beside:
+            beside.write_text(
+                DRAWN[picture.suffix](without_code(around(graph, found, back, forward))), encoding="utf-8"
+            )
+    if as_text:
+        print(as_json(around(graph, found, back, forward)))
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
+        console.print(tree_of(graph, found, back, forward))
+
+
+def around(graph: Graph, found: Found, back: bool = True, forward: bool = True) -> Graph:
+    """The nodes with all that led to them, and all that came of them."""
+    parts = [made_of(graph, *found)] * back + [used_by(graph, found.nodes)] * forward
+    return networkx.compose_all(parts)
+
+
+def as_json(graph: Graph) -> str:
+    """A graph as its nodes, by numbers, and its edges."""
+    numbers = {node: number for number, node in enumerate(graph)}
+    nodes = [{"id": number, **facts(graph, node)} for node, number in numbers.items()]
+    edges = [{"source": numbers[source], "target": numbers[target]} for source, target in graph.edges]
+    return json.dumps({"nodes": nodes, "edges": edges}, indent=2, default=str)
