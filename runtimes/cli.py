@@ -43,6 +43,18 @@ def serve(
 
 
 @app.command(rich_help_panel=MODELS)
+def image(
+    model: Annotated[str | None, typer.Argument(help="As --model of serve.")] = None,
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist/image"),
+) -> None:
+    """Write what `docker build` needs for an image that serves the model."""
+    from runtimes.image.build import build_context
+    from runtimes.serving.model import locate
+
+    print(f"docker build {build_context(locate(model), to)}")
+
+
+@app.command(rich_help_panel=MODELS)
 def predict(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet, with the raw columns.")],
     to: Annotated[Path, typer.Option(help="CSV or Parquet, to be written.")] = Path("predictions.csv"),

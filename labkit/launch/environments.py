@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -137,8 +138,8 @@ def torch_lines(version: str) -> tuple[str, ...]:
     return f"torch{version}+cpu; sys_platform == 'linux'", f"torch{version}; sys_platform != 'linux'"
 
 
-def requirements(lock: Path, groups: tuple[str, ...]) -> str:
-    """A Pipfile.lock's packages in pip's requirements format, hashes included.
+def requirements(lock: Path, groups: tuple[str, ...], only: Collection[str] | None = None) -> str:
+    """A Pipfile.lock's packages, or `only` some, in pip's requirements format, hashes included.
 
     Raises RuntimeError when the lock is not JSON or a package in it has no hashes.
     """
@@ -147,6 +148,7 @@ def requirements(lock: Path, groups: tuple[str, ...]) -> str:
     except ValueError:
         raise RuntimeError(f"{lock} is not JSON (a merge conflict?); write it again with `make lock`") from None
     packages = {name: package for group in groups for name, package in content[group].items()}
+    packages = {name: package for name, package in packages.items() if only is None or name in only}
     if unhashed := sorted(name for name, package in packages.items() if "hashes" not in package):
         raise RuntimeError(f"{lock}: {', '.join(unhashed)} has no hashes to check; take it from a package index")
     lines = []

@@ -7,7 +7,7 @@ import pandas as pd
 from fastapi import HTTPException, Request
 
 from runtimes.serving.bodies import BadRequestError
-from runtimes.serving.model import Served
+from runtimes.serving.served import Served
 
 MOST_BYTES = 16 << 20
 MOST_SECONDS = 30.0

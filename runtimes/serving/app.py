@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from runtimes.serving import mlflow_protocol, v2_protocol
-from runtimes.serving.model import Served
+from runtimes.serving.served import Served
 
 VERSION = "X-Model-Version"
 WITHOUT_KEY = ("/ping", "/health", "/v2/health/live", "/v2/health/ready")

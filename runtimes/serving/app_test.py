@@ -16,8 +16,8 @@ from labkit.git_cli import GitError
 from labkit.process.errors import InputError
 from runtimes.serving import answering, run
 from runtimes.serving.app import create_app
-from runtimes.serving.model import Served
 from runtimes.serving.run import Live
+from runtimes.serving.served import Served
 
 pytestmark = pytest.mark.unittest
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lib.columns import Column, typed
-from runtimes.serving.model import Served
+from runtimes.serving.served import Served
 
 COLUMNS = [Column("age", "number"), Column("city", "category", optional=True)]
 

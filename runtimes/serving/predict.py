@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE, read_yaml
-from runtimes.serving.model import Served
+from runtimes.serving.served import Served
 
 ROWS = 100_000  # at once
 FORMATS = (".csv", ".parquet")

@@ -5,8 +5,8 @@ import pytest
 
 from labkit.process.errors import InputError
 from runtimes.serving import predict
-from runtimes.serving.model import Served, without_values
 from runtimes.serving.predict import predict_file
+from runtimes.serving.served import Served, without_values
 
 pytestmark = pytest.mark.unittest
 

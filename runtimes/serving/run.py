@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from labkit.git_cli import GitError, git_or_empty
 from labkit.process.errors import InputError
 from labkit.registry.tags import STAGE
-from runtimes.serving.model import Served, find, takes_the_same
+from runtimes.serving.container import KEY_VARIABLE
+from runtimes.serving.model import find
+from runtimes.serving.served import Served, takes_the_same
 
-KEY_VARIABLE = "LAB_SERVE_KEY"
 LOOK_SECONDS = 1.0
 
 

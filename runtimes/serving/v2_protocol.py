@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 
 from runtimes.serving.answering import ANY_BODY, answer, model_of
 from runtimes.serving.bodies import read_tensors
-from runtimes.serving.model import Served
+from runtimes.serving.served import Served
 
 router = APIRouter(prefix="/v2")
 

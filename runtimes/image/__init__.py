@@ -1,0 +1,1 @@
+"""A model as the build context of an image that serves it."""

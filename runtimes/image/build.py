@@ -1,0 +1,88 @@
+"""From a packaged model to the build context of an image that serves it: `docker build` needs nothing else.
+
+No Docker is needed to write it. Its packages are those of the model and of the server, as the lab's lock has them.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from labkit.launch.environments import LOCK, TORCH_CPU_LINKS, requirements
+from labkit.launch.locks import resolve
+from labkit.paths import ROOT
+from labkit.pipeline.dependencies import reached
+from labkit.process.errors import InputError
+from labkit.process.files import read_json, replacing
+from runtimes.serving.model import Place
+
+HERE = Path(__file__).parent
+MAIN = "runtimes/serving/container.py"
+SERVER = ("fastapi", "pandas", "prometheus-client", "uvicorn")  # what the server imports beside the model's packages
+
+
+def build_context(model: Place, to: Path) -> Path:
+    """Write the folder of the build context in the place of `to`; the same model is always the same bytes.
+
+    Raises InputError where the model is none that MLflow packaged, or of other versions than the lab's lock has.
+    """
+    if to.exists() and not (to / "Dockerfile").is_file():
+        raise InputError(f"{to} is there and is no build context; name another folder with --to")
+    python = _python(model.folder)
+    pinned = serving_requirements((model.folder / "requirements.txt").read_text(encoding="utf-8"))
+    with replacing(to) as beside:
+        app = beside / "app"
+        shutil.copytree(model.folder, app / "model", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in sorted(reached(ROOT, [MAIN])):
+            _copy(file, app)
+        (beside / "requirements.txt").write_text(pinned, encoding="utf-8")
+        shutil.copyfile(HERE / "install.sh", beside / "install.sh")
+        template = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True).from_string(
+            (HERE / "Dockerfile.jinja").read_text(encoding="utf-8")
+        )
+        links = TORCH_CPU_LINKS if "+cpu" in pinned else ""
+        written = template.render(name=model.name, version=model.version, python=python, find_links=links)
+        (beside / "Dockerfile").write_text(written, encoding="utf-8")
+    return to
+
+
+def serving_requirements(of_model: str) -> str:
+    """The packages that serve a model, by its requirements, with all that they need, at their versions and hashes.
+
+    Raises InputError where the lab's lock has another version than the model was made with.
+    """
+    locked = read_json(ROOT / LOCK)["default"]
+    wanted = {canonicalize_name(one.name): str(one.specifier) for one in map(Requirement, of_model.split())}
+    other = [
+        f"{name}{version} (the lock has {locked.get(name, {}).get('version', 'none')})"
+        for name, version in wanted.items()
+        if locked.get(name, {}).get("version") != version
+    ]
+    if other:
+        raise InputError(
+            f"the model was made with {', '.join(other)}: check out the commit that made it, `make setup`, and again"
+        )
+    torch = locked["torch"]["version"] if "torch" in wanted else ""
+    needed = resolve(dict.fromkeys(SERVER, "*") | wanted, locked, torch)
+    return requirements(ROOT / LOCK, ("default",), {*needed})
+
+
+def _python(model: Path) -> str:
+    """The minor version of Python that a model was made with."""
+    if not (model / "MLmodel").is_file():
+        raise InputError(f"{model} holds no model; `make run` (or `dvc pull`) brings it, or name another")
+    told = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+    found = re.match(r"\d+\.\d+", str(told["flavors"]["python_function"]["python_version"]))
+    return found[0] if found else "3.11"
+
+
+def _copy(file: str, app: Path) -> None:
+    """Copy a module, with the `__init__.py` of each package that it is in."""
+    for path in [*(parent / "__init__.py" for parent in Path(file).parents), Path(file)]:
+        if (ROOT / path).is_file():
+            (app / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, app / path)
