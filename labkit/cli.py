@@ -97,6 +97,18 @@ def lineage(
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
+def drift(
+    before: Annotated[Path, typer.Argument(help="A report of data, such as artifacts/data/report.json.")],
+    now: Annotated[Path, typer.Argument(help="Another report, or a table: CSV or Parquet.")],
+    to: Annotated[Path | None, typer.Option(help="A JSON file for the numbers, for a goal to judge.")] = None,
+) -> None:
+    """Show how far each column of NOW is distributed otherwise than in BEFORE."""
+    from labkit.report.drifted import show_drift
+
+    show_drift(before, now, to)
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def first_goals(
     replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
 ) -> None:

@@ -35,11 +35,12 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Whom it listens to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where.")] = 8080,
+    sample: Annotated[Path | None, typer.Option(help="A CSV for the last 10,000 rows that were answered.")] = None,
 ) -> None:
     """Answer requests with the model: MLflow's protocol, and the open inference protocol V2. LAB_SERVE_KEY locks it."""
     from runtimes.serving.run import serve
 
-    serve(model, host, port)
+    serve(model, host, port, sample)
 
 
 @app.command(rich_help_panel=MODELS)

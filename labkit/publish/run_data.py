@@ -68,7 +68,7 @@ class RunData(BaseModel):
             yield from run.all_artifacts()
 
 
-def run_data(result: Result, kept: Kept) -> tuple[RunData, dict[str, str]]:
+def told_of(result: Result, kept: Kept) -> tuple[RunData, dict[str, str]]:
     """What is told of a result, once `kept.first()` is in the cache; and why, by path, what it should be made of lacks.
 
     The numbers of a result without a run.json come with `numbers`.

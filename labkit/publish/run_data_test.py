@@ -9,8 +9,7 @@ import pytest
 from labkit.publish import run_data
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
-from labkit.publish.run_data import NOWHERE, UNREADABLE, Artifact, RunData, numbers
-from labkit.publish.run_data import run_data as told_of
+from labkit.publish.run_data import NOWHERE, UNREADABLE, Artifact, RunData, numbers, told_of
 
 pytestmark = pytest.mark.unittest
 

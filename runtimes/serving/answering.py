@@ -26,8 +26,15 @@ def model_of(request: Request) -> Served:
 async def answer(request: Request, read: Read) -> pd.DataFrame:
     """The model's answer to the rows that `read` makes of the body. Raises HTTPException, 4xx or 503."""
     served, body = model_of(request), await _body(request)
+
+    def predict() -> pd.DataFrame:
+        rows = read(body, served)
+        given = served.predict(rows)
+        request.app.state.keep(rows)  # only rows that the model can read
+        return given
+
     try:
-        answered = await asyncio.wait_for(asyncio.to_thread(lambda: served.predict(read(body, served))), MOST_SECONDS)
+        answered = await asyncio.wait_for(asyncio.to_thread(predict), MOST_SECONDS)
     except BadRequestError as error:
         raise HTTPException(400, str(error)) from None
     except ValueError as error:  # of the model, of rows that it can't read

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
+import pandas as pd
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -19,9 +20,15 @@ WITHOUT_KEY = ("/ping", "/health", "/v2/health/live", "/v2/health/ready")
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(current: Callable[[], Served], key: str = "") -> FastAPI:
-    """The server of the model that `current` gives at each request; with a key, for those who send it."""
+def create_app(
+    current: Callable[[], Served], key: str = "", keep: Callable[[pd.DataFrame], None] = lambda _: None
+) -> FastAPI:
+    """The server of the model that `current` gives at each request; with a key, for those who send it.
+
+    `keep` is given the rows of each request that was answered.
+    """
     app = FastAPI(title="The lab's model", redoc_url=None)
+    app.state.keep = keep
     registry = CollectorRegistry()
     counted = Counter("lab_requests", "Requests.", ["path", "status"], registry=registry)
     seconds = Histogram("lab_request_seconds", "How long they took.", ["path"], registry=registry)

@@ -36,9 +36,16 @@ def key() -> str:
 
 
 @pytest.fixture
-def url(live: Live, key: str) -> Iterator[str]:
+def kept() -> list[pd.DataFrame]:
+    """The rows that the server keeps a sample of."""
+    return []
+
+
+@pytest.fixture
+def url(live: Live, key: str, kept: list[pd.DataFrame]) -> Iterator[str]:
     """A server in a thread of this process."""
-    server = uvicorn.Server(uvicorn.Config(create_app(lambda: live.served, key), port=0, log_level="warning"))
+    app = create_app(lambda: live.served, key, kept.append)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -51,6 +58,12 @@ def url(live: Live, key: str) -> Iterator[str]:
 
 def post(url: str, content: Any, path: str = "/invocations", **headers: str) -> requests.Response:
     return requests.post(f"{url}{path}", json=content, headers=headers, timeout=30)
+
+
+def test_only_rows_that_were_answered_are_kept(url: str, kept: list[pd.DataFrame]) -> None:
+    for age, status in ((70, 200), ("old", 422)):
+        assert post(url, {"dataframe_records": [{"age": age, "city": "Bern"}]}).status_code == status
+    assert [rows.to_dict("records") for rows in kept] == [[{"age": 70, "city": "Bern"}]]
 
 
 def test_both_protocols_answer_the_same(url: str) -> None:

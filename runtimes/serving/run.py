@@ -4,12 +4,14 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit.git_cli import GitError, git_or_empty
 from labkit.process.errors import InputError
 from labkit.registry.tags import STAGE
 from runtimes.serving.container import KEY_VARIABLE
 from runtimes.serving.model import find
+from runtimes.serving.sample import Sample
 from runtimes.serving.served import Served, takes_the_same
 
 LOOK_SECONDS = 1.0
@@ -22,9 +24,13 @@ class Live:
     served: Served
 
 
-def serve(wanted: str | None, host: str, port: int) -> None:
-    """Serve until Ctrl-C or SIGTERM, which lets requests that have begun end. Raises InputError without a model."""
+def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) -> None:
+    """Serve until Ctrl-C or SIGTERM, which lets requests that have begun end. Raises InputError without a model.
+
+    sample: a CSV file for the last rows that were answered.
+    """
     live = Live(find(wanted))
+    kept = Sample(sample, live.served.names) if sample else None
     import uvicorn  # after the model, whose refusal needs no server
 
     from runtimes.serving.app import create_app
@@ -35,9 +41,12 @@ def serve(wanted: str | None, host: str, port: int) -> None:
     key = os.environ.get(KEY_VARIABLE, "")
     print(f"{live.served.name} {live.served.version} answers at http://{host}:{port} (Ctrl+C ends it)", flush=True)
     try:
-        uvicorn.run(create_app(lambda: live.served, key), host=host, port=port, log_level="warning", access_log=False)
+        app = create_app(lambda: live.served, key, *([kept.keep] if kept else []))
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
     finally:
         stop.set()
+        if kept:
+            kept.write()
 
 
 def follow(live: Live, wanted: str, stop: threading.Event, seconds: float = LOOK_SECONDS) -> None:

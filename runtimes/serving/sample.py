@@ -1,0 +1,46 @@
+"""The last rows that a server answered, in a file, for those who ask for it: what to compare with the training data."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from labkit.process.files import replacing
+
+MOST_ROWS = 10_000
+SECONDS = 30.0  # between two writes
+
+
+class Sample:
+    """The last rows, of these columns alone. The file is the owner's, whole or absent; a new start goes on with it."""
+
+    def __init__(self, file: Path, columns: Sequence[str], seconds: float = SECONDS) -> None:
+        self._file, self._columns, self._seconds = file, list(columns), seconds
+        self._parts: deque[pd.DataFrame] = deque()
+        self._written = time.monotonic()
+        self._lock = threading.Lock()
+        if file.exists():
+            self._parts.append(pd.read_csv(file))
+
+    def keep(self, rows: pd.DataFrame) -> None:
+        """Take rows in, and write the file once in a while."""
+        with self._lock:
+            self._parts.append(rows.reindex(columns=self._columns).tail(MOST_ROWS))
+            while sum(map(len, self._parts)) - len(self._parts[0]) >= MOST_ROWS:
+                self._parts.popleft()
+            is_due = time.monotonic() - self._written >= self._seconds
+        if is_due:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is there."""
+        with self._lock:
+            self._written = time.monotonic()
+            if self._parts:
+                rows = pd.concat(self._parts).tail(MOST_ROWS)
+                with replacing(self._file) as beside:
+                    beside.touch(mode=0o600)
+                    rows.to_csv(beside, index=False)
