@@ -93,27 +93,56 @@ class Found(NamedTuple):
     unknown: list[str]
 
 
+class Read(NamedTuple):
+    """What is read of a side: its records, the stages of its dvc.yaml, its metrics, and the folder with its files."""
+
+    side: Side
+    records: Records
+    stages: dict[str, Any]
+    metrics: Metrics
+    folder: Path
+
+
 def gather_differences(a: Side, b: Side) -> Found:
     """Compare two commits. Raises InputError where a dvc.yaml or dvc.lock can't be read."""
-    records = [read_records(records_of(side.commit)) for side in (a, b)]
-    stages = [stages_of(side.commit) for side in (a, b)]
-    unknown = [line for side, record in zip((a, b), records, strict=True) for line in _doubts(side, record)]
     with TemporaryDirectory() as folder:
-        places = [(side, own, Path(folder, name)) for side, own, name in zip((a, b), stages, "ab", strict=True)]
-        for side, own, place in places:
-            unknown += fetch(side, [*_predictions(own), *_reports(own), *outputs(own, "metrics")], place)
-        with open_project() as project:
-            found = [read_metrics(project, side.commit) for side in (a, b)]
-        models = " → ".join(dict.fromkeys(map(_selected, found)))
-        tests, refused = _tests(*(_tables(*each, models) for each in places))
-        data = [
-            _data(file, *(place for *_, place in places)) for file in sorted(set.intersection(*map(_reports, stages)))
-        ]
+        told = [_read(side, Path(folder, name)) for side, name in zip((a, b), "ab", strict=True)]
+        found = differences_of(*(read for read, _ in told))
+    return found._replace(unknown=[line for _, lines in told for line in lines] + found.unknown)
+
+
+def differences_of(before: Read, now: Read) -> Found:
+    """Compare what was read of two commits: what is not in their folders is not compared."""
+    models = " → ".join(dict.fromkeys(selected_in(read.metrics) for read in (before, now)))
+    tests, unknown = _tests(*(_tables(read, models) for read in (before, now)))
+    reports = sorted(_reports(before.stages) & _reports(now.stages))
+    data = [_data(file, before.folder, now.folder) for file in reports]
     if not data:
-        unknown.append("how the data differ: not both dvc.yaml name a report of them in `meta: data:`")
-    told = [one for one in data if one]
-    code, stage_changes = _code(a.commit, b.commit), _stages(*records)
-    return Found(a, b, code, _params(*records), stage_changes, told, _metrics(*found), tests, unknown + refused)
+        unknown = ["how the data differ: not both dvc.yaml name a report of them in `meta: data:`", *unknown]
+    return Found(
+        before.side,
+        now.side,
+        _code(before.side.commit, now.side.commit),
+        _params(before.records, now.records),
+        _stages(before.records, now.records),
+        [one for one in data if one],
+        _metrics(before.metrics, now.metrics),
+        tests,
+        unknown,
+    )
+
+
+def compared_files(stages: dict[str, Any]) -> list[str]:
+    """The files that a comparison reads: predictions, reports of the data, and metrics."""
+    return [*_predictions(stages), *sorted(_reports(stages)), *outputs(stages, "metrics")]
+
+
+def _read(side: Side, folder: Path) -> tuple[Read, list[str]]:
+    """A side, its files written to `folder`; and what can't be told of it, and why."""
+    records, stages = read_records(records_of(side.commit)), stages_of(side.commit)
+    unknown = [*_doubts(side, records), *fetch(side, compared_files(stages), folder)]
+    with open_project() as project:
+        return Read(side, records, stages, read_metrics(project, side.commit), folder), unknown
 
 
 def outputs(stages: dict[str, Any], kind: str) -> list[str]:
@@ -192,15 +221,15 @@ def _reports(stages: dict[str, Any]) -> set[str]:
     return {str(file) for file in metas(stages, "data").values()}
 
 
-def _selected(metrics: Metrics) -> str:
+def selected_in(metrics: Metrics) -> str:
     """The selected model, as a metrics file tells it (pipeline/leaderboard.py)."""
     return next((str(told["selected"]) for told in metrics.values() if "selected" in told), "the selected model")
 
 
-def _tables(side: Side, stages: dict[str, Any], folder: Path, selected: str) -> dict[str, Predictions]:
+def _tables(read: Read, selected: str) -> dict[str, Predictions]:
     """The tables that are here, by the model; of a folder, each CSV below it is that of a model."""
-    found = {}
-    for name, is_selected in _predictions(stages).items():
+    found, (side, folder) = {}, (read.side, read.folder)
+    for name, is_selected in _predictions(read.stages).items():
         for file in sorted((folder / name).rglob("*.csv")) if (folder / name).is_dir() else [folder / name]:
             if file.exists():
                 of = f"{file.relative_to(folder)} of {side}"

@@ -25,45 +25,45 @@ class Section(NamedTuple):
     numbers: int = 0
 
 
-def as_sections(found: Found) -> list[Section]:
+def as_sections(found: Found, a: str = "A", b: str = "B") -> list[Section]:
     """All that differs, in the order of cause and effect; where nothing does, that is said."""
     code = f"{len(found.code)} files, {_sum(found.code, 1)} lines added, {_sum(found.code, 2)} removed"
     changed = [one for one in found.metrics if one.a != one.b]
     same = len(found.metrics) - len(changed)
     return [
         Section("Code", _same(found.code) or code, ["file", "+", "-"], [*map(_file, found.code)], 2),
-        Section("Parameters", _same(found.params), ["parameter", "A", "B"], [*map(_param, found.params)]),
+        Section("Parameters", _same(found.params), ["parameter", a, b], [*map(_param, found.params)]),
         Section(
             "Stages",
             _same(found.stages),
             ["stage", "read otherwise"],
             [[stage, ", ".join(told) or "nothing: its outputs alone differ"] for stage, told in found.stages.items()],
         ),
-        *_data_sections(found),
+        *_data_sections(found, a, b),
         Section(
             "On the same test rows",
             TESTED.format(len(found.tests)) if found.tests else "Nothing could be compared row by row.",
-            ["model", "rows", "metric", "A", "B", "B - A", "p", "B is"],
+            ["model", "rows", "metric", a, b, f"{b} - {a}", "p", f"{b} is"],
             [*map(_test, found.tests)],
             4,
         ),
         Section(
             "Metrics",
             (f"{UNTESTED} " if changed else "") + f"{same} of {len(found.metrics)} are the same.",
-            ["metrics of", "metric", "A", "B", "B - A"],
+            ["metrics of", "metric", a, b, f"{b} - {a}"],
             [*map(_metric, changed)],
             3,
         ),
     ]
 
 
-def _data_sections(found: Found) -> list[Section]:
+def _data_sections(found: Found, a: str, b: str) -> list[Section]:
     made = []
     for one in found.data:
         note = [f"rows {one.rows[0]} → {one.rows[1]}", f"columns {one.columns[0]} → {one.columns[1]}"]
         note += [f"{told}: {', '.join(names)}" for told, names in (("gone", one.gone), ("new", one.new)) if names]
         note.append(f"{len(one.drifted)} of {len(one.drifts)} columns drifted, beyond chance (5% over all)")
-        columns = ["column", "", "missing A", "missing B", "distance", "p"]
+        columns = ["column", "", f"missing {a}", f"missing {b}", "distance", "p"]
         moved = [drift for drift in one.drifts if drift.distance or drift.missing[0] != drift.missing[1]]
         rows = [[*_drift(drift), "drifted" if drift.column in one.drifted else ""] for drift in moved]
         made.append(Section(f"Data: {one.file}", "; ".join(note) + ".", [*columns, ""], rows))

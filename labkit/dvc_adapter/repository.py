@@ -23,15 +23,15 @@ Project = NewType("Project", object)
 
 
 @contextmanager
-def open_project(commit: str | None = None) -> Iterator[Project]:
-    """Open the DVC project of the working folder, as it is here or in a commit.
+def open_project(commit: str | None = None, remote: bool = True) -> Iterator[Project]:
+    """Open the DVC project of the working folder, as it is here or in a commit; without `remote`, none is asked.
 
     Raises InputError in DVC's words where DVC raises, also within, and for files that no loader could take.
     """
     refuse_harmful_files(commit)
     logging.getLogger("dvc").setLevel(logging.ERROR)  # its advice is for those who typed `dvc`
     try:
-        with Repo(rev=commit) as repo:
+        with Repo(rev=commit, config=None if remote else {"core": {"remote": ""}}) as repo:
             yield Project(repo)
     except InputError:  # of the caller's
         raise
