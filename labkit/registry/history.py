@@ -1,6 +1,7 @@
 """What was registered, promoted and refused, as tables."""
 
 import sys
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -26,37 +27,42 @@ def print_history() -> None:
     if not registry.versions:
         console.print(f"{told.name} has no version yet: `python -m lab register` makes one.")
         return
-    console.print(versions_table(registry), steps_table(registry))
+    console.print(_table(versions_told(registry)), _table(steps_told(registry)))
     if registry.deprecated:
         console.print(f"{registry.name} is deprecated by {registry.deprecated}.")
 
 
-def versions_table(registry: Registry) -> Table:
+class Told(NamedTuple):
+    """A table of text."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def versions_told(registry: Registry) -> Told:
     """Each version, oldest first."""
-    table = _table(f"Versions of {registry.name}", "", "version", "date", "person", "commit")
-    table.add_column("goals when registered")
-    table.add_column("reason")
+    rows = []
     for version in registry.versions.values():
         trailers = version.tag.trailers
         mark = "★" if version == registry.champion else ("withdrawn" if version.withdrawn else "")
         row = [mark, str(version), version.tag.date, _name(trailers["Person"]), version.tag.commit[:7]]
-        table.add_row(*map(escape, [*row, trailers["Goals"], trailers["Reason"]]))
-    return table
+        rows.append([*row, trailers["Goals"], trailers["Reason"]])
+    columns = ["", "version", "date", "person", "commit", "goals when registered", "reason"]
+    return Told(f"Versions of {registry.name}", columns, rows)
 
 
-def steps_table(registry: Registry) -> Table:
+def steps_told(registry: Registry) -> Told:
     """What became of the champion, in the order of the counter, with what was refused."""
-    table = _table(f"Champions of {registry.name}", "", "step", "version", "before", "date", "person", "goals")
-    table.add_column("compared")
-    table.add_column("reason")
+    rows = []
     for step in registry.steps:
         trailers = step.tag.trailers
         version = str(step.version or trailers.get("Version", "none"))
         row = [str(step.counter) if not step.refused else "", _word(step), version, trailers.get("Before", "")]
         row += [step.tag.date, _name(trailers.get("Person", step.tag.person)), trailers.get("Goals", "")]
-        row += [trailers.get("Compared", ""), trailers.get("Reason", step.tag.subject)]
-        table.add_row(*map(escape, row))
-    return table
+        rows.append([*row, trailers.get("Compared", ""), trailers.get("Reason", step.tag.subject)])
+    columns = ["", "step", "version", "before", "date", "person", "goals", "compared", "reason"]
+    return Told(f"Champions of {registry.name}", columns, rows)
 
 
 def _word(step: Step) -> str:
@@ -72,8 +78,10 @@ def _name(person: str) -> str:
     return person.partition(" <")[0]
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in columns:
+def _table(told: Told) -> Table:
+    table = Table(title=told.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in told.columns:
         table.add_column(column, no_wrap=column in ("", "step", "version", "date", "commit"))
+    for row in told.rows:
+        table.add_row(*map(escape, row))
     return table

@@ -8,6 +8,7 @@ from labkit.report.markdown import plain, table
 
 MOST_COLUMNS = 12
 MOST_LEVELS = 3
+COLUMNS = ("column", "kind", "missing", "min, median and max, or levels")
 
 
 def data_section(rev: str, missing: list[str]) -> str:
@@ -21,20 +22,28 @@ def data_section(rev: str, missing: list[str]) -> str:
     return "### Data\n\n" + "\n\n".join(found) if found else ""
 
 
-def _described(report: dict[str, Any]) -> str:
+def described(report: dict[str, Any]) -> tuple[str, list[list[str]]]:
+    """A report in one sentence, and of each column what is in it, as COLUMNS has it.
+
+    Raises KeyError, TypeError or ValueError for one of another form than pipeline/drift.py tells.
+    """
     columns, rows = report["columns"], dict(report["rows"])
     read = rows.pop("read")
-    parts = ", ".join(f"{count:,} for {plain(str(part))}" for part, count in rows.items())
+    parts = ", ".join(f"{count:,} for {part}" for part, count in rows.items())
     lacking = sum(column["missing"] > 0 for column in columns)
     features = f" that make {report['features']:,} features" if "features" in report else ""
-    told = f"{read:,} rows ({parts}), {len(columns)} columns{features}, {lacking} of them with missing values."
-    lines = [
-        [plain(str(column["name"])), str(column["kind"]), str(column["missing"]), plain(_span(column))]
-        for column in columns[:MOST_COLUMNS]
+    rows_told = f"{read:,} rows" + (f" ({parts})" if parts else "")
+    told = f"{rows_told}, {len(columns)} columns{features}, {lacking} of them with missing values."
+    return told, [
+        [str(column["name"]), str(column["kind"]), str(column["missing"]), _span(column)] for column in columns
     ]
+
+
+def _described(report: dict[str, Any]) -> str:
+    told, columns = described(report)
+    lines = [[*map(plain, column)] for column in columns[:MOST_COLUMNS]]
     more = f"\n\nand {len(columns) - MOST_COLUMNS} more" if len(columns) > MOST_COLUMNS else ""
-    heads = ["column", "kind", "missing", "min, median and max, or levels"]
-    return f"{told}\n\n<details><summary>Columns</summary>\n\n{table(heads, lines)}{more}\n\n</details>"
+    return f"{plain(told)}\n\n<details><summary>Columns</summary>\n\n{table(COLUMNS, lines)}{more}\n\n</details>"
 
 
 def _span(column: dict[str, Any]) -> str:
