@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TABLES = "lab/results"  # copies in Git of results that are small
+RECEIPTS = Path(".lab/receipts")  # of `python -m lab verify`, each called by its commit
 PROCESSES = ROOT / "lab" / "processes"
 
 

@@ -19,7 +19,7 @@ from labkit.git_cli import file_in, git, git_or_empty
 from labkit.github import github_run
 from labkit.launch.kernels import choice_in
 from labkit.launch.machine import other_bytes, this_machine
-from labkit.paths import ROOT
+from labkit.paths import RECEIPTS, ROOT
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, records_of
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -42,7 +42,6 @@ from labkit.proof.receipt import (
 )
 from labkit.proof.rerun import Rerun, clean_clone, recorded_output, run_again
 
-RECEIPTS = Path(".lab/receipts")
 CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
     "processes are those of the verifier."

@@ -48,6 +48,11 @@ def experiments(revision: str = "HEAD") -> list[Experiment]:
     return [one.experiment for one in _results_commits(revision)]
 
 
+def experiments_everywhere() -> dict[str, Experiment]:
+    """Those of all branches, by their commits."""
+    return {one.commit: one.experiment for one in _results_commits("--all")}
+
+
 def results_of(tag: str, code: str) -> str:
     """The newest commit here, in any branch, with the results that a tag on the commit `code` asked for; else none."""
     found = (one for one in _results_commits("--all") if one.experiment.proven)

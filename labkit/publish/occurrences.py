@@ -76,13 +76,27 @@ def all_blocks(*more: str) -> Iterator[tuple[Commit, str, str, str]]:
 
     The oldest first; without records that a merge forged. To parse all texts takes long.
     """
-    if not git_or_empty("rev-list", "--max-count=1", "--all"):
-        return
-    head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
     forged = forged_anywhere()
-    for commit, stage, block, before in _brought(["--branches", "--remotes", *head, *more]):
+    for commit, stage, block, before in _brought([*everywhere(), *more]):
         if (commit.name, stage) not in forged:
             yield commit, stage, block, before
+
+
+def commits_with_results() -> dict[str, tuple[Commit, list[str]]]:
+    """The commits of all branches that brought results, the oldest first, each with its stages that a merge forged."""
+    forged = forged_anywhere()
+    found: dict[str, tuple[Commit, list[str]]] = {}
+    for commit, stage, *_ in _brought(everywhere()):
+        found.setdefault(commit.name, (commit, []))[1].extend([stage] * ((commit.name, stage) in forged))
+    return found
+
+
+def everywhere() -> list[str]:
+    """All branches, the remote's too, as Git's options; nothing before the first commit."""
+    if not git_or_empty("rev-list", "--max-count=1", "--all"):
+        return []
+    head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
+    return ["--branches", "--remotes", *head]
 
 
 def _wanted(here: dict[str, str], revision: str, forged: Sequence[Forged]) -> list[Result]:
@@ -120,7 +134,7 @@ def _add(found: dict[str, Result], stage: str, block: str, before: str, commit: 
 
 def _brought(revisions: Sequence[str]) -> Iterator[tuple[Commit, str, str, str]]:
     """Each commit in the history of the revisions with a record that none of its parents has; and the one before."""
-    commits = _commits(revisions)
+    commits = _commits(revisions) if revisions else []
     names = dict.fromkeys(name for commit in commits for name in (commit.name, *commit.parents))
     locks = dict(zip(names, locks_of(list(names)), strict=True))
     for commit in commits:
