@@ -14,7 +14,7 @@ PORT ?= 5000
 # The longest files come first.
 WORKERS = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-all ui lock setup repository FORCE hooks sandbox sandbox-down
+.PHONY: run test test-all ui site lock setup repository FORCE hooks sandbox sandbox-down
 
 run: repository setup    ## train, compare and judge every model
 	@.venv/bin/python -m lab run
@@ -27,6 +27,9 @@ test-all: repository setup   ## labkit and runtimes too; with NIGHTLY=1, also wh
 
 ui: setup     ## every run in MLflow, in the browser
 	@python -m lab ui --port $(PORT)
+
+site: repository setup   ## the experiments of all branches as pages, in the browser
+	@.venv/bin/python -m lab site --open
 
 sandbox: setup  ## S3, MLflow, a Git origin and a runner, here (S3_PORT=, MLFLOW_PORT=)
 	@.venv/bin/python -m runtimes.sandbox up

@@ -109,6 +109,20 @@ def drift(
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
+def site(
+    to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("site"),
+    show: Annotated[bool, typer.Option("--open", help="Open it in a browser, where there is one.")] = False,
+) -> None:
+    """Write the experiments of all branches as a static site, from Git and DVC alone; only what is new is made."""
+    from labkit.site.build import build_site
+    from labkit.ui import show_page
+
+    first = build_site(to)
+    if show:
+        show_page(first)
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def first_goals(
     replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
 ) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.tracker import SETTINGS
@@ -46,6 +47,12 @@ def page(database: str, port: int) -> str:
         if experiment
         else server
     )
+
+
+def show_page(file: Path) -> None:
+    """Open a page where a person sees it."""
+    if sys.stdout.isatty() and has_display():
+        webbrowser.open(file.absolute().as_uri())
 
 
 def has_display() -> bool:
