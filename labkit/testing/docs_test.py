@@ -25,6 +25,7 @@ NAMES = (
     "sandbox",
     "serving",
     "setting-up",
+    "site",
     "sweeps",
     "testing",
     "tracking",
