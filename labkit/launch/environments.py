@@ -147,8 +147,8 @@ def requirements(lock: Path, groups: tuple[str, ...], only: Collection[str] | No
         content = json.loads(lock.read_text(encoding="utf-8"))
     except ValueError:
         raise RuntimeError(f"{lock} is not JSON (a merge conflict?); write it again with `make lock`") from None
-    packages = {name: package for group in groups for name, package in content[group].items()}
-    packages = {name: package for name, package in packages.items() if only is None or name in only}
+    listed = {name: package for group in groups for name, package in content[group].items()}
+    packages = listed if only is None else {name: listed[name] for name in only}
     if unhashed := sorted(name for name, package in packages.items() if "hashes" not in package):
         raise RuntimeError(f"{lock}: {', '.join(unhashed)} has no hashes to check; take it from a package index")
     lines = []
