@@ -3,7 +3,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
@@ -27,6 +26,8 @@ def test_splits_load_as_they_were_saved(splits: ArraySplits, tmp_path: Path) -> 
 
 
 def test_tensors_are_the_arrays(splits: ArraySplits, tmp_path: Path) -> None:
+    import torch
+
     save_data_splits(splits, tmp_path)
     for array, tensor in zip(splits, load_data_splits(tmp_path, as_type="tensor"), strict=True):
         assert isinstance(tensor, torch.Tensor)

@@ -14,12 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import ViewType
 
 from labkit.doctor.check import Check
 from labkit.doctor.services import check_mlflow, check_origin, check_remote
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import mlflow_client
 from labkit.testing.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -237,9 +236,11 @@ def mlflow_server(mlflow_folder: Path) -> Iterator[str]:
 
 
 def test_mlflow_is_used_and_what_that_left_is_deleted(mlflow_server: str, mlflow_folder: Path) -> None:
+    from mlflow.entities import ViewType
+
     os.environ |= {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_EXPERIMENT_NAME": "well"}
     assert check_mlflow() == ("MLflow", "ok", f"{mlflow_server}: made a run with an artifact, and deleted both", "")
-    client = MlflowClient(mlflow_server)
+    client = mlflow_client(mlflow_server)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     assert client.search_runs(experiments) == []
     assert len(client.search_runs(experiments, run_view_type=ViewType.DELETED_ONLY)) == 1
@@ -256,13 +257,13 @@ def test_mlflow_whose_artifacts_are_gone_is_told_from_a_dead_one(mlflow_server: 
         (mlflow_folder / "artifacts").unlink()
     assert check.state == "problem"
     assert f"{mlflow_server}, asked to store an artifact: " in check.found
-    client = MlflowClient(mlflow_server)
+    client = mlflow_client(mlflow_server)
     assert client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]) == []
 
 
 def test_a_deleted_experiment_is_told(mlflow_server: str) -> None:
     os.environ |= {"MLFLOW_TRACKING_URI": mlflow_server, "MLFLOW_EXPERIMENT_NAME": "deleted"}
-    client = MlflowClient(mlflow_server)
+    client = mlflow_client(mlflow_server)
     client.delete_experiment(client.create_experiment("deleted"))
     check = check_mlflow()
     assert check.state == "problem"

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from labkit.publish import drift_tags
 from labkit.publish.drift_tags import tag_drift
+from labkit.testing.mlflow_store import mlflow_client
 from labkit.tracking.journal import TrackedRun
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ def test_the_run_that_prepared_the_data_is_tagged_and_no_other(tmp_path: Path, m
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     Path("dvc.yaml").write_text(DVC_YAML)
     Path("report.json").write_text(json.dumps({}))
-    client = MlflowClient()
+    client = mlflow_client()
     experiment = client.create_experiment("lab")
     ids = [client.create_run(experiment).info.run_id for _ in range(2)]
     runs = [TrackedRun(stage, "now", run_id) for stage, run_id in zip(("prepare_data", "train"), ids, strict=True)]

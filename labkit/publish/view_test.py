@@ -12,11 +12,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import psutil
 import pytest
-from mlflow.entities import Run as MlflowRun
-from mlflow.entities import ViewType
 
 from labkit.git_cli import git
 from labkit.launch.launcher import execution_of
@@ -24,12 +21,12 @@ from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.process.run_file import RUN_FILE_VARIABLE, write_run_file
 from labkit.process.tracking import ROOT_RUN, Run, append, md5_of
-from labkit.publish import occurrences, replay, run_data, runs, view
+from labkit.publish import occurrences, replay, run_data, view
 from labkit.publish.occurrences import results_here
 from labkit.publish.view import publish, show, shown_in_mlflow
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import download, experiment_runs, mlflow_client
 from labkit.tracking import tracker
-from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, Uploader, connect
 
 pytestmark = pytest.mark.integration
 
@@ -133,6 +130,8 @@ def lose_mlflow(lab: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 
 def train_live(lr: float, until: str = "", dirty: bool = True) -> None:
     """Let a process tell its run what it makes, from the working folder; one `until` an epoch is lost in its midst."""
+    from labkit.tracking.uploader import Uploader, connect
+
     code = git("rev-parse", "HEAD")
     tags = {"lab.stage": "train", "lab.execution": "e1", "lab.machine": "m", "mlflow.user": "ada"}
     tags |= {"mlflow.source.git.commit": code, "lab.git.dirty": str(dirty).lower(), "mlflow.source.git.branch": "main"}
@@ -176,24 +175,20 @@ def table() -> str:
 
 def artifacts(run: str, folder: str | None = None) -> dict[str, str]:
     """A run's artifacts by their paths."""
-    client = mlflow.MlflowClient()
+    client = mlflow_client()
     found: dict[str, str] = {}
     for one in client.list_artifacts(run, folder):
         if one.is_dir:
             found |= artifacts(run, one.path)
         else:
-            found[one.path] = Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=one.path)).read_text()
+            found[one.path] = download(f"runs:/{run}/{one.path}").read_text()
     return found
-
-
-def all_runs(kind: int = ViewType.ACTIVE_ONLY) -> list[MlflowRun]:
-    return mlflow.search_runs(experiment_names=["test"], run_view_type=kind, output_format="list")
 
 
 def shown() -> dict[str, dict[str, Any]]:
     """All that MLflow holds, by what each run is of: its record, or its parent's, and its name."""
-    client = mlflow.MlflowClient()
-    found = {run.info.run_id: run for run in all_runs()}
+    client = mlflow_client()
+    found = {run.info.run_id: run for run in experiment_runs()}
     told = {}
     for run in found.values():
         parent = found.get(run.data.tags.get("mlflow.parentRunId", ""))
@@ -312,7 +307,7 @@ def test_what_is_not_committed_yet_is_shown_too_and_learns_its_commit(lab: Path,
 @pytest.mark.parametrize("after", range(1, 12, 2))
 def test_publishing_that_was_killed_goes_on_from_there(lab: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = iter(range(after))
-    client = mlflow.MlflowClient
+    client = type(mlflow_client())
     with monkeypatch.context() as patch:
         for name in ("create_run", "log_batch", "log_artifact", "log_inputs", "set_terminated"):
             patch.setattr(client, name, dying(getattr(client, name), calls))
@@ -338,17 +333,18 @@ def dying(method: Callable[..., Any], calls: Any) -> Callable[..., Any]:
 
 def test_two_machines_at_once_make_one_run(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has looked, and found none, before the other has made its own."""
-    real, others = mlflow.MlflowClient.create_run, []
+    client_type, others = type(mlflow_client()), []
+    real = client_type.create_run
 
     def create(client: Any, experiment: str, start: int, tags: dict[str, str], name: str) -> Any:
-        if tags[RUN_TAG] == ROOT_RUN and tags[JOURNAL_TAG] not in others:
-            others.append(tags[JOURNAL_TAG])
-            monkeypatch.setattr(mlflow.MlflowClient, "create_run", real)
+        if tags["lab.run"] == ROOT_RUN and tags["lab.journal"] not in others:
+            others.append(tags["lab.journal"])
+            monkeypatch.setattr(client_type, "create_run", real)
             another_machine_publishes()
-            monkeypatch.setattr(mlflow.MlflowClient, "create_run", create)
+            monkeypatch.setattr(client_type, "create_run", create)
         return real(client, experiment, start, tags, name)
 
-    monkeypatch.setattr(mlflow.MlflowClient, "create_run", create)
+    monkeypatch.setattr(client_type, "create_run", create)
     assert publish("second") == 0
     found = shown()
     assert len(others) == 1  # the other result was there when this one came to it
@@ -377,7 +373,7 @@ def test_two_processes_of_one_machine_wait_for_each_other(lab: Path) -> None:
             for _ in range(2)
         ]
         time.sleep(4)
-        assert mlflow.get_experiment_by_name("test") is None
+        assert mlflow_client().get_experiment_by_name("test") is None
     said = sorted(process.communicate(timeout=120)[0] for process in started)
     assert said == ["results in MLflow: 2 made from files\n", "results in MLflow: 2 there already\n"]
     assert len(shown()) == 2 + len(FAMILIES)
@@ -404,7 +400,8 @@ def test_a_run_from_files_goes_though_somebody_was_killed_before_it_went(
     publish()
     train_live(0.25)
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow.MlflowClient, "delete_run", dying(mlflow.MlflowClient.delete_run, iter(())))
+        client = type(mlflow_client())
+        patch.setattr(client, "delete_run", dying(client.delete_run, iter(())))
         with pytest.raises(InputError, match="the server is gone"):
             publish()
     publish()
@@ -418,7 +415,7 @@ def test_a_run_that_an_outage_cut_short_is_completed(lab: Path, shell: Shell) ->
     write_results(0.75)
     shell("git commit --quiet --no-verify -am code", lab)
     train_live(0.75, until="epoch", dirty=False)
-    (before,) = all_runs()
+    (before,) = experiment_runs()
     assert before.info.status == "RUNNING"
     time.sleep(1)
     shell("dvc commit --force --quiet && git add --all && git commit --quiet --no-verify -m results", lab)
@@ -524,17 +521,17 @@ def test_a_run_on_its_way_is_waited_for(lab: Path) -> None:
 
 def test_a_run_that_a_person_deleted_stays_so(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish()
-    for run in all_runs():
-        mlflow.MlflowClient().delete_run(run.info.run_id)
+    for run in experiment_runs():
+        mlflow_client().delete_run(run.info.run_id)
     capsys.readouterr()
     assert publish() == 0
     assert capsys.readouterr().out == "results in MLflow: 2 deleted there by a person\n"
-    assert all_runs() == []
+    assert experiment_runs() == []
 
 
 def test_more_results_than_are_asked_for_one_by_one(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish("HEAD", everything=True)
-    monkeypatch.setattr(runs, "FEW", 1)
+    monkeypatch.setattr("labkit.publish.runs.FEW", 1)
     before = shown()
     assert publish("HEAD", everything=True) == 0
     assert shown() == before
@@ -571,7 +568,7 @@ def test_a_plain_repro_binds_its_runs_once_dvc_has_ended(lab: Path, monkeypatch:
     while all(process.poll() is None for process in started) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert sum(process.poll() == 0 for process in started) == 1  # the other waits
-    assert [run.data.tags.get("lab.record") for run in all_runs() if run.info.run_name == "train"] == [None]
+    assert [run.data.tags.get("lab.record") for run in experiment_runs() if run.info.run_name == "train"] == [None]
     dvc.communicate("")
     assert [process.wait(60) for process in started] == [0, 0]
     assert "lab.replayed" not in shown()[f"{keys('second')['train']} "]["tags"]

@@ -3,21 +3,24 @@
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
 import pytest
-from mlflow.entities.model_registry import ModelVersion
 
 from labkit.git_cli import git
 from labkit.registry.conftest import NAME, Lab
-from labkit.registry.mlflow_view import VERSION_TAG, sync
 from labkit.registry.state import Registry, read_registry
 from labkit.registry.sync import show_in_mlflow
 from labkit.registry.verbs import promote, register, rollback
+from labkit.testing.mlflow_store import download, experiment_runs, mlflow_client
 from labkit.tracking import tracker
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 pytestmark = pytest.mark.integration
 
+VERSION_TAG = "lab.tag"
 TAGS = [f"{NAME}@v1.0.0", f"{NAME}@v2.0.0"]
 
 
@@ -36,21 +39,26 @@ def use(database: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return database
 
 
-def shown() -> dict[str, ModelVersion]:
+def shown() -> "dict[str, ModelVersion]":
     """The versions in MLflow by the tag that they follow; a tag that is there twice fails the test."""
-    found = mlflow.MlflowClient().search_model_versions(f"name='{NAME}'")
+    found = mlflow_client().search_model_versions(f"name='{NAME}'")
     assert len({one.tags[VERSION_TAG] for one in found}) == len(found)
     return {one.tags[VERSION_TAG]: one for one in sorted(found, key=lambda one: int(one.version))}
 
 
-def model_of(version: ModelVersion) -> str:
-    place = mlflow.MlflowClient().get_model_version_download_uri(NAME, str(version.version))
-    folder = mlflow.artifacts.download_artifacts(place)  # by models:/ MLflow may recall another store's of this number
-    return (Path(folder) / "MLmodel").read_text()
+def model_of(version: "ModelVersion") -> str:
+    place = mlflow_client().get_model_version_download_uri(NAME, str(version.version))
+    return (download(place) / "MLmodel").read_text()  # by models:/ MLflow may recall another store's of this number
+
+
+def sync(registry: Registry) -> list[str]:
+    from labkit.registry import mlflow_view
+
+    return mlflow_view.sync(registry)
 
 
 def champion() -> str:
-    return mlflow.MlflowClient().get_model_version_by_alias(NAME, "champion").tags[VERSION_TAG]
+    return mlflow_client().get_model_version_by_alias(NAME, "champion").tags[VERSION_TAG]
 
 
 def registered() -> Registry:
@@ -111,12 +119,12 @@ def test_a_server_that_is_away_holds_up_nothing_and_the_same_command_sends_the_r
 def test_what_broke_off_in_the_middle_goes_on_and_twins_are_made_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = registered()
     with monkeypatch.context() as broken:
-        broken.setattr(mlflow.MlflowClient, "create_model_version", lambda *_, **__: 1 / 0)
+        broken.setattr(type(mlflow_client()), "create_model_version", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sync(registry)
     sync(registry)
-    client = mlflow.MlflowClient()
-    assert len(mlflow.search_runs(experiment_names=["test"], output_format="list")) == 2
+    client = mlflow_client()
+    assert len(experiment_runs()) == 2
     twin = shown()[TAGS[0]]
     client.create_model_version(NAME, str(twin.source), twin.run_id, {VERSION_TAG: TAGS[0]})
     client.create_model_version(NAME, str(twin.source), tags={"mine": "by hand"})
@@ -143,7 +151,7 @@ def test_a_version_is_of_the_run_that_logged_its_very_bytes(
     lab: Lab, same: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
-    client = mlflow.MlflowClient()
+    client = mlflow_client()
     experiment = client.create_experiment("test")
     tags = {"lab.stage": "select", "mlflow.source.git.commit": git("rev-parse", "first^")}
     run = client.create_run(experiment, tags=tags).info.run_id
@@ -175,4 +183,4 @@ def test_a_model_that_is_lost_is_told_and_no_half_of_it_registered(
 
 def test_a_registry_without_versions_makes_nothing(lab: Lab) -> None:
     assert sync(read_registry(NAME)) == []
-    assert mlflow.MlflowClient().search_registered_models() == []
+    assert mlflow_client().search_registered_models() == []

@@ -12,7 +12,6 @@ from typing import Any
 import optuna
 import psutil
 import pytest
-from mlflow import MlflowClient
 from optuna.distributions import FloatDistribution
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from labkit.sweep import run
 from labkit.sweep.space import Space
 from labkit.sweep.trial import Score, TrialError, rounded
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import mlflow_client
 
 BOARD = Leaderboard("dvc.yaml", Path("models.csv"), Path("selected.json"))
 SPACE: Space = {"lr": FloatDistribution(0.0, 1.0)}
@@ -173,7 +173,7 @@ def test_each_trial_is_an_experiment_and_a_run_and_the_best_is_applied(lab: Path
     assert json.loads((lab / "selected.json").read_text(encoding="utf-8"))["selected"] == "net"
     shell("git checkout --quiet params.yaml", lab)
 
-    runs = MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"])
+    runs = mlflow_client(lab / "mlflow.db").search_runs(["1"])
     (whole,) = [one for one in runs if one.data.tags.get("lab.trial") == "all"]
     nested = [one for one in runs if one.data.tags.get("mlflow.parentRunId") == whole.info.run_id]
     assert len(nested) == 3

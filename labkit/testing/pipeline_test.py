@@ -12,9 +12,8 @@ from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow
 import pandas as pd
 import pytest
 import requests
@@ -24,7 +23,12 @@ from urllib3 import Retry
 
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import load_model, mlflow_client
 from labkit.testing.ports import free_port
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 pytestmark = pytest.mark.integration
 TABLES = ("comparison", "confusion", "importance")  # of the selected model's plots
@@ -119,7 +123,7 @@ def test_what_decides_the_bytes_reruns_every_stage(lab: Path, shell: Shell, old:
 def test_a_set_of_three_classes_needs_no_code_change(lab: Path, shell: Shell) -> None:
     change(lab, data__source="wine")
     shell("dvc repro", lab)
-    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    model = load_model(lab / "artifacts/best_model/model")
     answer = model.predict(pd.read_csv(lab / "data/processed/example_rows.csv"))
     assert [name for name in answer if name.startswith("probability_")] == [
         "probability_class_0",
@@ -140,7 +144,7 @@ def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> No
     assert "rmse" in said
     assert "baseline" in said
 
-    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    model = load_model(lab / "artifacts/best_model/model")
     answer = model.predict(pd.read_csv(lab / "data/processed/example_rows.csv"))
     assert [*answer] == ["prediction"]
     assert answer["prediction"].between(0, 400).all()
@@ -196,7 +200,7 @@ def test_a_table_as_people_have_it_is_refused_once_and_then_trained_on_and_serve
     assert (lab / "lab/results" / metrics).read_bytes() == (lab / metrics).read_bytes()
     assert "not the results of dvc.lock: " not in shell("git add lab && python -m lab status", lab).stdout
 
-    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    model = load_model(lab / "artifacts/best_model/model")
     flat = {"Fläche": 71, "Zimmer": None, "Stadt": "Bonn", "Frei ab": "24.12.2026", "Keller": "1"}
     answer = model.predict(pd.DataFrame([flat, {**flat, "Stadt": None, "Frei ab": pd.Timestamp(2026, 12, 24)}]))
     assert answer["label"].isin(GRADES).all()
@@ -241,7 +245,7 @@ def recorded(stage: str, lab: Path) -> list[dict[str, Any]]:
     return outs
 
 
-def data_of(run: mlflow.entities.Run) -> list[tuple[str, str, str | None]]:
+def data_of(run: "Run") -> list[tuple[str, str, str | None]]:
     """What a run has read: name, md5, and what else is known of it."""
     assert run.inputs is not None
     found = (told.dataset for told in run.inputs.dataset_inputs)
@@ -249,7 +253,7 @@ def data_of(run: mlflow.entities.Run) -> list[tuple[str, str, str | None]]:
 
 
 def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: Path, shell: Shell) -> None:
-    client = mlflow.MlflowClient(f"sqlite:///{finished_lab / 'mlflow.db'}")
+    client = mlflow_client(finished_lab / "mlflow.db")
     experiment = client.get_experiment_by_name("lab")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
@@ -291,7 +295,7 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     refused = shell("python -m lab track", lab, check=False)
     assert f"it was for {server}; set MLFLOW_TRACKING_URI" in refused.stderr
     shell("python -m lab track", lab, MLFLOW_TRACKING_URI=f"sqlite:///{lab / 'mlflow.db'}")
-    assert len(mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
+    assert len(mlflow_client(lab / "mlflow.db").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 
 
 @pytest.mark.nightly
@@ -299,9 +303,7 @@ def test_an_experiment_in_a_copy_of_the_lab_has_its_run_where_the_lab_has_them(l
     """As those of a queue; DVC removes the copy afterwards."""
     shell("dvc exp run --temp --name other -S selection.metric=f1", lab)
     shell("python -m lab track", lab)
-    (run,) = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}").search_runs(
-        ["1"], "params.`selection.metric` = 'f1'"
-    )
+    (run,) = mlflow_client(lab / "mlflow.db").search_runs(["1"], "params.`selection.metric` = 'f1'")
     assert run.info.status == "FINISHED"
     assert "lab.incomplete" not in run.data.tags
     assert not list((lab / ".dvc/tmp/exps").rglob("mlflow.db"))
@@ -328,7 +330,7 @@ def test_make_ui_serves_the_runs_and_their_plots_and_opens_them(
             page = requests.Session()
             page.mount("http://", HTTPAdapter(max_retries=Retry(total=120, backoff_factor=0.5, backoff_max=0.5)))
             assert page.get(f"http://127.0.0.1:{port}/health", timeout=10).text == "OK"
-            client = mlflow.MlflowClient(f"http://127.0.0.1:{port}")
+            client = mlflow_client(f"http://127.0.0.1:{port}")
             experiment = client.get_experiment_by_name("lab")
             assert experiment is not None
             (network,) = client.search_runs([experiment.experiment_id], "tags.`lab.stage` = 'train_dnn_pytorch'")
@@ -361,7 +363,7 @@ LOST = {"fit_seconds", "predict_seconds", "samples_per_second"}
 
 def told_by_runs(lab: Path, database: str) -> dict[tuple[str, str], Any]:
     """What the lab's runs in MLflow tell that files hold, by the names of their stages and of the runs below them."""
-    client = mlflow.MlflowClient(f"sqlite:///{lab / database}")
+    client = mlflow_client(lab / database)
     runs = {run.info.run_id: run for run in client.search_runs(["1"])}
     told: dict[tuple[str, str], Any] = {}
     for run in runs.values():
@@ -386,7 +388,7 @@ def told_by_runs(lab: Path, database: str) -> dict[tuple[str, str], Any]:
     return told
 
 
-def artifacts_of(client: mlflow.MlflowClient, run: str, folder: str | None = None) -> list[str]:
+def artifacts_of(client: "MlflowClient", run: str, folder: str | None = None) -> list[str]:
     """The paths of a run's artifacts."""
     found = client.list_artifacts(run, folder)
     below = [path for one in found if one.is_dir for path in artifacts_of(client, run, one.path)]
@@ -411,7 +413,7 @@ def test_a_lost_mlflow_comes_back_from_git_and_dvc(lab: Path, shell: Shell) -> N
 def test_a_plain_repro_binds_its_runs_to_their_results(lab: Path, shell: Shell) -> None:
     change(lab, selection__metric="f1")
     shell("dvc repro", lab)
-    client = mlflow.MlflowClient(f"sqlite:///{lab / 'mlflow.db'}")
+    client = mlflow_client(lab / "mlflow.db")
     for _ in range(600):
         found = client.search_runs(["1"], "params.`selection.metric` = 'f1' AND tags.`lab.record` LIKE '%'")
         if found:

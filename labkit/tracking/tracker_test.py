@@ -15,20 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow
 import pytest
-from mlflow.entities import Run
 
 from labkit.launch import launcher
 from labkit.launch.kernels import Choice
 from labkit.paths import ROOT
 from labkit.process import tracking as process_tracking
+from labkit.testing.mlflow_store import experiment_runs, mlflow_client
 from labkit.testing.ports import free_port
 from labkit.tracking import tracker
 from labkit.tracking.journal import TrackedRun, is_running, journals, load_progress, remember, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 pytestmark = pytest.mark.integration
 
@@ -190,15 +192,12 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.1)  # it may ask MLflow, which takes what the tracker needs
 
 
-def found_runs() -> list[Run]:
-    """The test's runs in MLflow; none while it hasn't got the experiment."""
-    client = mlflow.MlflowClient()
-    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
-    return list(client.search_runs([experiment.experiment_id])) if experiment else []
+def found_runs() -> "list[Run]":
+    return experiment_runs(os.environ["MLFLOW_EXPERIMENT_NAME"])
 
 
-def steps_of(run: Run) -> list[int]:
-    return [point.step for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")]
+def steps_of(run: "Run") -> list[int]:
+    return [point.step for point in mlflow_client().get_metric_history(run.info.run_id, "loss")]
 
 
 def log_file(folder: Path) -> str:
@@ -232,7 +231,7 @@ def check_fifty_steps_and_a_plot() -> None:
     assert math.isnan(runs["train"].data.metrics["nothing"])
     assert runs["child"].data.params == {"depth": "5"}
     assert runs["train"].info.status == runs["child"].info.status == "FINISHED"
-    assert [file.path for file in mlflow.MlflowClient().list_artifacts(runs["train"].info.run_id)] == ["plot.svg"]
+    assert [file.path for file in mlflow_client().list_artifacts(runs["train"].info.run_id)] == ["plot.svg"]
 
 
 def test_a_run_is_seen_while_it_runs_and_its_journal_goes_when_it_is_done(

@@ -8,13 +8,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
 import pytest
 import requests
-from mlflow.entities import Run as MlflowRun
-from mlflow.entities import ViewType
-from mlflow.exceptions import MlflowException
 
 from labkit.paths import ROOT
 from labkit.process.credentials import without_credentials
@@ -22,9 +19,14 @@ from labkit.process.errors import InputError
 from labkit.process.params import CommonParams, read_params
 from labkit.process.tracking import JOURNAL_VARIABLE, ROOT_RUN, Run, append, run_process
 from labkit.testing.fixtures import Shell
-from labkit.tracking import tracker, uploader
+from labkit.testing.mlflow_store import download, experiment_runs, mlflow_client
+from labkit.tracking import tracker
 from labkit.tracking.journal import SILENT_END, journals, runs_of_execution
-from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, Uploader, connect, explain
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MlflowRun
+
+    from labkit.tracking.uploader import Store, Uploader
 
 pytestmark = pytest.mark.integration
 
@@ -62,24 +64,36 @@ def void(value: object) -> None:
     """Drop a value."""
 
 
+def connect() -> "Store":
+    from labkit.tracking.uploader import connect
+
+    return connect()
+
+
+def uploader(journal: Path) -> "Uploader":
+    from labkit.tracking.uploader import Uploader
+
+    return Uploader(connect(), journal)
+
+
 def carry(journal: Path, running: bool = False) -> None:
-    Uploader(connect(), journal).carry(running)
+    uploader(journal).carry(running)
 
 
-def found_runs(view: int = ViewType.ACTIVE_ONLY) -> dict[str, MlflowRun]:
+def found_runs() -> "dict[str, MlflowRun]":
     """The runs in MLflow by name; a name that is there twice fails the test."""
-    runs = mlflow.search_runs(experiment_names=["test"], run_view_type=view, output_format="list")
+    runs = experiment_runs()
     names = [run.info.run_name for run in runs]
     assert len(names) == len(set(names))
     return dict(zip(names, runs, strict=True))
 
 
-def artifact(run: MlflowRun, name: str) -> str:
-    return Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=name)).read_text()
+def artifact(run: "MlflowRun", name: str) -> str:
+    return download(f"runs:/{run.info.run_id}/{name}").read_text()
 
 
-def history(run: MlflowRun, metric: str) -> list[tuple[int, float]]:
-    return [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run.info.run_id, metric)]
+def history(run: "MlflowRun", metric: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in mlflow_client().get_metric_history(run.info.run_id, metric)]
 
 
 def test_all_that_a_process_told_arrives_and_the_journal_goes(record: Record, tmp_path: Path) -> None:
@@ -140,13 +154,13 @@ def test_a_run_grows_while_its_process_runs(record: Record) -> None:
     journal = record(lambda run: run.log_metrics({"loss": 1.0}, step=0))
     complete = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(complete[:-1]))
-    uploader = Uploader(connect(), journal)
-    uploader.carry(running=True)
+    uploading = uploader(journal)
+    uploading.carry(running=True)
     assert found_runs()["train"].info.status == "RUNNING"
     assert history(found_runs()["train"], "loss") == [(0, 1.0)]
     with journal.open("a") as file:
         file.write(complete[-1])
-    uploader.carry(running=False)
+    uploading.carry(running=False)
     assert found_runs()["train"].info.status == "FINISHED"
 
 
@@ -219,7 +233,7 @@ def test_a_run_whose_making_was_not_answered_is_found_again(record: Record) -> N
     store = connect()
     journal = record(lambda run: run.log_metrics({"loss": 1.0}))
     made = store.client.create_run(
-        store.experiment, tags={JOURNAL_TAG: journal.stem, RUN_TAG: ROOT_RUN}, run_name="train"
+        store.experiment, tags={"lab.journal": journal.stem, "lab.run": ROOT_RUN}, run_name="train"
     )
     carry(journal)
     assert found_runs()["train"].info.run_id == made.info.run_id
@@ -228,10 +242,10 @@ def test_a_run_whose_making_was_not_answered_is_found_again(record: Record) -> N
 def test_a_twin_that_was_made_late_is_removed(record: Record) -> None:
     store = connect()
     journal = record(lambda run: run.log_metrics({"loss": 1.0}))
-    uploader = Uploader(store, journal)
-    uploader.carry(running=True)
-    store.client.create_run(store.experiment, tags={JOURNAL_TAG: journal.stem, RUN_TAG: ROOT_RUN}, run_name="train")
-    uploader.carry(running=False)
+    uploading = uploader(journal)
+    uploading.carry(running=True)
+    store.client.create_run(store.experiment, tags={"lab.journal": journal.stem, "lab.run": ROOT_RUN}, run_name="train")
+    uploading.carry(running=False)
     assert history(found_runs()["train"], "loss") == [(0, 1.0)]
 
 
@@ -279,12 +293,12 @@ def test_a_damaged_journal_is_set_aside_and_its_run_says_so(record: Record) -> N
 def test_a_run_that_a_person_deleted_is_not_made_again(record: Record) -> None:
     journal = record(lambda run: run.log_metrics({"loss": 1.0}))
     carry(journal, running=True)
-    mlflow.MlflowClient().delete_run(found_runs()["train"].info.run_id)
+    mlflow_client().delete_run(found_runs()["train"].info.run_id)
     with journal.open("a") as file:
         file.write(journal.read_text())
     carry(journal)
     assert found_runs() == {}
-    assert len(found_runs(ViewType.ALL)) == 1
+    assert len(experiment_runs(deleted=True)) == 1
 
 
 @pytest.fixture
@@ -308,7 +322,7 @@ def test_on_a_runner_the_journals_lie_outside_of_the_repository_that_has_the_cac
     shutil.copy(ROOT / "params.yaml", repository)
     (tmp_path / ".dvc" / "cache").rename(repository / ".dvc" / "cache")
     shutil.rmtree(tmp_path / ".dvc")
-    monkeypatch.setattr(uploader, "ROOT", repository)
+    monkeypatch.setattr("labkit.tracking.uploader.ROOT", repository)
     carry(journal)
     assert artifact(found_runs()["train"], "plot.svg") == "<svg/>"
 
@@ -328,7 +342,7 @@ def test_a_file_whose_bytes_are_gone_is_named_and_no_other_bytes_take_its_place(
     plot.write_text("<svg>another</svg>")
     carry(journal)
     run = found_runs()["train"]
-    assert mlflow.MlflowClient().list_artifacts(run.info.run_id) == []
+    assert mlflow_client().list_artifacts(run.info.run_id) == []
     assert "plot.svg: " in run.data.tags["lab.incomplete"]
     assert [run.lacking for run in runs_of_execution("c1", journal.parent)] == ["plot.svg"]
     assert run.info.status == "FINISHED"
@@ -368,6 +382,8 @@ def test_the_experiment_is_named_in_params_unless_the_environment_names_it(monke
 
 
 def test_reasons_tell_no_password() -> None:
+    from labkit.tracking.uploader import explain
+
     assert (
         explain(OSError("https://me:secret@mlflow.example/api is gone"))  # pragma: allowlist secret
         == "OSError: https://mlflow.example/api is gone"
@@ -378,8 +394,12 @@ def test_reasons_tell_no_password() -> None:
 def test_no_part_of_mlflows_password_is_in_a_reason_or_an_address(
     password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from mlflow.exceptions import MlflowException
+
+    from labkit.tracking.uploader import explain
+
     uri = f"http://me:{password}@127.0.0.1:9"
-    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: uri)  # what it was told, whatever it made of that
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: uri)  # what it was told, whatever it made of that
     with pytest.raises(requests.RequestException) as cause:
         requests.get(f"{uri}/api", timeout=5)
     error = MlflowException("no answer")

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow.pyfunc
 import pandas as pd
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import load_model
 from runtimes.krt.archive import write_archive
 from runtimes.krt.build import krt_files
 from runtimes.krt.manifest import SOURCE, Release, kai_yaml
@@ -94,7 +94,7 @@ def test_the_node_answers_as_the_lab_s_model_does(node: tuple[Any, Context], mod
 
     (answer,) = context.sent
     found = [[value for _, value in one.ListFields()] for one in answer.predictions]
-    assert found == mlflow.pyfunc.load_model(str(model)).predict(rows).to_numpy().tolist()
+    assert found == load_model(model).predict(rows).to_numpy().tolist()
 
 
 @pytest.mark.integration

@@ -11,12 +11,12 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
-import mlflow.pyfunc
 import pandas as pd
 import pytest
 import requests
 
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import load_model
 from labkit.testing.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -77,7 +77,7 @@ def test_it_answers_as_the_model_does_and_leaves_its_files_alone(
     with serving(lab, environment) as url:
         answered = requests.post(f"{url}/invocations", json={"dataframe_split": rows}, timeout=30).json()
     assert json.loads(shell("dvc status --json", lab).stdout) == {}
-    model = mlflow.pyfunc.load_model(str(lab / "artifacts/best_model/model"))
+    model = load_model(lab / "artifacts/best_model/model")
     wanted = model.predict(pd.DataFrame(rows["data"], columns=rows["columns"]))
     assert answered["predictions"] == wanted.to_dict("records")
 
