@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from labkit.launch.kernels import Choice
-from labkit.launch.machine import Machine, described, other_bytes, this_machine
+from labkit.launch.machine import Machine, described, other_bytes, refuse_missing_device, this_machine
+from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 
@@ -33,6 +34,14 @@ def test_the_processor_is_read(tmp_path: Path, cpuinfo: str, vendor: str, instru
 
 def test_where_nothing_can_be_read_little_is_known(tmp_path: Path) -> None:
     assert this_machine(tmp_path / "absent") == Machine(platform.machine(), "unknown", "unknown")
+
+
+def test_cuda_is_refused_where_no_driver_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    refuse_missing_device("train", Choice())
+    with pytest.raises(InputError, match="train has device: cuda, and no NVIDIA driver is here; set it to cpu"):
+        refuse_missing_device("train", Choice("portable", "cuda"))
 
 
 def test_a_machine_is_described_with_device_and_kernels() -> None:
