@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 from rich.console import Console
 
@@ -21,6 +20,7 @@ from labkit.lineage.tree import tree_of
 from labkit.pipeline.records import Records, write_records
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
+from labkit.testing.mlflow_store import mlflow_client
 from labkit.tracking import tracker
 
 pytestmark = pytest.mark.integration
@@ -161,7 +161,7 @@ def test_a_run_and_an_execution_of_mlflow_are_found_by_the_hashes_in_their_tags(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "lineage")
-    client = mlflow.MlflowClient()
+    client = mlflow_client()
     execution = {"lab.execution": "20260101-120000-7"}
     experiment = client.create_experiment("lineage")
     run = client.create_run(experiment, tags={"lab.out.out/model": md5("model 0.5"), **execution}).info.run_id
