@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from labkit.launch import run_name as module
-from labkit.launch.run_name import changes, name_of_run
+from labkit.launch.run_name import changes, name_of_run, recorded_params
+from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
 
@@ -56,3 +57,10 @@ def test_the_last_result_is_that_of_dvc_lock(tmp_path: Path, monkeypatch: pytest
     assert name_of_run("train") == "train epochs=4"
     params.write_text("training: 3: 4", encoding="utf-8")
     assert name_of_run("train") == "train"
+
+
+def test_a_dvc_lock_that_would_hang_its_loader_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "dvc.lock").write_text(f"{LOCK}  deep: {'[' * 200}{']' * 200}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"dvc\.lock is nested deeper"):
+        recorded_params("train")

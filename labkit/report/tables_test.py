@@ -69,6 +69,15 @@ def test_what_is_wrong_with_the_models_is_one_line_above_the_goals() -> None:
     assert others[0] == ["Goals"]
 
 
+def test_each_goal_has_its_verdict_and_an_ambition_that_is_reached_what_to_do_then() -> None:
+    goals = [("a", 0.5, "false"), ("b", 0.9, "false"), ("c", 0.5, "true"), ("d", 0.9, "true")]
+    form = "- {{goal: {}, file: best.json, metric: test.accuracy, at_least: {}, ambition: {}}}\n"
+    Path("goals/goals.yaml").write_text("".join(form.format(*goal) for goal in goals), encoding="utf-8")
+    shown = [line[:2] for line in rows()]
+    assert shown[-5:-1] == [["met", "a"], ["missed", "b"], ["reached", "c"], ["ambition", "d"]]
+    assert rows()[-1][:6] == ["Reached:", "c.", "Remove", "`ambition:", "true`", "from"]
+
+
 def test_words_of_a_goal_that_look_like_markup_are_shown() -> None:
     goal = "- {goal: 'finds [bold] and [/bold] cases', file: best.json, metric: test.accuracy, at_least: 0.5}\n"
     Path("goals/goals.yaml").write_text(goal, encoding="utf-8")
