@@ -17,7 +17,7 @@ from labkit.report.outcomes import StageReport
 from labkit.testing.fixtures import Shell
 
 CODE, URL = "0123456789" * 4, "https://github.example/lab/actions/runs/7/attempts/1"
-RUN = ("run-example-1", CODE, URL)
+RUN = ("run-example-1", CODE, URL, "run-example-1.7")
 MACHINE = "x86_64 GenuineIntel avx512, cpu, portable kernels"
 RAN = StageReport("train", "ran", 61.4, "https://mlflow.example/#/experiments/1/runs/a", machine=MACHINE)
 CACHED = StageReport("prepare", "from cache", None, "")
@@ -29,17 +29,18 @@ def test_a_message_says_what_ran_where_and_what_came_of_it(finished_lab: Path, m
     monkeypatch.chdir(finished_lab)
     title, empty, *trailers = commit_message(*RUN, [CACHED, RAN]).splitlines()
     assert (title, empty) == ("Results of run-example-1", "")
-    assert trailers[:7] == [
+    assert trailers[:8] == [
         f"Code-Commit: {CODE}",
         "Tag: run-example-1",
         f"Run: {URL}",
+        "Execution: run-example-1.7",
         "From-Cache: prepare",
         "Ran: train (61 s)",
         f"MLflow: {RAN.url}",
         f"Machine: {MACHINE}",
     ]
-    assert [trailer.split(":")[0] for trailer in trailers[7:]] == ["Selected-Model", "Metric", "Goals"]
-    assert trailers[8].startswith("Metric: test log_loss 0.")
+    assert [trailer.split(":")[0] for trailer in trailers[8:]] == ["Selected-Model", "Metric", "Goals"]
+    assert trailers[9].startswith("Metric: test log_loss 0.")
     assert "skip ci" not in "".join(trailers)  # a tag on this commit would start nothing
 
 
@@ -77,7 +78,7 @@ def test_the_log_is_read_back_from_git(place: Place) -> None:
     git("checkout", "--quiet", "--force", first)
     git("commit", "--quiet", "--allow-empty", "-m", "no experiment")
     place.ran({"a": {"md5": "a1"}, "b": {"md5": "b1"}})
-    second = commit_results(git("rev-parse", "HEAD"), commit_message("run-example-2", CODE, URL, [RAN, RAN, FAILED]))
+    second = commit_results(git("rev-parse", "HEAD"), commit_message("run-example-2", *RUN[1:], [RAN, RAN, FAILED]))
     assert second is not None
     newer, older = experiments(second)
     assert (newer.tag, newer.ran, newer.failed) == ("run-example-2", "train (61 s), train (61 s)", "select (1 s)")
@@ -105,7 +106,7 @@ def test_what_was_written_or_moved_by_hand_is_told_apart(
         return one
 
     git("checkout", "--quiet", results)
-    true = commit_message("run-example-1", code, URL, [RAN])
+    true = commit_message("run-example-1", code, *RUN[2:], [RAN])
     assert tell(true).proven
     (metric,) = (line for line in true.splitlines() if line.startswith("Metric: "))
     for wrong in (metric[:-1] + ("1" if metric[-1] != "1" else "2"), "Metric: test accuracy 1", "Changed: nothing"):

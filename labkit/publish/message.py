@@ -12,22 +12,26 @@ from labkit.report.outcomes import StageReport, machines
 INCOMPLETE = ("failed", "not run")
 
 
-def commit_message(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> str:
+def commit_message(tag: str, code: str, url: str, execution: str, stages: list[StageReport], changed: str = "") -> str:
     """The message of the results commit, as Git wants it: a title, an empty line, the trailers.
 
-    `tag` asked for the run at `url` of the commit `code`; `changed` is what was tried: parameters, old -> new.
+    `tag` asked for the run at `url` of the commit `code`, whose stages ran in `execution`; `changed` is what was tried:
+    parameters, old -> new.
     """
     incomplete = any(stage.outcome in INCOMPLETE for stage in stages)
     title = f"{'Incomplete results' if incomplete else 'Results'} of {tag}"
-    lines = [f"{key}: {value}" for key, value in trailers(tag, code, url, stages, changed)]
+    lines = [f"{key}: {value}" for key, value in trailers(tag, code, url, execution, stages, changed)]
     return "\n".join([title, "", *lines, ""])
 
 
-def trailers(tag: str, code: str, url: str, stages: list[StageReport], changed: str = "") -> Iterator[tuple[str, str]]:
+def trailers(
+    tag: str, code: str, url: str, execution: str, stages: list[StageReport], changed: str = ""
+) -> Iterator[tuple[str, str]]:
     """What came of a run, as far as it came."""
     yield "Code-Commit", code
     yield "Tag", tag
     yield "Run", url
+    yield "Execution", execution
     if changed:
         yield "Changed", changed
     for stage in stages:

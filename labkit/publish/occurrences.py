@@ -16,14 +16,14 @@ from labkit.process.errors import InputError
 
 STAGE = re.compile(r"^  (?! )(.+):\n((?:    .*\n|  - .*\n)+)", re.M)  # as DVC writes it
 HEADER = re.compile(r"schema: '2\.0'\nstages:\n|stages:\n")
-TRAILERS = ("Code-Commit", "Tag", "Run", "Machine")  # of labkit/publish/message.py
+TRAILERS = ("Code-Commit", "Tag", "Run", "Execution", "Ran", "Machine")  # of labkit/publish/message.py
 RESULTS = (DVC_LOCK, ".gitignore")  # with the tables, what a run writes for Git
 
 
 class Commit(NamedTuple):
     """A commit that changed dvc.lock: its parents, its time in seconds, the commit of the code that ran.
 
-    `told` is what the trailers of a runner's commit say of the run.
+    `told` is what the trailers of a runner's commit say of the run, `subject` its first line.
     """
 
     name: str
@@ -31,6 +31,12 @@ class Commit(NamedTuple):
     time: int
     code: str
     told: dict[str, str]
+    subject: str
+
+    def execution(self, stage: str) -> str:
+        """The pipeline execution that ran a stage, as the commit tells; empty where none did."""
+        ran = [line.partition(" (")[0] for line in self.told.get("Ran", "").split("\n")]
+        return self.told.get("Execution", "") if stage in ran else ""
 
 
 class Result(NamedTuple):
@@ -147,16 +153,17 @@ def _brought(revisions: Sequence[str]) -> Iterator[tuple[Commit, str, str, str]]
 def _commits(revisions: Sequence[str]) -> list[Commit]:
     """The commits that changed dvc.lock, the oldest first."""
     trailers = "%x01".join(f"%(trailers:key={key},valueonly,separator=%x0A)" for key in TRAILERS)
-    shape = f"%x00%H%x01%P%x01%ct%x01{trailers}%x01"
+    shape = f"%x00%H%x01%P%x01%ct%x01{trailers}%x01%s%x01"
     command = ("log", "--full-history", "--topo-order", "--reverse", "--full-diff", "--name-only", f"--format={shape}")
     found = []
     for entry in git(*command, *revisions, "--", DVC_LOCK).split("\0")[1:]:
-        name, parents, time, *values, files = entry.split("\x01")
+        name, parents, time, *values, said = entry.split("\x01", 3 + len(TRAILERS))
+        subject, _, files = said.rpartition("\x01")
         told = {key: value for key, value in zip(TRAILERS, values, strict=True) if value}
         changed = [file for file in files.split("\n") if file]
         results = all(file.startswith(f"{TABLES}/") or file.endswith(RESULTS) for file in changed)
         code = parents if changed and results and parents else name  # a commit of results alone is of its parent's code
-        found.append(Commit(name, parents.split(), int(time), told.get("Code-Commit", code), told))
+        found.append(Commit(name, parents.split(), int(time), told.get("Code-Commit", code), told, subject))
     return found
 
 

@@ -96,6 +96,7 @@ def _of_commit(result: Result) -> dict[str, str]:
     commit = result.commits[0]
     told = {"mlflow.source.git.commit": commit.code, "lab.git.dirty": "false"}
     named = {"lab.tag": commit.told.get("Tag"), "lab.ci": commit.told.get("Run")}
+    named["lab.execution"] = commit.execution(result.stage)
     machines = commit.told.get("Machine", "").split("\n")
     named["lab.machine"] = next((one for one in machines if len(machines) == 1 or result.stage in one), None)
     return told | {name: value for name, value in named.items() if value}

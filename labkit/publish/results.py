@@ -51,7 +51,7 @@ def publish_results(tag: str) -> None:
         name, url = (run.name, run.url) if (run := github_run()) else (execution, execution)
         stages = stage_reports(execution)
         tell_failures(stages)
-        message = commit_message(tag, code, url, stages, changed_params(changed))
+        message = commit_message(tag, code, url, execution, stages, changed_params(changed))
         results = commit_results(code, message, tables_of_lock())
         side_branch = f"{RESULTS_BRANCHES}{tag}-{name}"
         landing = push_results(results, side_branch) if results else Landing(nothing_new(stages))

@@ -99,7 +99,7 @@ def test_its_results_are_published(lab_with_own: Path, tmp_path: Path, shell: Sh
         assert follow_newest(sandbox, log.append) == 0, "\n".join(log)
         shell("git pull --quiet --rebase && dvc pull", clone)
         keys = shell("git log -1 --format='%(trailers:keyonly)'", clone).stdout.split()
-        assert keys == ["Code-Commit", "Tag", "Run", "Changed", "Ran", "MLflow", "Machine", "Goals"]
+        assert keys == ["Code-Commit", "Tag", "Run", "Execution", "Changed", "Ran", "MLflow", "Machine", "Goals"]
         changed = shell("git diff --name-only HEAD^", clone).stdout.split()
         assert changed == ["dvc.lock", "lab/results/artifacts/describe_data/summary.json"]
         assert '"largest": {}' in (clone / "artifacts/describe_data/summary.json").read_text(encoding="utf-8")
