@@ -1,10 +1,11 @@
 """The part of the graph that something was made of, and the part that was made of it."""
 
 from collections.abc import Collection, Iterable
+from math import inf
 
 import networkx
 
-from labkit.lineage.graph import File, Graph, Made, Node
+from labkit.lineage.nodes import File, Graph, Made, Node
 
 
 def made_of(graph: Graph, nodes: Iterable[Node], lock: Collection[Made] = ()) -> Graph:
@@ -24,17 +25,19 @@ def made_of(graph: Graph, nodes: Iterable[Node], lock: Collection[Made] = ()) ->
                 waiting.append(node)
         networkx.add_path(found, path)
 
-    def writer(file: Node, otherwise: Iterable[Made]) -> list[Made]:
-        wrote = writers(graph, file) if isinstance(file, File) else []
-        return [*(one for one in wrote if one in lock), *otherwise][:1]
+    def writers_in_lock(node: Node) -> list[Made]:
+        return [one for one in writers(graph, node) if one in lock]
 
     for node in nodes:
-        keep(*writer(node, writers(graph, node) if isinstance(node, File) else []), node)
+        keep(node)
+        for one in writers_in_lock(node) or writers(graph, node)[:1]:
+            keep(one, node)
     while waiting:
         node = waiting.pop()
         for before in graph.predecessors(node) if not isinstance(node, File) else ():
-            by = graph.edges[before, node].get("by")
-            keep(*writer(before, [by] if by else []), before, node)
+            keep(before, node)
+            for one in writers_in_lock(before) or graph.edges[before, node].get("by") or writers(graph, before)[:1]:
+                keep(one, before)
     return found
 
 
@@ -46,8 +49,16 @@ def used_by(graph: Graph, nodes: Iterable[Node]) -> Graph:
     return Graph(graph.subgraph(kept))
 
 
-def writers(graph: Graph, file: File) -> list[Made]:
-    """The results that wrote these bytes, by themselves or in a folder; the oldest first."""
+def writers(graph: Graph, file: Node) -> list[Made]:
+    """The results that wrote a file's bytes, by themselves or in a folder; the oldest first."""
+    if not isinstance(file, File):
+        return []
     places = [file, *(out for out in graph.predecessors(file) if isinstance(out, File))]
     found = [node for place in places for node in graph.predecessors(place) if isinstance(node, Made)]
-    return list(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda one: time_of(graph, one))
+
+
+def time_of(graph: Graph, made: Made) -> float:
+    """When a result was first committed, in seconds; of one that is in no commit yet, infinity."""
+    commits = graph.nodes[made]["commits"]
+    return float(commits[0].time) if commits else inf

@@ -3,18 +3,24 @@
 import os
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
 from labkit.git_cli import git_or_empty
-from labkit.lineage.graph import File, Graph, Made, Node, Promotion, Registered, made_here
+from labkit.lineage.around import writers
+from labkit.lineage.graph import made_here
+from labkit.lineage.nodes import File, Graph, Made, Node, Promotion, Registered
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
+from labkit.process.tracking import md5_of
 from labkit.publish.names import VERSION, commit_named, version_named
-from labkit.publish.occurrences import locks_of
+from labkit.publish.occurrences import key_of, locks_of, record_of
+from labkit.publish.replay import RECORD_TAG
 
 FEWEST_LETTERS = 6  # of a hash
 EXECUTION = re.compile(r"\d{8}-\d{6}-\d+")  # labkit/launch/launcher.py
 RUN = re.compile(r"[0-9a-f]{32}")
+PARENT_TAG = "mlflow.parentRunId"
 
 
 class Found(NamedTuple):
@@ -25,14 +31,13 @@ class Found(NamedTuple):
 
 
 def find(graph: Graph, what: str) -> Found:
-    """What `what` names. Raises InputError where that is nothing, or a hash is that of several contents."""
+    """What `what` names. Raises InputError where that is nothing, or more than one thing."""
     here = frozenset(made_here())
     if nodes := _path(graph, what, here) or _hash(graph, what):
         return Found(nodes, here)
     if found := _registered(graph, what) or _commit(graph, what):
         return found
-    if EXECUTION.fullmatch(what):
-        nodes = _of_runs(graph, f"tags.`lab.execution` = '{what}'", f"execution {what}")
+    if nodes := _execution(graph, what):
         return Found(nodes, frozenset(node for node in nodes if isinstance(node, Made)))
     if RUN.fullmatch(what):
         return Found(_of_runs(graph, f"attributes.run_id = '{what}'", f"run {what}"), frozenset())
@@ -43,13 +48,32 @@ def find(graph: Graph, what: str) -> Found:
 
 
 def _path(graph: Graph, what: str, here: Collection[Made]) -> list[Node]:
-    """The file as dvc.lock here has it, else as the newest dvc.lock that has it; of one in a folder, the folder."""
+    """The file as it is here, else as the newest dvc.lock has it; of one in a folder the folder, of a folder its files.
+
+    Raises InputError for a result that was edited since.
+    """
     path = os.path.normpath(what)
-    named = [file for file in graph if isinstance(file, File) and lies_in(path, [file.path])]
-    if not named:
-        return []
-    now = [file for file in named if {*here} & {*graph.predecessors(file), *graph.successors(file)}]
-    return list(now or named[-1:])
+    files = [file for file in graph if isinstance(file, File)]
+    holding = [file for file in files if lies_in(path, [file.path])]
+    longest = max((len(file.path) for file in holding), default=0)
+    named = [file for file in holding if len(file.path) == longest]
+    if named:
+        now = [file for file in named if {*here} & {*graph.predecessors(file), *graph.successors(file)}]
+        return [_as_it_is(graph, file) for file in now or named[-1:]]
+    return [file for file in files if lies_in(file.path, [path]) and {*here} & {*graph.predecessors(file)}]
+
+
+def _as_it_is(graph: Graph, file: File) -> File:
+    """A result with the hash of what is here; raises InputError where no dvc.lock knows that."""
+    place = Path(file.path)
+    if not writers(graph, file) or not place.exists() or (md5 := md5_of(place)) == file.md5:
+        return file
+    if (other := File(file.path, md5)) in graph:
+        return other
+    raise InputError(
+        f"{file.path} here is not what dvc.lock recorded, nor any other known result; `dvc checkout {file.path}` "
+        f"restores it, and {file.md5[:FEWEST_LETTERS]} names what was recorded"
+    )
 
 
 def _hash(graph: Graph, what: str) -> list[Node]:
@@ -58,6 +82,8 @@ def _hash(graph: Graph, what: str) -> list[Node]:
     found = [file for file in graph if isinstance(file, File) and file.md5.startswith(what)]
     if len(hashes := {file.md5 for file in found}) > 1:
         raise InputError(f"{what} begins {len(hashes)} hashes ({', '.join(sorted(hashes)[:3])} ...); give more of it")
+    if found and (commit := _known_commit(what)):
+        raise InputError(f"{what} begins the hash {found[0].md5} and the commit {commit}; give more of it")
     return list(found)
 
 
@@ -74,7 +100,7 @@ def _registered(graph: Graph, what: str) -> Found | None:
 
 def _commit(graph: Graph, what: str) -> Found | None:
     """The results of a commit, branch or tag."""
-    if not git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"):
+    if not _known_commit(what):
         return None
     commit, _ = commit_named(what)
     lock = _lock(commit)
@@ -88,8 +114,21 @@ def _lock(commit: str) -> frozenset[Made]:
     return frozenset(Made(*one) for one in texts.items())
 
 
+def _known_commit(what: str) -> str:
+    return git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}").strip()
+
+
+def _execution(graph: Graph, what: str) -> list[Node]:
+    """What one execution made: of a runner's, its commit tells; of one here, whose results a person commits, MLflow."""
+    results = [node for node in graph if isinstance(node, Made)]
+    made = [one for one in results if what in {commit.execution(one.stage) for commit in graph.nodes[one]["commits"]}]
+    if not made and EXECUTION.fullmatch(what):
+        return _of_runs(graph, f"tags.`lab.execution` = '{what}'", f"execution {what}")
+    return list(made)
+
+
 def _of_runs(graph: Graph, wanted: str, name: str) -> list[Node]:
-    """The results that runs in MLflow made, by the hashes in their tags."""
+    """The results that runs in MLflow made, or those that they are nested in: their tags name the records."""
     from labkit.tracking.tracker import configure
 
     configure()
@@ -100,20 +139,23 @@ def _of_runs(graph: Graph, wanted: str, name: str) -> list[Node]:
     try:
         store = connect()
         runs = mlflow.search_runs([store.experiment], wanted, output_format="list")
+        for parent in {run.data.tags[PARENT_TAG] for run in runs if PARENT_TAG in run.data.tags}:
+            runs.append(store.client.get_run(parent))
     except InputError:
         raise
     except Exception as error:  # of whatever kind MLflow raises
-        raise InputError(f"{name}: {explain(error)}") from None
+        raise InputError(f"{name}: {explain(error)}; a file, hash, commit or version needs no MLflow") from None
     if not runs:
         raise InputError(f"MLflow has no {name}")
     hashes = {value for run in runs for tag, value in run.data.tags.items() if tag.startswith("lab.out.")}
-    made = {
+    keys = {run.data.tags.get(RECORD_TAG) for run in runs}
+    made = [
         node
-        for file in graph
-        if isinstance(file, File) and file.md5 in hashes
-        for node in graph.predecessors(file)
-        if isinstance(node, Made) and {one.md5 for one in graph.successors(node)} <= hashes
-    }
+        for node in graph
+        if isinstance(node, Made)
+        and not hashes.isdisjoint(file.md5 for file in graph.successors(node))  # to know its key takes longer
+        and key_of(record_of(node.stage, node.text)) in keys
+    ]
     if not made:
         raise InputError(f"{name} is bound to no result here: `python -m lab publish` binds runs to results")
     return list(made)

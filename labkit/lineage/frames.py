@@ -7,9 +7,8 @@ nodes, edges = lineage("artifacts/best_model/metrics.json")
 
 import pandas as pd
 
-from labkit.lineage.find import find
-from labkit.lineage.graph import Graph, Node, lineage_graph
-from labkit.lineage.show import around
+from labkit.lineage.nodes import Graph, Node
+from labkit.lineage.show import around, lineage_of
 from labkit.lineage.words import facts
 
 
@@ -18,8 +17,7 @@ def lineage(what: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     The index of the nodes is what the edges name. Raises InputError as `find`.
     """
-    graph = lineage_graph()
-    return tables(around(graph, find(graph, what)))
+    return tables(around(*lineage_of(what)))
 
 
 def tables(graph: Graph) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,8 +1,11 @@
 """What made what, in a real repository whose dvc.locks are written by hand: two branches, a version, a promotion."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,17 @@ from labkit.git_cli import git
 from labkit.lineage.around import made_of, used_by
 from labkit.lineage.find import find
 from labkit.lineage.frames import lineage
-from labkit.lineage.graph import File, Graph, Made, Promotion, Registered, lineage_graph
+from labkit.lineage.graph import add_result, lineage_graph
+from labkit.lineage.nodes import File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
-from labkit.lineage.show import show_lineage
+from labkit.lineage.show import lineage_of, show_lineage
 from labkit.lineage.tree import tree_of
+from labkit.lineage.words import facts, title
 from labkit.pipeline.records import Records, write_records
 from labkit.process.errors import InputError
+from labkit.publish.message import commit_message
+from labkit.publish.occurrences import blocks, key_of
+from labkit.report.outcomes import StageReport
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import mlflow_client
 from labkit.tracking import tracker
@@ -33,6 +41,8 @@ stages:
     meta: {registry: {name: cancer, model: out/model}}
 """
 VERSION = "Register cancer v1\n\nReason: it is good\nPerson: ada\nBefore: none\nGoals: 1 of 1 met"
+GOALS = (("good", "accuracy", 0.8), ("better", "accuracy", 0.95), ("other", "f1", 0.5))
+UNKNOWN = "goals/goals.yaml: out/metrics.json has no metric 'f1'; it has: accuracy"
 STEP = VERSION.replace("good", "better") + "\nAction: promote\nVersion: v1\nCompared: nothing"
 
 
@@ -153,7 +163,7 @@ def test_a_version_was_made_by_the_result_of_its_commit(what: str) -> None:
     assert stages(made_of(graph, *found)) == {("train", "second try"), ("prepare", "first try")}
 
 
-def test_a_run_and_an_execution_of_mlflow_are_found_by_the_hashes_in_their_tags(
+def test_a_run_and_an_execution_of_mlflow_are_found_by_the_records_in_their_tags(
     tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
@@ -164,11 +174,16 @@ def test_a_run_and_an_execution_of_mlflow_are_found_by_the_hashes_in_their_tags(
     client = mlflow_client()
     execution = {"lab.execution": "20260101-120000-7"}
     experiment = client.create_experiment("lineage")
-    run = client.create_run(experiment, tags={"lab.out.out/model": md5("model 0.5"), **execution}).info.run_id
-    client.create_run(experiment, tags={"lab.out.data/out": f"{md5('processed')}.dir", **execution})
-    unbound = client.create_run(experiment).info.run_id
+    first = records("0.5")
+    keys = {stage: {"lab.record": key_of(first[stage])} for stage in first}
+    run = client.create_run(experiment, tags={"lab.out.out/model": md5("model 0.5"), **keys["train"], **execution})
+    run = run.info.run_id
+    fold = client.create_run(experiment, tags={"mlflow.parentRunId": run}).info.run_id
+    client.create_run(experiment, tags={"lab.out.data/out": f"{md5('processed')}.dir", **keys["prepare"], **execution})
+    unbound = client.create_run(experiment, tags={"lab.out.out/model": md5("model 0.5")}).info.run_id
     graph = lineage_graph()
     assert stages(graph.subgraph(find(graph, run).nodes)) == {("train", "first try")}
+    assert stages(graph.subgraph(find(graph, fold).nodes)) == {("train", "first try")}
     both = {("train", "first try"), ("prepare", "first try")}
     assert stages(graph.subgraph(find(graph, execution["lab.execution"]).nodes)) == both
     for what, words in ((unbound, "`python -m lab publish` binds"), ("20260101-120000-8", "MLflow has no execution")):
@@ -196,20 +211,127 @@ def test_what_is_not_known_is_told_with_the_remedy(what: str, words: str) -> Non
         find(lineage_graph(), what)
 
 
-def test_a_result_that_is_not_committed_yet_has_a_lineage(tmp_path: Path, made_lab: Path) -> None:
+@pytest.fixture
+def lock() -> Iterator[Path]:
+    """The dvc.lock here, for a test to change."""
     lock = Path("dvc.lock")
     before = lock.read_bytes()
+    yield lock
+    lock.write_bytes(before)
+
+
+def test_a_result_that_is_not_committed_yet_has_a_lineage(lock: Path) -> None:
+    lock.write_text(write_records(records("0.1")))
+    graph = lineage_graph()
+    found = made_of(graph, *find(graph, "out/metrics.json"))
+    assert {one.stage for one in found if isinstance(one, Made) and not graph.nodes[one]["commits"]} == {
+        "judge",
+        "train",
+    }
+    assert any(one.path == "data/raw.csv" for one in found if isinstance(one, File))
+
+
+def test_a_folder_leads_to_all_that_wrote_into_it_and_a_stale_record_to_what_it_has_read(lock: Path) -> None:
+    told = records("0.1")
+    told["report"] = record("report", {"out": md5("out")}, {"report": md5("report")})
+    told["train"] = records("0.05")["train"]  # not what `judge` has read
+    lock.write_text(write_records(told | {"judge": records("0.5")["judge"]}))
+    graph = lineage_graph()
+    report = made_of(graph, *find(graph, "report"))
+    assert {one.stage for one in report if isinstance(one, Made)} == {"report", "train", "judge", "prepare"}
+    assert {file.path for file in find(graph, "out").nodes if isinstance(file, File)} == {"out"}
+    assert {file.path for file in find(graph, "data").nodes if isinstance(file, File)} == {"data/out"}
+    stale = made_of(graph, find(graph, "out/metrics.json").nodes)
+    assert stages(stale) == {("judge", "first try"), ("train", "first try"), ("prepare", "first try")}
+
+
+def test_a_result_that_was_edited_is_told_and_one_of_another_commit_is_that(lock: Path) -> None:
+    content = b"a model"
+    Path("out").mkdir()
     try:
-        lock.write_text(write_records(records("0.1")))
+        Path("out/model").write_bytes(content)
+        with pytest.raises(InputError, match=r"out/model here is not what dvc.lock recorded.*`dvc checkout out/model`"):
+            find(lineage_graph(), "out/model")
+        other = File("out/model", hashlib.md5(content).hexdigest())
+        told = write_records(records("0.7")).replace(md5("model 0.7"), other.md5)
         graph = lineage_graph()
-        found = made_of(graph, *find(graph, "out/metrics.json"))
-        assert {one.stage for one in found if isinstance(one, Made) and not graph.nodes[one]["commits"]} == {
-            "judge",
-            "train",
-        }
-        assert any(one.path == "data/raw.csv" for one in found if isinstance(one, File))
+        add_result(graph, Made("train", blocks(told.encode())["train"]), "", [])
+        assert find(graph, "out/model").nodes == [other]
     finally:
-        lock.write_bytes(before)
+        shutil.rmtree("out")
+
+
+def test_a_hash_that_begins_as_a_commit_does_is_ambiguous(lock: Path) -> None:
+    head = git("rev-parse", "HEAD")
+    lock.write_text(write_records(records("0.7")).replace(md5("model 0.7"), f"{head[:8]}{'0' * 24}"))
+    graph = lineage_graph()
+    with pytest.raises(InputError, match=f"{head[:8]} begins the hash .* and the commit {head}; give more of it"):
+        find(graph, head[:8])
+    assert find(graph, head[:9]).nodes == find(graph, "HEAD").nodes
+    assert find(graph, f"{head[:8]}00").nodes == [File("out/model", f"{head[:8]}{'0' * 24}")]
+
+
+@pytest.fixture
+def clone(tmp_path: Path, made_lab: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Commit dvc.lock, and what else is here, in a clone in which this process then stands."""
+    shell(f"git clone --quiet {made_lab} clone", tmp_path)
+    monkeypatch.chdir(tmp_path / "clone")
+
+    def commit(message: str) -> None:
+        git("add", "--all")
+        git("commit", "--quiet", "--no-verify", "--message", message)
+
+    return commit
+
+
+def test_forward_it_leads_to_the_goals_of_the_commit_as_its_copies_of_results_tell(
+    clone: Callable[[str], None],
+) -> None:
+    metrics = '{"accuracy": 0.9}'
+    told = write_records(records("0.7")).replace(
+        md5(f"metrics {md5('model 0.7')}"), hashlib.md5(metrics.encode()).hexdigest()
+    )
+    goals = "\n".join(f"- {{goal: {g}, file: out/metrics.json, metric: {m}, at_least: {n}}}" for g, m, n in GOALS)
+    goals += "\n- {goal: best, file: out/metrics.json, metric: accuracy, at_least: 1, ambition: true}"
+    for name, text in (("dvc.lock", told), ("goals/goals.yaml", goals), ("lab/results/out/metrics.json", metrics)):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    clone("judged")
+    for what in ("out/metrics.json", "out/model", "HEAD"):
+        graph, found = lineage_of(what)
+        named = {one: title(graph, one) for one in used_by(graph, found.nodes) if isinstance(one, Judged)}
+        assert {*named.values()} == {
+            ("goal: good", "accuracy ≥ 0.8: 0.9: met"),
+            ("goal: better", "accuracy ≥ 0.95: 0.9: missed"),
+            ("goal: best", "accuracy ≥ 1.0: 0.9: open"),
+            ("goal: other", f"f1 ≥ 0.5: {UNKNOWN}"),
+        }
+    Path("lab/results/out/metrics.json").write_text('{"accuracy": 1.0}')  # not what dvc.lock records
+    clone("claimed")
+    assert {facts(graph, one)["met"] for one in lineage_of("HEAD")[0] if isinstance(one, Judged)} == {True, False, None}
+
+
+def test_an_execution_of_a_runner_is_what_ran_in_it_as_its_commit_tells(clone: Callable[[str], None]) -> None:
+    Path("dvc.lock").write_text(write_records(records("0.7")))
+    ran, cached = StageReport("train", "ran", 1.0, ""), StageReport("judge", "from cache", None, "")
+    message = commit_message("run-7", git("rev-parse", "HEAD"), "https://ci.example", "run-7.1", [ran, cached])
+    clone(message)
+    graph = lineage_graph()
+    found = find(graph, "run-7.1")
+    assert [one.stage for one in found.nodes if isinstance(one, Made)] == ["train"]
+    assert facts(graph, found.nodes[0])["execution"] == "run-7.1"
+
+
+def test_a_record_that_was_merged_by_lines_is_no_result(clone: Callable[[str], None]) -> None:
+    git("switch", "--quiet", "--create", "three", "first")
+    Path("dvc.lock").write_text(write_records(records("0.5", "c3")))
+    clone("code of its own")
+    git("merge", "--quiet", "--no-commit", "--strategy", "ours", "second")
+    Path("dvc.lock").write_text(write_records(records("0.25", "c3")))
+    clone("merged by lines")
+    graph = lineage_graph()
+    assert "merged by lines" not in {name for _, name in stages(graph)}
+    assert stages(made_of(graph, *find(graph, "out/model"))) == {("train", "second try"), ("prepare", "first try")}
 
 
 def test_the_tree_tells_each_thing_once_with_what_was_changed() -> None:
@@ -224,17 +346,18 @@ def test_the_tree_tells_each_thing_once_with_what_was_changed() -> None:
         f"out/model {md5('model 0.25')[:7]}",
         "the same bytes came of 1 other result",
         "made of",
-        f"train {second} second try [lr=0.25]",
+        f"train {second} 2026-01-02 second try [lr=0.25]",
         f"data/out/x.npy {md5('x')[:7]}",
-        f"prepare {first} first try",
+        f"prepare {first} 2026-01-01 first try",
         f"data/raw.csv {md5('raw')[:7]} raw data",
-        "code: lib/prepare.py",
-        "code: lib/train.py",
+        f"code: lib/prepare.py {md5('p1')[:7]}",
+        f"code: lib/train.py {md5('c1')[:7]}",
+        "parameters: training.lr=0.25",
         "used by",
-        f"judge {second} second try",
-        f"out/metrics.json {metrics[:7]}",
         "cancer@v1 it is good; goals: 1 of 1 met",
         "cancer#champion#1 it is better; goals: 1 of 1 met",
+        f"judge {second} 2026-01-02 second try",
+        f"also: out/metrics.json {metrics[:7]}",
     ]
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import networkx
 from jinja2 import Environment, StrictUndefined
 
-from labkit.lineage.graph import File, Graph, Made
+from labkit.lineage.nodes import File, Graph, Made
 from labkit.lineage.words import title
+from labkit.process.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("picture.svg")
 LETTER, LINE, GAP_X, GAP_Y, PAD = 7.2, 18, 60, 14, 10  # of a box, in pixels
 LONGEST = 48  # letters of a line
+MOST_BOXES = 300
 
 
 def mermaid(graph: Graph) -> str:
@@ -45,6 +47,13 @@ def without_code(graph: Graph) -> Graph:
     """The graph without its files of code, which are many and the same everywhere."""
     kept = [node for node in graph if not (isinstance(node, File) and node.is_code)]
     return networkx.DiGraph(graph.subgraph(kept))
+
+
+def refuse_large(graph: Graph) -> Graph:
+    """The graph; raises InputError for one with more boxes than anybody can look at."""
+    if len(graph) > MOST_BOXES:
+        raise InputError(f"it would be a picture of {len(graph)} boxes; ask with --back, or of a newer file or version")
+    return graph
 
 
 def _laid_out(graph: Graph) -> dict[Any, dict[str, Any]]:

@@ -9,10 +9,12 @@ import networkx
 from rich.console import Console
 
 from labkit.git_cli import git_or_empty
-from labkit.lineage.around import made_of, used_by
+from labkit.lineage.around import made_of, used_by, writers
 from labkit.lineage.find import Found, find
-from labkit.lineage.graph import Graph, lineage_graph
-from labkit.lineage.picture import mermaid, svg, without_code
+from labkit.lineage.goals import add_goals
+from labkit.lineage.graph import lineage_graph
+from labkit.lineage.nodes import Graph
+from labkit.lineage.picture import mermaid, refuse_large, svg, without_code
 from labkit.lineage.tree import tree_of
 from labkit.lineage.words import facts
 from labkit.process.errors import InputError
@@ -34,18 +36,26 @@ def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: P
         raise InputError(f"{picture} ends with none of {', '.join(DRAWN)}; name a file that does")
     if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
         print("warning: this clone has only a part of the history; `git fetch --unshallow` brings it", file=sys.stderr)
-    graph = lineage_graph()
-    found = find(graph, what)
+    graph, found = lineage_of(what, forward)
     if picture:
+        drawn = DRAWN[picture.suffix](refuse_large(without_code(around(graph, found, back, forward))))
         with replacing(picture) as beside:
-            beside.write_text(
-                DRAWN[picture.suffix](without_code(around(graph, found, back, forward))), encoding="utf-8"
-            )
+            beside.write_text(drawn, encoding="utf-8")
     if as_text:
         print(as_json(around(graph, found, back, forward)))
     else:
         console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
         console.print(tree_of(graph, found, back, forward))
+
+
+def lineage_of(what: str, forward: bool = True) -> tuple[Graph, Found]:
+    """The graph, and what `what` is in it; with the goals of what came of that, if `forward`. Raises as `find`."""
+    graph = lineage_graph()
+    found = find(graph, what)
+    if forward:
+        made = {one for node in found.nodes for one in writers(graph, node)}
+        add_goals(graph, made.union(used_by(graph, found.nodes)))
+    return graph, found
 
 
 def around(graph: Graph, found: Found, back: bool = True, forward: bool = True) -> Graph:

@@ -1,10 +1,13 @@
 """What is told of each node of the graph, by its kind."""
 
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
-from labkit.git_cli import git_or_empty
+from labkit.goals import Verdict
 from labkit.launch.run_name import changes
-from labkit.lineage.graph import File, Graph, Made, Node, Promotion, Registered, parsed
+from labkit.lineage.nodes import File, Graph, Judged, Made, Node, Promotion, Registered, parsed
+from labkit.publish.occurrences import Commit
 
 SHORT = 7
 
@@ -17,6 +20,8 @@ def facts(graph: Graph, node: Node) -> dict[str, Any]:
             return {"kind": "file", "path": node.path, "md5": node.md5, "origin": origin}
         case Made():
             return {"kind": "result", "stage": node.stage, **_of_result(graph, node)}
+        case Judged():
+            return {"kind": "goal", **_of_verdict(graph.nodes[node]["verdict"])}
         case Registered() | Promotion():
             tag = graph.nodes[node]["tag"]
             kind = "version" if isinstance(node, Registered) else "promotion"
@@ -31,28 +36,44 @@ def title(graph: Graph, node: Node) -> tuple[str, str]:
             return node.path, f"{node.md5[:SHORT]}{' raw data' if told['origin'] == 'raw' else ''}"
         case Made():
             commits = told["commits"]
-            where = f"{commits[0][:SHORT]} {subject(commits[0]):.50}" if commits else "not committed"
+            where = f"{commits[0][:SHORT]} {told['date']} {told['subject']:.50}" if commits else "not committed"
             return node.stage, " ".join([where, *(f"[{change}]" for change in told["changed"])])
+        case Judged():
+            verdict = "met" if told["met"] else "open" if told["ambition"] else "missed"
+            reached = told["unknown"] or f"{told['value']:.4g}: {verdict}"
+            return f"goal: {node.goal}", f"{told['metric']} {told['threshold']}: {reached}"
         case _:
             goals = f"goals: {told['goals']}" if "goals" in told else ""
             return node.name, "; ".join(filter(None, [told.get("reason", ""), goals, told.get("refused", "")]))
 
 
-def subject(commit: str) -> str:
-    """The first line of a commit's message."""
-    return git_or_empty("log", "-1", "--format=%s", commit).strip()
+def _of_verdict(verdict: Verdict) -> dict[str, Any]:
+    """A goal, and what was reached; no value where that is not known."""
+    goal, value = verdict.goal, verdict.value if isfinite(verdict.value) else None
+    told = {"goal": goal.goal, "file": goal.file, "metric": goal.metric, "threshold": goal.threshold}
+    return told | {"value": value, "met": verdict.met, "ambition": goal.ambition, "unknown": verdict.unknown}
 
 
 def _of_result(graph: Graph, made: Made) -> dict[str, Any]:
     """The commits that brought a result, oldest first, its parameters, and what of them differs from the one before."""
     told = graph.nodes[made]
-    commits = told["commits"]
-    named = {key.lower(): value for key, value in (commits[0].told if commits else {}).items()}
+    commits: list[Commit] = told["commits"]
     params, before = (_params(record) for record in (made.record, parsed(told["before"])))
-    return {"commits": [commit.name for commit in commits], "params": params, "changed": changes(before, params)} | {
-        "code": commits[0].code if commits else None,
-        **named,
-    }
+    known = {"commits": [commit.name for commit in commits], "params": params, "changed": changes(before, params)}
+    return known | (_of_commit(commits[0], made.stage) if commits else {})
+
+
+def _of_commit(commit: Commit, stage: str) -> dict[str, Any]:
+    """What a commit tells of a result that it brought."""
+    date = datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
+    run = {key.lower(): commit.told[key] for key in ("Tag", "Run", "Machine") if key in commit.told}
+    execution = {"execution": name} if (name := commit.execution(stage)) else {}
+    return {"date": date, "subject": _readable(commit.subject), "code": commit.code, **run, **execution}
+
+
+def _readable(text: str) -> str:
+    """A person's words, without what would steer a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def _params(record: dict[str, Any]) -> dict[str, Any]:

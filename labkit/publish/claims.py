@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from labkit.dvc_adapter.folders import hash_of
 from labkit.git_cli import read_blobs
-from labkit.goals import GOALS_FILE, Goal, parse_goals, verdicts
+from labkit.goals import GOALS_FILE, Goal, Verdict, parse_goals, verdicts
 from labkit.paths import TABLES
 from labkit.pipeline.dependencies import DVC_YAML, stages_in
 from labkit.pipeline.leaderboard import Leaderboard, leaderboard_in
@@ -36,7 +36,18 @@ class _Asked(NamedTuple):
 
 
 def claims_of(commits: Sequence[str]) -> Iterator[Claims]:
-    """What a message may claim of the results of each commit, by the trailers' names.
+    """What a message may claim of the results of each commit, by the trailers' names."""
+    for asked, judged, folder in _results(commits):
+        yield dict(claims(asked.board, judged, folder))
+
+
+def verdicts_of(commits: Sequence[str]) -> Iterator[list[Verdict]]:
+    """The goals of each commit, judged by its results."""
+    yield from (judged for _, judged, _ in _results(commits))
+
+
+def _results(commits: Sequence[str]) -> Iterator[tuple[_Asked, list[Verdict], Path]]:
+    """What each commit asked of its results, its goals' verdicts, and a folder with the results, gone with the next.
 
     By the commit's own dvc.yaml and goals, and by copies of results that its dvc.lock records; Git alone is read.
     """
@@ -52,7 +63,7 @@ def claims_of(commits: Sequence[str]) -> Iterator[Claims]:
                 if content is not None and _is_recorded(commit, file, content, lock):
                     (Path(folder) / file).parent.mkdir(parents=True, exist_ok=True)
                     (Path(folder) / file).write_bytes(content)
-            yield dict(claims(asked.board, verdicts(results=Path(folder), goals=asked.goals), Path(folder)))
+            yield asked, verdicts(results=Path(folder), goals=asked.goals), Path(folder)
 
 
 @cache  # most commits have those of the one before
