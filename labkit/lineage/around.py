@@ -34,11 +34,16 @@ def made_of(graph: Graph, nodes: Iterable[Node], lock: Collection[Made] = ()) ->
             keep(one, node)
     while waiting:
         node = waiting.pop()
-        for before in graph.predecessors(node) if not isinstance(node, File) else ():
+        for before in _sources(graph, node):
             keep(before, node)
             for one in writers_in_lock(before) or graph.edges[before, node].get("by") or writers(graph, before)[:1]:
                 keep(one, before)
     return found
+
+
+def _sources(graph: Graph, node: Node) -> list[Node]:
+    """What was there before a node; nothing of a file that results wrote, since one of them is to be chosen."""
+    return [] if writers(graph, node) else [*graph.predecessors(node)]
 
 
 def used_by(graph: Graph, nodes: Iterable[Node]) -> Graph:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from labkit.git_cli import git_or_empty
 from labkit.lineage.around import writers
 from labkit.lineage.graph import made_here
-from labkit.lineage.nodes import File, Graph, Made, Node, Promotion, Registered
+from labkit.lineage.nodes import Added, File, Graph, Made, Node, Promotion, Registered
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
@@ -58,15 +58,22 @@ def _path(graph: Graph, what: str, here: Collection[Made]) -> list[Node]:
     longest = max((len(file.path) for file in holding), default=0)
     named = [file for file in holding if len(file.path) == longest]
     if named:
-        now = [file for file in named if {*here} & {*graph.predecessors(file), *graph.successors(file)}]
+        now = [file for file in named if not _around(graph, file).isdisjoint(here)]
         return [_as_it_is(graph, file) for file in now or named[-1:]]
     return [file for file in files if lies_in(file.path, [path]) and {*here} & {*graph.predecessors(file)}]
 
 
+def _around(graph: Graph, file: File) -> set[Node]:
+    """What made a file, and what read it, by itself or with the folder that it is in."""
+    beside = {*graph.predecessors(file), *graph.successors(file)}
+    return beside.union(*(graph.successors(folder) for folder in beside if isinstance(folder, File)))
+
+
 def _as_it_is(graph: Graph, file: File) -> File:
-    """A result with the hash of what is here; raises InputError where no dvc.lock knows that."""
+    """A file that DVC keeps with the hash of what is here; raises InputError where no dvc.lock knows that."""
     place = Path(file.path)
-    if not writers(graph, file) or not place.exists() or (md5 := md5_of(place)) == file.md5:
+    is_kept = writers(graph, file) or any(isinstance(one, Added) for one in graph.predecessors(file))
+    if not is_kept or not place.exists() or (md5 := md5_of(place)) == file.md5:
         return file
     if (other := File(file.path, md5)) in graph:
         return other

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.git_cli import GitError, git
+from labkit.lineage.added import join_added
 from labkit.lineage.nodes import Graph, Made, Outs, Promotion, Registered
 from labkit.pipeline.forged import forged_here
 from labkit.pipeline.records import DVC_LOCK
@@ -36,6 +37,7 @@ def lineage_graph() -> Graph:
     for made in [node for node in graph if isinstance(node, Made)]:
         commits = graph.nodes[made]["commits"]
         _join(graph, made, locks[commits[0].name] if commits else Outs(here))
+    join_added(graph)
     _add_versions(graph, registry)
     return graph
 

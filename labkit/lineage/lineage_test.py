@@ -17,7 +17,7 @@ from labkit.lineage.around import made_of, used_by
 from labkit.lineage.find import find
 from labkit.lineage.frames import lineage
 from labkit.lineage.graph import add_result, lineage_graph
-from labkit.lineage.nodes import File, Graph, Judged, Made, Promotion, Registered
+from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
 from labkit.lineage.show import lineage_of, show_lineage
 from labkit.lineage.tree import tree_of
@@ -311,6 +311,35 @@ def test_forward_it_leads_to_the_goals_of_the_commit_as_its_copies_of_results_te
     assert {facts(graph, one)["met"] for one in lineage_of("HEAD")[0] if isinstance(one, Judged)} == {True, False, None}
 
 
+def test_raw_data_lead_to_what_added_them(clone: Callable[[str], None]) -> None:
+    table = b"a table"
+    told = records("0.5")
+    told["prepare"]["deps"][0] |= {"path": "data/raw", "md5": f"{md5('raw')}.dir"}
+    kept = {"outs": [{"md5": hashlib.md5(table).hexdigest(), "path": "table.csv"}]}
+    imported = kept | {"deps": [{"path": "s3://ada:secret@bucket/table.csv", "etag": "e"}]}  # pragma: allowlist secret
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/table.csv.dvc").write_text(json.dumps(imported))
+    Path("data/raw/notes.csv.dvc").write_text("{no: [yaml")
+    Path("data/other.csv.dvc").write_text(json.dumps(kept))
+    clone("import the table")
+    Path("dvc.lock").write_text(write_records(told))
+    clone("run on it")
+    graph = lineage_graph()
+    (added,) = (one for one in made_of(graph, *find(graph, "out/metrics.json")) if isinstance(one, Added))
+    name, more = title(graph, added)
+    assert name == "data/raw/table.csv.dvc"
+    assert more.startswith(git("rev-parse", "--short=7", "HEAD~1"))
+    assert "import the table from s3://" in more
+    assert "secret" not in more
+    Path("data/raw/table.csv").write_bytes(table)
+    found = find(graph, "data/raw/table.csv")
+    assert found.nodes == [File("data/raw/table.csv", hashlib.md5(table).hexdigest())]
+    assert {"prepare", "train", "judge"} == {one.stage for one in used_by(graph, found.nodes) if isinstance(one, Made)}
+    Path("data/raw/table.csv").write_bytes(b"edited")
+    with pytest.raises(InputError, match=r"data/raw/table\.csv here is not what"):
+        find(graph, "data/raw/table.csv")
+
+
 def test_an_execution_of_a_runner_is_what_ran_in_it_as_its_commit_tells(clone: Callable[[str], None]) -> None:
     Path("dvc.lock").write_text(write_records(records("0.7")))
     ran, cached = StageReport("train", "ran", 1.0, ""), StageReport("judge", "from cache", None, "")
@@ -385,6 +414,27 @@ def test_hostile_names_stay_text_in_pictures() -> None:
     ElementTree.fromstring(svg(graph))
     names = [line.split('"')[1].replace("<br>", "") for line in mermaid(graph).splitlines()[1:3]]
     assert not set('<>"](') & {*"".join(names)}
+
+
+def test_a_line_past_other_columns_leads_below_their_boxes() -> None:
+    graph = Graph()
+    first, second, third = (File(name, "0" * 32) for name in "abc")
+    graph.add_edges_from([(first, second), (second, third), (first, third)])
+    drawn = ElementTree.fromstring(svg(graph))
+    rects = [
+        {key: float(one.attrib[key]) for key in ("y", "height")} for one in drawn.iter() if one.tag.endswith("}rect")
+    ]
+    lowest = max(rect["y"] + rect["height"] for rect in rects)
+    (past,) = (one.attrib["d"] for one in drawn.iter() if " L" in one.attrib.get("d", ""))
+    lane = float(past.split(" L")[1].split()[0].split(",")[1])
+    assert lowest < lane < float(drawn.attrib["height"])
+
+
+def test_a_picture_that_nobody_can_look_at_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labkit.lineage.picture.MOST_BOXES", 3)
+    with pytest.raises(InputError, match="it would be a picture of"):
+        show_lineage("out/model", True, True, False, tmp_path / "lineage.svg")
+    assert not (tmp_path / "lineage.svg").exists()
 
 
 def test_a_picture_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from labkit.dvc_adapter.yaml_guard import LOADER, refuse_harmful
 from labkit.pipeline.records import DVC_LOCK
+from labkit.process.errors import InputError
 
 CODE = ("lab/", "labkit/", "lib/", "goals/")
 HASHES = ("md5", "etag", "checksum")  # the last two of what lies elsewhere
@@ -70,16 +71,33 @@ class Judged:
     file: File
 
 
-Node = File | Made | Registered | Promotion | Judged
+@dataclass(frozen=True)
+class Added:
+    """A .dvc file, which `dvc add` or an import wrote, as it was once. In the graph it has its `addition`."""
+
+    path: str
+    text: str
+
+
+Node = File | Made | Registered | Promotion | Judged | Added
 Graph: TypeAlias = networkx.DiGraph
 
 
 @cache
 def parsed(text: str) -> dict[str, Any]:
-    """The record in a text of dvc.lock; nothing in an empty one."""
-    refuse_harmful(text, DVC_LOCK)
-    found = yaml.load(text, LOADER)  # DVC's own loader takes twenty times as long
+    """The record in a text of dvc.lock or of a .dvc file; nothing in one that is none: it may be of any branch."""
+    try:
+        refuse_harmful(text, DVC_LOCK)
+        found = yaml.load(text, LOADER)  # DVC's own loader takes twenty times as long
+    except (InputError, yaml.YAMLError):
+        return {}
     return found if isinstance(found, dict) else {}
+
+
+def entries_of(record: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """What a record lists as `deps` or `outs`."""
+    found = record.get(kind)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 @cache
@@ -91,8 +109,7 @@ def files_in(text: str, kind: str) -> list[File]:
     if sum(map(len, entries)) == len(lines):
         told: list[Any] = [dict(line[6:].split(": ", 1) for line in entry.splitlines()) for entry in entries]
     else:  # a name in quotes, say
-        found = parsed(text).get(kind)
-        told = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        told = entries_of(parsed(text), kind)
     hashed = [(one.get("path"), next((one[key] for key in HASHES if one.get(key)), None)) for one in told]
     return [File(str(path), str(name)) for path, name in hashed if path and name]
 

@@ -15,6 +15,8 @@ LETTER, LINE, GAP_X, GAP_Y, PAD = 7.2, 18, 60, 14, 10  # of a box, in pixels
 LONGEST = 48  # letters of a line
 MOST_BOXES = 300
 
+Box = dict[str, Any]  # its lines of text, its kind, its place and its size
+
 
 def mermaid(graph: Graph) -> str:
     """The graph as Mermaid's text: results are boxes, files are round, versions and promotions have six corners."""
@@ -32,14 +34,12 @@ def mermaid(graph: Graph) -> str:
 def svg(graph: Graph) -> str:
     """The graph as SVG, in columns from left to right; it follows the reader's light or dark setting."""
     boxes = _laid_out(graph)
-    lines = [
-        (boxes[a]["x"] + boxes[a]["width"], _middle(boxes[a]), boxes[b]["x"], _middle(boxes[b])) for a, b in graph.edges
-    ]
+    lines = [_line(boxes[a], boxes[b], list(boxes.values())) for a, b in graph.edges]
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     width = max((box["x"] + box["width"] for box in boxes.values()), default=0) + PAD
-    height = max((box["y"] + box["height"] for box in boxes.values()), default=0) + PAD
+    height = max([*(lane for _, lane in lines), *map(_bottom, boxes.values())], default=0) + PAD
     return page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        boxes=list(boxes.values()), lines=lines, width=round(width), height=round(height), gap=GAP_X / 2
+        boxes=list(boxes.values()), lines=[line for line, _ in lines], width=round(width), height=round(height)
     )
 
 
@@ -56,19 +56,19 @@ def refuse_large(graph: Graph) -> Graph:
     return graph
 
 
-def _laid_out(graph: Graph) -> dict[Any, dict[str, Any]]:
+def _laid_out(graph: Graph) -> dict[Any, Box]:
     """A box for each node: column by column, in each by the places of those that it was made of."""
     order = networkx.DiGraph(graph)
     while not networkx.is_directed_acyclic_graph(order):  # a stage that once read what it wrote another time
         order.remove_edge(*networkx.find_cycle(order)[0][:2])
-    boxes: dict[Any, dict[str, Any]] = {}
+    boxes: dict[Any, Box] = {}
     x = float(PAD)
-    for column in networkx.topological_generations(order):
+    for number, column in enumerate(networkx.topological_generations(order)):
         y = float(PAD)
-        made_here: list[dict[str, Any]] = []
+        made_here: list[Box] = []
         for node in sorted(column, key=lambda one: _place(order, one, boxes)):
             lines = [_cut(text) for text in title(graph, node) if text]
-            box: dict[str, Any] = {"lines": lines, "kind": type(node).__name__.lower(), "x": x, "y": y}
+            box: Box = {"lines": lines, "kind": type(node).__name__.lower(), "x": x, "y": y, "column": number}
             box |= {"width": max(map(len, lines)) * LETTER + 2 * PAD, "height": len(lines) * LINE + PAD}
             boxes[node] = box
             made_here.append(box)
@@ -77,12 +77,29 @@ def _laid_out(graph: Graph) -> dict[Any, dict[str, Any]]:
     return boxes
 
 
-def _place(graph: Graph, node: Any, boxes: dict[Any, dict[str, Any]]) -> tuple[float, str]:
+def _place(graph: Graph, node: Any, boxes: dict[Any, Box]) -> tuple[float, str]:
     above = [boxes[one]["y"] for one in graph.predecessors(node)]
     return (sum(above) / len(above) if above else 0.0), str(node)
 
 
-def _middle(box: dict[str, Any]) -> float:
+def _line(a: Box, b: Box, boxes: list[Box]) -> tuple[str, float]:
+    """The line from one box to another, and how far down it leads: below the boxes of the columns between them."""
+    x, y, to_x, to_y = a["x"] + a["width"], _middle(a), b["x"], _middle(b)
+    between = [_bottom(box) for box in boxes if a["column"] < box["column"] < b["column"]]
+    half = GAP_X / 2
+    if not between:
+        return f"M{x},{y} C{x + half},{y} {to_x - half},{to_y} {to_x},{to_y}", 0.0
+    lane = max(between) + GAP_Y / 2
+    down = f"C{x + half},{y} {x + half},{lane} {x + GAP_X},{lane}"
+    up = f"C{to_x - half},{lane} {to_x - half},{to_y} {to_x},{to_y}"
+    return f"M{x},{y} {down} L{to_x - GAP_X},{lane} {up}", lane
+
+
+def _bottom(box: Box) -> float:
+    return float(box["y"] + box["height"])
+
+
+def _middle(box: Box) -> float:
     return float(box["y"] + box["height"] / 2)
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from labkit.goals import Verdict
 from labkit.launch.run_name import changes
-from labkit.lineage.nodes import File, Graph, Judged, Made, Node, Promotion, Registered, parsed
+from labkit.lineage.added import Addition, source_of
+from labkit.lineage.around import writers
+from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Node, Promotion, Registered, parsed
 from labkit.publish.occurrences import Commit
 
 SHORT = 7
@@ -16,10 +18,12 @@ def facts(graph: Graph, node: Node) -> dict[str, Any]:
     """What is known of a node, as JSON takes it."""
     match node:
         case File():
-            origin = "code" if node.is_code else "made" if any(True for _ in graph.predecessors(node)) else "raw"
+            origin = "code" if node.is_code else "made" if writers(graph, node) else "raw"
             return {"kind": "file", "path": node.path, "md5": node.md5, "origin": origin}
         case Made():
             return {"kind": "result", "stage": node.stage, **_of_result(graph, node)}
+        case Added():
+            return {"kind": "added", "path": node.path, "source": source_of(node), **_of_addition(graph, node)}
         case Judged():
             return {"kind": "goal", **_of_verdict(graph.nodes[node]["verdict"])}
         case Registered() | Promotion():
@@ -38,6 +42,9 @@ def title(graph: Graph, node: Node) -> tuple[str, str]:
             commits = told["commits"]
             where = f"{commits[0][:SHORT]} {told['date']} {told['subject']:.50}" if commits else "not committed"
             return node.stage, " ".join([where, *(f"[{change}]" for change in told["changed"])])
+        case Added():
+            source = f"from {told['source']}" if told["source"] else ""
+            return node.path, f"{told['commits'][0][:SHORT]} {told['date']} {told['subject']:.50} {source}".rstrip()
         case Judged():
             verdict = "met" if told["met"] else "open" if told["ambition"] else "missed"
             reached = told["unknown"] or f"{told['value']:.4g}: {verdict}"
@@ -65,10 +72,19 @@ def _of_result(graph: Graph, made: Made) -> dict[str, Any]:
 
 def _of_commit(commit: Commit, stage: str) -> dict[str, Any]:
     """What a commit tells of a result that it brought."""
-    date = datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
     run = {key.lower(): commit.told[key] for key in ("Tag", "Run", "Machine") if key in commit.told}
     execution = {"execution": name} if (name := commit.execution(stage)) else {}
-    return {"date": date, "subject": _readable(commit.subject), "code": commit.code, **run, **execution}
+    return {"date": _date(commit.time), "subject": _readable(commit.subject), "code": commit.code, **run, **execution}
+
+
+def _of_addition(graph: Graph, added: Added) -> dict[str, Any]:
+    """The commit that brought a .dvc file."""
+    commit: Addition = graph.nodes[added]["addition"]
+    return {"commits": [commit.name], "date": _date(commit.time), "subject": _readable(commit.subject)}
+
+
+def _date(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d")
 
 
 def _readable(text: str) -> str:
@@ -77,7 +93,9 @@ def _readable(text: str) -> str:
 
 
 def _params(record: dict[str, Any]) -> dict[str, Any]:
-    return dict(record.get("params", {}).get("params.yaml", {}))
+    files = record.get("params")
+    params = files.get("params.yaml") if isinstance(files, dict) else None
+    return params if isinstance(params, dict) else {}
 
 
 def _told(tag: Any) -> dict[str, str]:
