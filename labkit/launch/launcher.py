@@ -8,7 +8,6 @@ and then execs the process: no wrapper is left between it and DVC.
 
 import fcntl
 import os
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -16,20 +15,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from labkit.github import github_run
 from labkit.launch.environments import process_python
+from labkit.launch.facts import facts_of, uncommitted
 from labkit.launch.inputs import note_inputs
 from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variables
 from labkit.launch.limits import Limit, limit_here, start_watch
-from labkit.launch.machine import described, refuse_missing_device, this_machine
+from labkit.launch.machine import refuse_missing_device
 from labkit.launch.run_name import name_of_run
 from labkit.launch.stage import tell_run_file
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.inputs import LAB_PYTHON_VARIABLE
-from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, inputs_of, room_of
-from labkit.tracking.journal import EXECUTION_VARIABLE, JOURNALS, runs_of_execution
+from labkit.process.tracking import JOURNAL_VARIABLE, ROOM_BYTES, ROOT_RUN, append, inputs_of, md5_of, room_of
+from labkit.tracking.journal import DIFF, EXECUTION_VARIABLE, JOURNALS, diff_of, runs_of_execution
 from labkit.tracking.tracker import start_tracker
 
 if TYPE_CHECKING:
@@ -59,51 +58,12 @@ def processes_of(execution: str) -> list[str]:
     return list(dict.fromkeys(run.stage for run in runs_of_execution(execution)))
 
 
-def git_state() -> dict[str, str]:
-    """Commit, branch and dirtiness of the code as MLflow's tags; none outside of a Git repository.
-
-    Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are not a change to the code.
-    Nor is dvc.lock, which the pipeline itself writes.
-    """
-    command = [
-        "git",
-        "status",
-        "--porcelain=v2",
-        "--branch",
-        "--untracked-files=no",
-        "--",
-        ".",
-        ":!dvc.lock",
-        ":!lab/results",
-    ]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if answer.returncode:
-        return {}
-    lines = answer.stdout.splitlines()
-    head = dict(line.removeprefix("# branch.").split(" ", 1) for line in lines if line.startswith("# branch."))
-    return {
-        "mlflow.source.git.commit": head["oid"],
-        "mlflow.source.git.branch": head["head"],
-        "lab.git.dirty": str(any(not line.startswith("#") for line in lines)).lower(),
-    }
-
-
 def open_journal(process: str, choice: Choice | None, limit: Limit | None = None) -> Path:
     """Begin the run's journal and hold its lock, which the kernel drops with the process, however that ends.
 
     `choice` is what it runs on, or None for one that can't run. Raises OSError when it can't be written.
     """
-    tags = {
-        "lab.stage": process,
-        "lab.execution": execution_id(),
-        "mlflow.source.name": f"lab/processes/{process}/main.py",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.user": os.environ.get("USER", "unknown"),
-        **({"lab.machine": described(this_machine(), choice)} if choice else {}),
-        **git_state(),
-        **({"lab.limit": limit.text} if limit else {}),
-        **({"lab.tag": run.tag, "lab.ci": run.url} if (run := github_run()) else {}),
-    }
+    tags = facts_of(process, execution_id(), choice, limit)
     for folder in (HOME / ".lab", JOURNALS):
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(PermissionError):  # another user's, who lends it
@@ -116,6 +76,10 @@ def open_journal(process: str, choice: Choice | None, limit: Limit | None = None
     # A tracker that is not told where runs go leaves those alone that were for a server.
     server = without_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""))
     append(beginning, ROOT_RUN, "start", name=name_of_run(process), tags=tags, uri=server)
+    if tags.get("lab.git.dirty") == "true" and (text := uncommitted()):
+        diff = diff_of(journal)
+        diff.write_text(text, encoding="utf-8")
+        append(beginning, ROOT_RUN, "artifact", path=str(diff), target=DIFF, md5=md5_of(diff))
     with suppress(OSError):
         room_of(journal).write_bytes(os.urandom(ROOM_BYTES))  # what no file system compresses
     return beginning.rename(journal)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -18,9 +19,9 @@ import pytest
 from labkit.launch.kernels import Choice, deciding_variables
 from labkit.launch.machine import described, this_machine
 from labkit.paths import ROOT
-from labkit.process.tracking import ROOM_BYTES, ROOT_RUN, append, room_of
+from labkit.process.tracking import ROOM_BYTES, ROOT_RUN, append, md5_of, room_of
 from labkit.testing.fixtures import Shell
-from labkit.tracking.journal import all_runs, is_running, journals
+from labkit.tracking.journal import all_runs, is_running, journals, remove
 
 pytestmark = pytest.mark.integration
 
@@ -185,6 +186,55 @@ def test_a_run_names_its_commit_and_branch_and_whether_the_code_was_changed(
             "mlflow.source.git.commit": shell("git rev-parse HEAD", lab).stdout.strip(),
             "mlflow.source.git.branch": "main",
             "lab.git.dirty": dirty,
+        }.items()
+    )
+
+
+def test_a_run_of_changed_code_holds_the_change_without_passwords(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    secret = "# from https://me:hidden@host/x"  # pragma: allowlist secret
+    with (lab / "params.yaml").open("a") as params:
+        params.write(f"{secret}\n")
+    with (lab / "dvc.yaml").open("a") as pipeline:
+        pipeline.write("#" * 300_000)
+    (lab / "notes.txt").touch()
+    shell("git config diff.noprefix true && python -m labkit.launch first", lab, **settings)
+    shell("git checkout --quiet . && git clean --quiet --force && git config --unset diff.noprefix", lab)
+    (artifact,) = events(folder, "artifact")
+    diff = Path(artifact["path"])
+    assert artifact["target"] == "uncommitted.diff"
+    assert artifact["md5"] == md5_of(diff)
+    text = diff.read_text()
+    assert text.endswith("\n(cut here: it is longer than 200000 bytes)\n")
+    assert len(text) < 210_000
+    assert "notes.txt" not in text
+    (journal,) = journals(folder)
+    remove(journal)
+    assert not diff.exists()
+    shell(f"echo '{secret}' >> params.yaml && python -m labkit.launch first", lab, **settings)
+    shell("git checkout --quiet .", lab)
+    (artifact,) = events(folder, "artifact")
+    lines = [line for line in Path(artifact["path"]).read_text().splitlines() if line.startswith("+")]
+    assert lines == ["+++ b/params.yaml", "+# from https://host/x"]
+
+
+def test_a_run_names_its_machine_its_environment_who_asked_for_it_and_where(
+    lab: Path, folder: Path, settings: dict[str, str], shell: Shell
+) -> None:
+    github = {"RUN_ID": "7", "RUN_ATTEMPT": "2", "SERVER_URL": "https://github.example", "REPOSITORY": "me/lab"}
+    variables = {f"GITHUB_{name}": value for name, value in github.items()}
+    shell("python -m labkit.launch first", lab, **settings, **variables, GITHUB_REF_NAME="run-7", GITHUB_ACTOR="ada")
+    assert (
+        tags(folder).items()
+        >= {
+            "lab.stage": "first",
+            "lab.machine": described(this_machine(), Choice()),
+            "lab.platform": f"{platform.platform()}, Python {platform.python_version()}",
+            "lab.lock": md5_of(lab / "lab/processes/first/Pipfile.lock"),
+            "mlflow.user": "ada",
+            "lab.tag": "run-7",
+            "lab.ci": "https://github.example/me/lab/actions/runs/7/attempts/2",
         }.items()
     )
 

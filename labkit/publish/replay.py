@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from labkit.git_cli import file_in
+from labkit.launch.environments import CUDA_LOCK, LOCK
 from labkit.launch.run_name import changes
 from labkit.paths import PROCESSES
 from labkit.pipeline.stages import process_of
@@ -29,9 +30,11 @@ def process_of_result(result: Result) -> str:
 def lineage(result: Result, kept: Kept, remote: str) -> dict[str, str]:
     """The tags that bind a run to its result: its record, the commits that have it, what it read and wrote."""
     process = process_of_result(result)
-    lock = f"lab/processes/{process}/Pipfile.lock"
-    here = PROCESSES / process / "Pipfile.lock"
-    content = file_in(result.commits[0].code, lock) if result.commits else here.read_bytes() if here.exists() else None
+    lock = CUDA_LOCK if "cuda" in _devices(result) else LOCK
+    here = PROCESSES / process / lock
+    content = here.read_bytes() if here.exists() else None
+    if result.commits:
+        content = file_in(result.commits[0].code, f"lab/processes/{process}/{lock}")
     told = {RECORD_TAG: result.key}
     if result.commits:
         told[COMMITS_TAG] = " ".join(commit.name[:10] for commit in result.commits)
@@ -100,6 +103,11 @@ def _of_commit(result: Result) -> dict[str, str]:
     machines = commit.told.get("Machine", "").split("\n")
     named["lab.machine"] = next((one for one in machines if len(machines) == 1 or result.stage in one), None)
     return told | {name: value for name, value in named.items() if value}
+
+
+def _devices(result: Result) -> set[Any]:
+    """What the sections of its parameters say that it ran on."""
+    return {section.get("device") for section in _sections(result.record).values() if isinstance(section, dict)}
 
 
 def _sections(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The pipeline as a whole, run by `dvc repro` in copies of this repository."""
 
+import getpass
 import json
 import os
+import platform
 import pty
 import shutil
 import signal
@@ -21,6 +23,10 @@ import yaml
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from labkit.launch.kernels import Choice
+from labkit.launch.machine import described, this_machine
+from labkit.process.flat import flattened
+from labkit.process.tracking import md5_of
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model, mlflow_client
@@ -277,6 +283,37 @@ def test_every_run_of_an_execution_is_in_mlflow_with_what_made_it(finished_lab: 
     families = [run for run in runs if run.data.tags.get("mlflow.parentRunId")]
     assert len(families) == 7
     assert all("fit_seconds" in run.data.metrics for run in families)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_has_all_that_its_lineage_needs(finished_lab: Path, shell: Shell, stage: str) -> None:
+    """A runner's tag and page, and the diff of a dirty one, are in labkit/launch/launcher_test.py."""
+    client = mlflow_client(finished_lab / "mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'lab'")
+    wanted = f"tags.`lab.stage` = '{stage}' AND tags.`lab.run` = '0'"
+    (run,) = client.search_runs([experiment.experiment_id], wanted)
+    tags, record = run.data.tags, read_yaml(finished_lab / "dvc.lock")["stages"][stage]
+    hashes = {f"lab.in.{one['path']}": one["md5"] for one in record["deps"]}
+    hashes |= {f"lab.out.{one['path']}": one["md5"] for one in record["outs"]}
+    assert len(hashes) == len(record["deps"]) + len(record["outs"])
+    assert (
+        tags.items()
+        >= hashes.items()
+        | {
+            "mlflow.source.git.commit": shell("git rev-parse HEAD~1", finished_lab).stdout.strip(),
+            "mlflow.source.git.branch": "main",
+            "lab.git.dirty": "false",
+            "lab.stage": stage,
+            "lab.lock": md5_of(finished_lab / "lab/processes" / stage / "Pipfile.lock"),
+            "lab.machine": described(this_machine(), Choice()),
+            "lab.platform": f"{platform.platform()}, Python {platform.python_version()}",
+            "mlflow.user": getpass.getuser(),
+        }.items()
+    )
+    assert tags["lab.execution"]
+    assert {name: run.data.params[name] for name in flattened(record["params"]["params.yaml"])} == {
+        name: str(value) for name, value in flattened(record["params"]["params.yaml"]).items()
+    }
 
 
 def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab: Path, shell: Shell) -> None:

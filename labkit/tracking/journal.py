@@ -16,6 +16,7 @@ from labkit.process.tracking import inputs_of, room_of
 
 JOURNALS = Path(os.environ.get("LAB_JOURNALS") or HOME / ".lab" / "journals")
 EXECUTION_VARIABLE = "LAB_EXECUTION_ID"
+DIFF = "uncommitted.diff"  # the artifact of a run whose code was not as committed
 CHUNK_BYTES = 1 << 20
 SILENT_END = "the process ended without a word: killed, or the machine ran out of memory or power"
 
@@ -86,8 +87,7 @@ def save_progress(journal: Path, progress: Progress) -> None:
 
 def remove(journal: Path) -> None:
     """Remove a journal. Its progress goes first: without it the journal would only be carried again."""
-    for beside in (_progress_file(journal), room_of(journal), inputs_of(journal)):
-        beside.unlink(missing_ok=True)
+    _remove_beside(journal)
     journal.unlink()
 
 
@@ -95,8 +95,7 @@ def set_aside(journal: Path, refused: Mapping[str, Mapping[str, str]]) -> None:
     """Keep a journal as `.refused`, with what was refused and why as its last line, and never try it again."""
     with journal.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"event": "refused", "runs": refused}) + "\n")
-    for beside in (_progress_file(journal), room_of(journal), inputs_of(journal)):
-        beside.unlink(missing_ok=True)
+    _remove_beside(journal)
     journal.rename(journal.with_suffix(".refused"))
 
 
@@ -176,6 +175,16 @@ def _carried(folder: Path) -> list[TrackedRun]:
             runs.append(TrackedRun(**{name: value for name, value in known.items() if name in TrackedRun._fields}))
     # By id: a tracker that was killed after it noted a run has noted it twice.
     return list({run.run_id: run for run in runs}.values())
+
+
+def diff_of(journal: Path) -> Path:
+    """The file with what nobody had committed of the code of a journal's process, until MLflow has it."""
+    return journal.with_suffix(".diff")
+
+
+def _remove_beside(journal: Path) -> None:
+    for beside in (_progress_file(journal), room_of(journal), inputs_of(journal), diff_of(journal)):
+        beside.unlink(missing_ok=True)
 
 
 def _progress_file(journal: Path) -> Path:
