@@ -38,14 +38,24 @@ def join_added(graph: Graph) -> None:
                 graph.add_edge(added, out)
                 if out != file:
                     graph.add_edge(out, file)
+                _join_import(graph, added, out)
+
+
+def _join_import(graph: Graph, added: Added, out: File) -> None:
+    """Join a lab's import of its own result, such as a registered model's, to that."""
+    for dep in entries_of(parsed(added.text), "deps"):
+        if (result := File(str(dep.get("path")), out.md5)) in graph and "repo" in dep:
+            graph.add_edge(result, added)
 
 
 def source_of(added: Added) -> str:
     """Where an import took its data from; empty for `dvc add`."""
     for dep in entries_of(parsed(added.text), "deps"):
         repository = dep.get("repo")
-        before = f"{repository.get('url')} at {repository.get('rev_lock')}: " if isinstance(repository, dict) else ""
-        return without_credentials(f"{before}{dep.get('path')}")
+        if not isinstance(repository, dict):
+            return without_credentials(str(dep.get("path")))
+        revision = repository.get("rev") or repository.get("rev_lock")
+        return without_credentials(f"{dep.get('path')} of {repository.get('url')} at {revision}")
     return ""
 
 

@@ -340,6 +340,23 @@ def test_raw_data_lead_to_what_added_them(clone: Callable[[str], None]) -> None:
         find(graph, "data/raw/table.csv")
 
 
+def test_a_version_leads_on_to_what_was_made_of_its_import(clone: Callable[[str], None]) -> None:
+    model = md5("model 0.25")
+    repository = {"url": ".", "rev": "cancer@v1.0.0", "rev_lock": git("rev-parse", "second")}
+    imported = {"outs": [{"md5": model, "path": "champion"}], "deps": [{"path": "out/model", "repo": repository}]}
+    Path("data").mkdir()
+    Path("data/champion.dvc").write_text(json.dumps(imported))
+    told = records("0.25") | {"score": record("score", {"data/champion": model}, {"out/scored": md5("scored")})}
+    Path("dvc.lock").write_text(write_records(told))
+    clone("score")
+    graph = lineage_graph()
+    back = made_of(graph, *find(graph, "out/scored"))
+    assert {one.stage for one in back if isinstance(one, Made)} == {"score", "train", "prepare"}
+    (added,) = (one for one in back if isinstance(one, Added))
+    assert title(graph, added)[1].endswith("score from out/model of . at cancer@v1.0.0")
+    assert File("out/scored", md5("scored")) in used_by(graph, find(graph, "out/model").nodes)
+
+
 def test_an_execution_of_a_runner_is_what_ran_in_it_as_its_commit_tells(clone: Callable[[str], None]) -> None:
     Path("dvc.lock").write_text(write_records(records("0.7")))
     ran, cached = StageReport("train", "ran", 1.0, ""), StageReport("judge", "from cache", None, "")

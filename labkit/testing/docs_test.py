@@ -19,6 +19,7 @@ NAMES = (
     "adding-a-model",
     "comparing-versions",
     "experiments",
+    "lineage",
     "pipeline",
     "processes",
     "promoting",
