@@ -24,21 +24,25 @@ def join_added(graph: Graph) -> None:
     raw = [node for node in graph if isinstance(node, File) and not node.is_code and not writers(graph, node)]
     if not raw or not (versions := _versions()):
         return
-    pairs = [
-        (file, name, f"{_first_commit(graph, file)}:./{name}")
-        for file in raw
-        for name in dict.fromkeys(added.path for added in versions)
-        if overlaps(str(PurePosixPath(name).parent), [file.path])
-    ]
-    for (file, name, _), content in zip(pairs, read_blobs([blob for _, _, blob in pairs]), strict=True):
-        added = Added(name, (content or b"").decode(errors="replace"))
-        for out in _outs(added) if added in versions else ():
-            if out == file or (out.path != file.path and overlaps(out.path, [file.path])):
-                graph.add_node(added, addition=versions[added])
-                graph.add_edge(added, out)
-                if out != file:
-                    graph.add_edge(out, file)
-                _join_import(graph, added, out)
+    names = {added.path for added in versions}
+    for file in raw:
+        at = _first_commit(graph, file)
+        near = sorted(name for name in names if overlaps(str(PurePosixPath(name).parent), [file.path]))
+        for name, content in zip(near, read_blobs([f"{at}:./{name}" for name in near]), strict=True):
+            added = Added(name, (content or b"").decode(errors="replace"))
+            for out in _outs(added) if added in versions else ():
+                _join(graph, added, versions[added], out, file)
+
+
+def _join(graph: Graph, added: Added, addition: Addition, out: File, file: File) -> None:
+    """Join a .dvc file to what it brought, if that is the file, a folder of it, or a part of it."""
+    if out != file and (out.path == file.path or not overlaps(out.path, [file.path])):
+        return
+    graph.add_node(added, addition=addition)
+    graph.add_edge(added, out)
+    if out != file:
+        graph.add_edge(out, file)
+    _join_import(graph, added, out)
 
 
 def _join_import(graph: Graph, added: Added, out: File) -> None:

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from labkit.git_cli import git
 from labkit.lineage.around import made_of, used_by
-from labkit.lineage.find import find
 from labkit.lineage.frames import lineage
 from labkit.lineage.graph import add_result, lineage_graph
+from labkit.lineage.named import find
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
 from labkit.lineage.show import lineage_of, show_lineage

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from labkit.git_cli import git_or_empty
 from labkit.lineage.around import made_of, used_by, writers
-from labkit.lineage.find import Found, find
 from labkit.lineage.goals import add_goals
 from labkit.lineage.graph import lineage_graph
+from labkit.lineage.named import Found, find
 from labkit.lineage.nodes import Graph
 from labkit.lineage.picture import mermaid, refuse_large, svg, without_code
 from labkit.lineage.tree import tree_of

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from labkit.lineage.around import made_of, time_of, used_by, writers
-from labkit.lineage.find import Found
+from labkit.lineage.named import Found
 from labkit.lineage.nodes import File, Graph, Made, Node, Registered
 from labkit.lineage.words import SHORT, facts, title
 from labkit.process.flat import flattened

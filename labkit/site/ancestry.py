@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from labkit.lineage.around import made_of
-from labkit.lineage.find import find
 from labkit.lineage.graph import lineage_graph
+from labkit.lineage.named import find
 from labkit.lineage.picture import svg, without_code
 from labkit.process.errors import InputError
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from labkit.git_cli import git_or_empty
 from labkit.lineage.around import writers
 from labkit.lineage.graph import made_here
+from labkit.lineage.mlflow_runs import run_tags
 from labkit.lineage.nodes import Added, File, Graph, Made, Node, Promotion, Registered
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
@@ -20,7 +21,6 @@ from labkit.publish.replay import RECORD_TAG
 FEWEST_LETTERS = 6  # of a hash
 EXECUTION = re.compile(r"\d{8}-\d{6}-\d+")  # labkit/launch/launcher.py
 RUN = re.compile(r"[0-9a-f]{32}")
-PARENT_TAG = "mlflow.parentRunId"
 
 
 class Found(NamedTuple):
@@ -54,13 +54,17 @@ def _path(graph: Graph, what: str, here: Collection[Made]) -> list[Node]:
     """
     path = os.path.normpath(what)
     files = [file for file in graph if isinstance(file, File)]
-    holding = [file for file in files if lies_in(path, [file.path])]
-    longest = max((len(file.path) for file in holding), default=0)
-    named = [file for file in holding if len(file.path) == longest]
-    if named:
+    if named := _nearest(files, path):
         now = [file for file in named if not _around(graph, file).isdisjoint(here)]
         return [_as_it_is(graph, file) for file in now or named[-1:]]
     return [file for file in files if lies_in(file.path, [path]) and {*here} & {*graph.predecessors(file)}]
+
+
+def _nearest(files: list[File], path: str) -> list[File]:
+    """The files of the one path that is, or most closely holds, what a person named."""
+    holding = [file for file in files if lies_in(path, [file.path])]
+    longest = max((len(file.path) for file in holding), default=0)
+    return [file for file in holding if len(file.path) == longest]
 
 
 def _around(graph: Graph, file: File) -> set[Node]:
@@ -136,33 +140,12 @@ def _execution(graph: Graph, what: str) -> list[Node]:
 
 def _of_runs(graph: Graph, wanted: str, name: str) -> list[Node]:
     """The results that runs in MLflow made, or those that they are nested in: their tags name the records."""
-    from labkit.tracking.tracker import configure
-
-    configure()
-    import mlflow
-
-    from labkit.tracking.uploader import connect, explain
-
-    try:
-        store = connect()
-        runs = mlflow.search_runs([store.experiment], wanted, output_format="list")
-        for parent in {run.data.tags[PARENT_TAG] for run in runs if PARENT_TAG in run.data.tags}:
-            runs.append(store.client.get_run(parent))
-    except InputError:
-        raise
-    except Exception as error:  # of whatever kind MLflow raises
-        raise InputError(f"{name}: {explain(error)}; a file, hash, commit or version needs no MLflow") from None
-    if not runs:
-        raise InputError(f"MLflow has no {name}")
-    hashes = {value for run in runs for tag, value in run.data.tags.items() if tag.startswith("lab.out.")}
-    keys = {run.data.tags.get(RECORD_TAG) for run in runs}
-    made = [
-        node
-        for node in graph
-        if isinstance(node, Made)
-        and not hashes.isdisjoint(file.md5 for file in graph.successors(node))  # to know its key takes longer
-        and key_of(record_of(node.stage, node.text)) in keys
-    ]
+    tags = run_tags(wanted, name)
+    hashes = {value for told in tags for tag, value in told.items() if tag.startswith("lab.out.")}
+    keys = {told.get(RECORD_TAG) for told in tags}
+    results = [node for node in graph if isinstance(node, Made)]
+    likely = [node for node in results if not hashes.isdisjoint(file.md5 for file in graph.successors(node))]
+    made = [node for node in likely if key_of(record_of(node.stage, node.text)) in keys]  # which takes longer
     if not made:
         raise InputError(f"{name} is bound to no result here: `python -m lab publish` binds runs to results")
     return list(made)
