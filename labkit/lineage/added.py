@@ -21,8 +21,7 @@ class Addition(NamedTuple):
 
 def join_added(graph: Graph) -> None:
     """Join raw data to the .dvc files that stood in the commits whose results first read them."""
-    raw = [node for node in graph if isinstance(node, File) and not node.is_code and not writers(graph, node)]
-    if not raw or not (versions := _versions()):
+    if not (raw := _raw(graph)) or not (versions := _versions()):
         return
     names = {added.path for added in versions}
     for file in raw:
@@ -32,6 +31,11 @@ def join_added(graph: Graph) -> None:
             added = Added(name, (content or b"").decode(errors="replace"))
             for out in _outs(added) if added in versions else ():
                 _join(graph, added, versions[added], out, file)
+
+
+def _raw(graph: Graph) -> list[File]:
+    """The data that no result wrote."""
+    return [node for node in graph if isinstance(node, File) and not node.is_code and not writers(graph, node)]
 
 
 def _join(graph: Graph, added: Added, addition: Addition, out: File, file: File) -> None:
