@@ -25,7 +25,8 @@ BUILT_IN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 ROWS_AT_ONCE = 100_000
 LOCAL_SCHEMES = ("file", "local", "git", "reference")  # the last two read files of this machine, or name such
 QUERY_SECONDS = 3600.0  # a query that never ends is told from one that is slow
-ONE_SELECT = r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH)\b[^;]*;?\s*"
+# A comment ends where it first can, or it would hide a statement; MySQL executes those that begin with /*! or /*M!.
+ONE_SELECT = r"(?>\s|\(|--[^\r\n]*[\r\n]|/\*(?!M?!).*?\*/)*+(SELECT|WITH)\b[^;]*;?\s*"
 SQLITE_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 MISSING_PACKAGE = "add its package to the Pipfiles of the root and of prepare_data, then `make lock`"
 

@@ -355,6 +355,10 @@ def test_a_server_is_told_to_change_nothing_and_to_give_up(connection: Asked, to
         "SELECT 1; DROP TABLE flowers",
         "/* SELECT */ DELETE FROM flowers",
         "-- SELECT\nDELETE FROM flowers",
+        "/* */ DELETE FROM flowers WHERE a IN (/* */ SELECT 1)",
+        "/*! DELETE FROM flowers WHERE a IN (*/ SELECT 1 /*! ) */",
+        "-- all\rCOPY flowers TO PROGRAM 'sh' --\nSELECT",
+        "/**/" * 60 + "DELETE FROM flowers",  # in less than the age of the universe
         "SELECTED",
         "",
     ],
