@@ -5,7 +5,7 @@ It holds nothing of the machine and of the time, so it is the same bytes wheneve
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labkit.paths import ROOT
@@ -34,9 +34,9 @@ class Told:
             self.metrics.setdefault(name, []).append((step, value))
 
     def add_artifact(self, file: Path, target: str, md5: str) -> None:
-        """Add a file of the lab; one from elsewhere is kept by nobody."""
-        place = file.absolute()
-        if place.is_relative_to(ROOT):
+        """Add a file of the lab; one from elsewhere is kept by nobody, and MLflow takes none to elsewhere."""
+        place = Path(os.path.normpath(file.absolute()))  # not resolved: DVC may have put a link to its cache there
+        if place.is_relative_to(ROOT) and not leads_elsewhere(target):
             path = place.relative_to(ROOT).as_posix()
             self.artifacts[target] = {"path": path, "md5": md5, "size": file.stat().st_size}
 
@@ -44,6 +44,11 @@ class Told:
         """All of it, as JSON takes it, without what is empty."""
         told = vars(self) | {"nested": [one.content() for one in self.nested]}
         return {name: value for name, value in told.items() if value}
+
+
+def leads_elsewhere(path: str) -> bool:
+    """Whether a path leaves the folder that it is taken from."""
+    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
 
 
 def write_run_file(told: Told) -> None:

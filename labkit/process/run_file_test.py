@@ -68,11 +68,22 @@ def test_what_is_told_is_kept_but_for_what_is_another_each_time(
     }
 
 
-def test_a_file_from_elsewhere_is_kept_by_nobody(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("a")
+def test_a_file_from_elsewhere_or_to_elsewhere_is_kept_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab").mkdir()
+    monkeypatch.setattr(run_file, "ROOT", tmp_path / "lab")
+    monkeypatch.chdir(tmp_path / "lab")
+    for place in ("a", "lab/b"):
+        (tmp_path / place).write_text("a")
     run = Run(None)
     run.log_artifact(tmp_path / "a")
+    run.log_artifact("../a")
+    run.log_artifact("b", "../elsewhere")
+    run.log_artifact("b", "/elsewhere")
     assert content(run) == {}
+    run.log_artifact("../lab/b")
+    assert content(run)["artifacts"]["b"]["path"] == "b"
 
 
 @pytest.mark.parametrize(

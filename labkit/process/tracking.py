@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ class Run:
         self._tell("params", params=told)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Record metrics at `step` (an epoch, say). Raises TypeError or ValueError for what is not a number."""
-        numbers = {name: float(value) for name, value in metrics.items()}
+        """Record metrics at `step`, a whole number. Raises TypeError or ValueError for what is not a number."""
+        numbers, step = {name: float(value) for name, value in metrics.items()}, index(step)
         self.told.add_metrics(numbers, step)
         self._tell("metrics", step=step, metrics=numbers)
 
@@ -76,13 +77,14 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
-        told = {name: str(value) for name, value in tags.items()}
+        told = {name: without_credentials(str(value)) for name, value in tags.items()}
         self.told.tags |= told
         self._tell("tags", tags=told)
 
     @contextmanager
     def nested(self, name: str) -> Iterator["Run"]:
         """Open a child run, which MLflow shows below this one."""
+        name = without_credentials(name)
         child = Run(self._journal, f"{self._key}.{next(self._children)}", Told(name))
         self.told.nested.append(child.told)
         child._tell("start", name=name)

@@ -57,9 +57,19 @@ def test_tags_are_words(journal: Path) -> None:
     assert events(journal, "tags")[0]["tags"] == {"lab.selected": "forest", "rows": "3"}
 
 
+def test_no_password_is_in_a_tag_or_in_the_name_of_a_nested_run(journal: Path) -> None:
+    run = Run(journal)
+    address = "postgresql://me:secret@host/birds"  # pragma: allowlist secret
+    run.set_tags({"source": address})
+    with run.nested(address):
+        pass
+    assert "secret" not in journal.read_text() + str(run.told.content())
+    assert events(journal, "tags")[0]["tags"] == {"source": "postgresql://host/birds"}
+
+
 def test_metrics_may_be_any_kind_of_real_number(journal: Path) -> None:
     metrics: dict[str, Any] = {"a": np.float32(0.5), "b": np.int64(3), "c": math.nan, "d": True}
-    Run(journal).log_metrics(metrics, step=4)
+    Run(journal).log_metrics(metrics, step=np.int64(4))  # type: ignore[arg-type]
     (event,) = events(journal, "metrics")
     assert event["step"] == 4
     assert event["metrics"] == {"a": 0.5, "b": 3.0, "c": pytest.approx(math.nan, nan_ok=True), "d": 1.0}
@@ -68,6 +78,8 @@ def test_metrics_may_be_any_kind_of_real_number(journal: Path) -> None:
 def test_a_metric_that_is_no_number_is_refused(journal: Path) -> None:
     with pytest.raises(ValueError, match="high"):
         Run(journal).log_metrics({"accuracy": "high"})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="float"):
+        Run(journal).log_metrics({"accuracy": 1}, step=0.5)  # type: ignore[arg-type]
 
 
 def test_a_folder_is_logged_file_by_file_under_its_own_name(journal: Path, tmp_path: Path) -> None:

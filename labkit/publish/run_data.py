@@ -1,6 +1,7 @@
 """What MLflow is told of a result: what its process told, by its run.json, or else what its outputs tell."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import PurePosixPath
@@ -13,11 +14,13 @@ from labkit.pipeline.dependencies import DVC_YAML, declared_stages
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flattened, is_number
+from labkit.process.run_file import leads_elsewhere
 from labkit.process.strict_yaml import parse_yaml
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
 
 MOST_BYTES = 50_000_000  # of an artifact: a larger one stays where DVC has it, and the run's tags name it
+OF_THE_LAB = re.compile(r"(lab|mlflow)\.(?!selected$|warning\.)")
 LOOKED_AT = (".png", ".svg", ".jpg", ".html", ".json", ".md", ".csv", ".tsv")
 NOWHERE = "neither here, nor in DVC's cache or its remote"
 UNREADABLE = "not what its name says"
@@ -25,12 +28,18 @@ UNREADABLE = "not what its name says"
 
 def _inside(path: str) -> str:
     """A path that stays below the folder that it is taken from."""
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+    if leads_elsewhere(path):
         raise ValueError("leads elsewhere")
     return path
 
 
+def _of_process(tags: dict[str, str]) -> dict[str, str]:
+    """The tags that a process may set: by the others the lab knows its runs, and deletes twins."""
+    return {name: value for name, value in tags.items() if not OF_THE_LAB.match(name)}
+
+
 Inside = Annotated[str, AfterValidator(_inside)]
+Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what a database holds
 
 
 class InputData(BaseModel):
@@ -54,8 +63,8 @@ class RunData(BaseModel):
 
     name: str = ""
     params: dict[str, str] = Field({})
-    metrics: dict[str, list[tuple[int, float]]] = Field({})
-    tags: dict[str, str] = Field({})
+    metrics: dict[str, list[tuple[Step, float]]] = Field({})
+    tags: Annotated[dict[str, str], AfterValidator(_of_process)] = Field({})
     inputs: list[InputData] = Field([])
     artifacts: dict[Inside, Artifact] = Field({})
     nested: list["RunData"] = Field([])

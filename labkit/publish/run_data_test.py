@@ -50,6 +50,7 @@ def test_it_is_what_run_json_says() -> None:
         "[]",
         '{"params": {"a": 1}}',
         '{"metrics": {"a": [["x", 1]]}}',
+        '{"metrics": {"a": [[9223372036854775808, 1]]}}',
         '{"artifacts": {"../a": {"path": "a", "md5": "0"}}}',
         '{"artifacts": {"a": {"path": "/etc/passwd", "md5": "0"}}}',
         '{"artifacts": {"a": {"path": "../a", "md5": "0"}}}',
@@ -59,6 +60,14 @@ def test_it_is_what_run_json_says() -> None:
 def test_a_run_json_of_another_shape_tells_nothing_and_is_told(text: str) -> None:
     Path("run.json").write_text(text)
     assert told_of(*result("run.json")) == (RunData(params={"train.lr": "0.1"}), {"run.json": UNREADABLE})
+
+
+def test_no_process_sets_the_tags_by_which_the_lab_knows_its_runs() -> None:
+    ours = dict.fromkeys(["lab.record", "lab.journal", "lab.git.dirty", "lab.in.data", "mlflow.parentRunId"], "x")
+    its = dict.fromkeys(["lab.selected", "lab.warning.1", "lab", "labels", "purpose"], "y")
+    Path("run.json").write_text(json.dumps({"tags": ours | its, "nested": [{"tags": ours | its}]}))
+    found, _ = told_of(*result("run.json"))
+    assert found.tags == found.nested[0].tags == its
 
 
 def test_one_that_is_nowhere_is_told() -> None:
