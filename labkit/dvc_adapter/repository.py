@@ -11,8 +11,9 @@ from typing import Any, NewType
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.utils import serialize
 
-from labkit.dvc_adapter.yaml_guard import refuse_harmful_files
+from labkit.dvc_adapter.yaml_guard import refuse_harmful, refuse_harmful_files
 from labkit.process.errors import InputError
 
 # What DVC raises besides its own, for files of another shape and an alias that stands for itself.
@@ -40,6 +41,16 @@ def open_project(commit: str | None = None, remote: bool = True) -> Iterator[Pro
         told = str(error) or type(error).__name__
         words = f"{told}: {reason}" if reason and str(reason) != told else told
         raise InputError(f"DVC: {' '.join(words.split())}; `dvc status` tells more") from None
+
+
+def _load(path: str, fs: Any = None, **options: Any) -> Any:
+    """Parse a file of any name, which a dvc.yaml may call vars, params or metrics, unless no loader could take it."""
+    with (fs.open if fs else open)(path, "rb", **options) as file:
+        refuse_harmful(file.read(), path)
+    return serialize.load_yaml(path, fs=fs, **options)
+
+
+serialize.LOADERS.default_factory = lambda: _load
 
 
 @contextmanager

@@ -5,6 +5,7 @@ DVC's loaders recurse in C until the stack ends, and write aliases out; a fork's
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,7 @@ DEEPEST = 50
 MOST_VALUES = 1_000_000  # each alias counts as all that it stands for
 READ_BY_DVC = (".yaml", ".yml", ".dvc", "dvc.lock")
 OF_THE_ROOT = ("dvc.yaml", "dvc.lock", "params.yaml")  # Git may not know them yet
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def refuse_harmful_files(commit: str | None = None) -> None:

@@ -1,5 +1,7 @@
 """What would hang or kill DVC is refused before DVC reads it: by the verbs of the command line, which may not crash."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,6 +56,25 @@ def test_a_project_with_such_a_file_is_refused_here_and_in_a_commit(
     shell("git checkout -q harmful", tmp_path)
     with pytest.raises(InputError, match=f"^{file} "), open_project():
         pass
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("names", ["vars: [a.txt]", "stages: {a: {cmd: a, metrics: [a.txt: {cache: false}]}}"])
+@pytest.mark.parametrize("text", [DEEP, BOMB], ids=["deep", "bomb"])
+def test_a_file_of_any_name_that_dvc_yaml_has_dvc_read_harms_nobody(
+    text: str, names: str, tmp_path: Path, shell: Shell
+) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    (tmp_path / "dvc.yaml").write_text(names)
+    shell("git init -q && dvc init -q && git add -A && git commit -qm one", tmp_path)
+    look = """
+from labkit.dvc_adapter.repository import open_project
+with open_project("HEAD") as project:
+    print(project.metrics.show())
+"""
+    python = f"timeout 60 {sys.executable} -c {shlex.quote(look)}"
+    done = shell(python, tmp_path, check=False, PYTHONPATH=str(ROOT))
+    assert re.search(r"a\.txt (is nested deeper|has more than)", done.stdout + done.stderr)
 
 
 @pytest.mark.integration
