@@ -13,7 +13,7 @@ def parse_lock(text: str | bytes) -> dict[str, Any]:
         text = text.decode() if isinstance(text, bytes) else text
         refuse_harmful(text, "dvc.lock")
         stages = dict((parse_yaml(text, "dvc.lock") or {}).get("stages", {}))
-        if not all(map(_is_stage, stages.items())):
+        if not all(isinstance(name, str) and is_record(record) for name, record in stages.items()):
             raise ValueError("no stages")
     except (YAMLFileCorruptedError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"no dvc.lock: {error}") from None
@@ -25,13 +25,11 @@ def written_lock(stages: dict[str, Any]) -> str:
     return str(dumps_yaml({"schema": "2.0", "stages": stages}))
 
 
-def _is_stage(named: tuple[Any, Any]) -> bool:
+def is_record(record: Any) -> bool:
     """Whether a stage's record has the parts that are read here; DVC checks the rest."""
-    name, record = named
-    files = [file for kind in ("deps", "outs") for file in [*record.get(kind, [])]]
-    params = record.get("params", {}).values()
-    return (
-        isinstance(name, str)
-        and all(isinstance(file["path"], str) for file in files)
-        and all(isinstance(values, dict) for values in params)
-    )
+    try:
+        files = [file for kind in ("deps", "outs") for file in [*record.get(kind, [])]]
+        params = record.get("params", {}).values()
+        return all(isinstance(file["path"], str) for file in files) and all(isinstance(one, dict) for one in params)
+    except (LookupError, AttributeError, TypeError):
+        return False

@@ -55,6 +55,9 @@ def test_the_last_result_is_that_of_dvc_lock(tmp_path: Path, monkeypatch: pytest
     assert name_of_run("train") == "train"
     (tmp_path / "dvc.lock").write_text(LOCK, encoding="utf-8")
     assert name_of_run("train") == "train epochs=4"
+    (tmp_path / "dvc.lock").write_text(LOCK.replace("epochs: 3", "epochs: 7:30"), encoding="utf-8")
+    params.write_text("training: {lr: 0.1, epochs: '7:30'}", encoding="utf-8")
+    assert name_of_run("train") == "train"
     params.write_text("training: 3: 4", encoding="utf-8")
     assert name_of_run("train") == "train"
 

@@ -50,7 +50,10 @@ def made_here() -> list[Made]:
     lock = Path(DVC_LOCK)
     found = blocks(lock.read_bytes()) if lock.exists() else {}
     forged = {one.stage for one in forged_here() if one.certain}
-    return [Made(stage, text) for stage, text in found.items() if stage not in forged]
+    made = [Made(stage, text) for stage, text in found.items() if stage not in forged]
+    if not all(one.record for one in made):
+        raise InputError(f"{DVC_LOCK} can't be read; `git checkout {DVC_LOCK}` restores the one committed")
+    return made
 
 
 def _commits(graph: Graph) -> Iterator[list[Commit]]:

@@ -380,6 +380,32 @@ def test_a_record_that_was_merged_by_lines_is_no_result(clone: Callable[[str], N
     assert stages(made_of(graph, *find(graph, "out/model"))) == {("train", "second try"), ("prepare", "first try")}
 
 
+@pytest.mark.parametrize(
+    ("now", "spoilt"),
+    [("lr: '0.25'", "lr: 2001-99-99"), ("    params:\n      params.yaml:", "    params:\n      other.yaml:\n      p:")],
+)
+def test_a_record_that_can_not_be_read_hides_no_other(
+    now: str,
+    spoilt: str,
+    tmp_path: Path,
+    made_lab: Path,
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell(f"git clone --quiet {made_lab} clone", tmp_path)
+    monkeypatch.chdir(tmp_path / "clone")
+    lock = Path("dvc.lock").read_text()
+    assert now in lock
+    Path("dvc.lock").write_text(lock.replace(now, spoilt))
+    with pytest.raises(InputError, match=r"dvc\.lock can't be read; `git checkout dvc.lock`"):
+        lineage_graph()
+    shell("git commit --quiet --no-verify --all --message spoilt", tmp_path / "clone")
+    Path("dvc.lock").write_text(lock)
+    shell("git commit --quiet --no-verify --all --message mended", tmp_path / "clone")
+    graph = lineage_graph()
+    assert ("train", "second try") in stages(made_of(graph, *find(graph, "out/metrics.json")))
+
+
 def test_the_tree_tells_each_thing_once_with_what_was_changed() -> None:
     graph = lineage_graph()
     console = Console(width=200)

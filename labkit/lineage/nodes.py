@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 import networkx
-import yaml
 
-from labkit.dvc_adapter.yaml_guard import LOADER, refuse_harmful
+from labkit.dvc_adapter.lock_text import is_record
+from labkit.dvc_adapter.written_yaml import parse_written
 from labkit.pipeline.records import DVC_LOCK
 from labkit.process.errors import InputError
 
@@ -86,12 +87,10 @@ Graph: TypeAlias = networkx.DiGraph
 @cache
 def parsed(text: str) -> dict[str, Any]:
     """The record in a text of dvc.lock or of a .dvc file; nothing in one that is none: it may be of any branch."""
-    try:
-        refuse_harmful(text, DVC_LOCK)
-        found = yaml.load(text, LOADER)  # DVC's own loader takes twenty times as long
-    except (InputError, yaml.YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    with suppress(InputError):
+        found = parse_written(text, DVC_LOCK)
+        return found if is_record(found) else {}
+    return {}
 
 
 def entries_of(record: dict[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import md5
 from json import dumps
 from pathlib import Path
@@ -73,8 +74,16 @@ def all_results() -> list[Result]:
     """Those of every commit of all branches, of the remote's too; the oldest first."""
     found: dict[str, Result] = {}
     for commit, stage, block, before in all_blocks():
-        _add(found, stage, block, before, commit)
+        try:
+            _add(found, stage, block, before, commit)
+        except InputError:
+            tell_unreadable(commit, stage)
     return list(found.values())
+
+
+def tell_unreadable(commit: Commit, stage: str) -> None:
+    """Say that a commit's record is left out: of whatever branch, it hides no other."""
+    print(f"{DVC_LOCK} of {commit.name[:10]}: the record of {stage} can't be read, and is left out", file=sys.stderr)
 
 
 def all_blocks(*more: str) -> Iterator[tuple[Commit, str, str, str]]:
@@ -131,9 +140,11 @@ def _brought_of(wanted: dict[str, str], revision: str) -> Iterator[tuple[Commit,
 
 
 def _add(found: dict[str, Result], stage: str, block: str, before: str, commit: Commit | None) -> None:
-    record = record_of(stage, block)
+    record, earlier = record_of(stage, block), {}
     key = key_of(record)
-    result = found.setdefault(key, Result(key, stage, record, record_of(stage, before), []))
+    with suppress(InputError):
+        earlier = record_of(stage, before)
+    result = found.setdefault(key, Result(key, stage, record, earlier, []))
     if commit:
         result.commits.append(commit)
 

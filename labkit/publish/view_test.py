@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -507,6 +508,35 @@ def test_a_record_that_a_merge_forged_is_no_result(lab: Path, shell: Shell, made
     assert {key.partition(" ")[0] for key in shown()} == {*keys("first").values(), *keys("second").values()}
     publish("forged")
     assert {key.partition(" ")[0] for key in shown()} & forged == set()
+
+
+def test_a_forged_run_json_takes_no_other_result_its_run(lab: Path, shell: Shell) -> None:
+    publish()
+    before = shown()
+    told = json.loads(Path("out/run.json").read_text())
+    forged = {"lab.record": keys("second")["judge"], "mlflow.source.git.commit": "0" * 40}
+    Path("out/run.json").write_text(json.dumps(told | {"tags": forged}))
+    shell("dvc commit --force --quiet && git commit --quiet --no-verify --all --message forged", lab)
+    assert publish("HEAD", everything=True) == 0
+    after = shown()
+    assert {name: after[name] for name in before if name in after} == before
+    assert "0" * 40 not in str(after)
+
+
+def test_a_record_that_can_not_be_read_hides_no_other(
+    lab: Path, shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = (lab / "dvc.lock").read_text()
+    (lab / "dvc.lock").write_text(lock.replace("lr: 0.25", "lr: 2001-99-99"))
+    shell("git commit --quiet --no-verify --all --message spoilt && git checkout --quiet HEAD~1", lab)
+    assert publish("main~1") == 0
+    assert publish("HEAD", everything=True) == 0
+    assert re.search(r"dvc.lock of \w+: the record of train can't be read, and is left out", capsys.readouterr().err)
+    assert {key.partition(" ")[0] for key in shown()} == {*keys("first").values(), *keys("second").values()}
+    shell("git checkout --quiet main", lab)
+    (lab / "dvc.lock").write_text(lock)
+    shell("git commit --quiet --no-verify --all --message mended", lab)
+    assert publish() == 0
 
 
 def test_a_run_on_its_way_is_waited_for(lab: Path) -> None:
