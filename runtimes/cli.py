@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli import MODELS, app
+from labkit.cli import MODELS, RUNNERS, app
 
 
 @app.command(rich_help_panel=MODELS)
@@ -66,3 +66,30 @@ def predict(
     from runtimes.serving.predict import predict_file
 
     print(f"{predict_file(file, find(model), to)} rows: {to}")
+
+
+slurm = typer.Typer(no_args_is_help=True, help="Run the pipeline on a SLURM cluster, each stage as a job.")
+app.add_typer(slurm, name="slurm", rich_help_panel=RUNNERS)
+Tag = Annotated[str, typer.Argument(help="A tag of what is checked out; its results will be committed as this tag's.")]
+
+
+@slurm.command()
+def submit(tag: Tag) -> None:
+    """Submit a job for each stage that has not run for TAG yet, and one that publishes the results of all."""
+    from runtimes.slurm.cluster import submit
+
+    for job, number in submit(tag).items():
+        print(f"{number}  {job}")
+
+
+@slurm.command()
+def status(tag: Tag) -> None:
+    """Show each job of TAG: SLURM's word for it while it waits or runs, and the last line that it has written."""
+    from runtimes.slurm.cluster import queue, told
+    from runtimes.slurm.jobs import LOGS
+
+    waiting, lines = queue(tag), told(tag)
+    for job in dict.fromkeys([*lines, *waiting]):
+        number, state = waiting.get(job, ("", "ended"))
+        print(f"{job}: {f'{state}, {number}' if number else state}: {lines.get(job, '')}")
+    print(f"Their logs: {LOGS}" if lines or waiting else f"{tag} has no job in the queue, and no log in {LOGS}")

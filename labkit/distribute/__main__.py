@@ -1,7 +1,11 @@
 """What an engine calls for a plan (`python -m lab plan`), in a clone of the lab on whichever machine.
 
 python -m labkit.distribute task STAGE --execution NAME --commit SHA     for each stage, after those that it needs
-python -m labkit.distribute collect --execution NAME                     at last, where the commit is checked out
+python -m labkit.distribute finish --execution TAG --commit SHA          at last: collects, publishes, forgets
+
+Or, for who publishes by other means:
+
+python -m labkit.distribute collect --execution NAME                     where the commit is checked out
 python -m labkit.distribute forget --execution NAME                      when its results are published
 """
 
@@ -12,18 +16,27 @@ import typer
 
 from labkit.distribute import exchange
 from labkit.distribute.task import collect as collect_results
+from labkit.distribute.task import finish as finish_execution
 from labkit.distribute.task import run_task
+from labkit.pipeline.signals import end_requests_handled
 from labkit.process.errors import InputError
 from labkit.tracking.journal import EXECUTION_VARIABLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Execution = Annotated[str, typer.Option(envvar=EXECUTION_VARIABLE, help="A name that no other execution has.")]
+Commit = Annotated[str, typer.Option(help="The plan's.")]
 
 
 @app.command()
-def task(stage: str, execution: Execution, commit: Annotated[str, typer.Option(help="The plan's.")] = "HEAD") -> None:
+def task(stage: str, execution: Execution, commit: Commit = "HEAD") -> None:
     """Run STAGE in a clone of its own and publish what came out; again, it does nothing."""
     run_task(stage, execution, commit)
+
+
+@app.command()
+def finish(execution: Execution, commit: Commit = "HEAD") -> None:
+    """Collect in a clone of its own, publish as `python -m lab publish` does, for the tag of that name, and forget."""
+    finish_execution(execution, commit)
 
 
 @app.command()
@@ -40,6 +53,8 @@ def forget(execution: Execution) -> None:
 
 if __name__ == "__main__":
     try:
-        app(prog_name="python -m labkit.distribute")
+        # An engine that ends a task sends no Ctrl-C, and the task's clone, with its keys, must not stay.
+        with end_requests_handled(lambda number, _: sys.exit(128 + number)):
+            app(prog_name="python -m labkit.distribute")
     except (InputError, RuntimeError) as error:
         sys.exit(f"error: {error}")

@@ -1,12 +1,9 @@
 """Workers in clones of their own leave together what one machine leaves: tiny stages, a real origin, a real remote."""
 
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,55 +12,16 @@ from labkit.distribute.task import refuse_misfits
 from labkit.dvc_adapter.folders import hash_of
 from labkit.git_cli import git
 from labkit.process.errors import InputError
-from labkit.testing.example_lab import write_yaml
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
 
 HERE = f"{sys.executable} -m labkit.distribute"
 OPTIONS = "--execution run~1"
-# As a set of stages may be: data that `dvc add` keeps, folders that are read in part, a `foreach`, a stage elsewhere.
-STAGES: dict[str, Any] = {
-    "join": {"cmd": "cat made/b/x made/c/x > joined", "deps": ["made/b/x", "made/c/x"], "outs": ["joined"]},
-    "first": {"cmd": "cat in/raw > start", "deps": ["in"], "params": ["project"], "outs": ["start"]},
-    "each": {
-        "foreach": ["b", "c"],
-        "do": {
-            "cmd": "mkdir -p made/${item}; cat start > made/${item}/x",
-            "deps": ["start"],
-            "outs": ["made/${item}"],
-        },
-    },
-    "elsewhere": {"wdir": "away", "cmd": "cp ../start copy", "deps": ["../start"], "metrics": ["copy"]},
-}
 
 
-@pytest.fixture(scope="module")
-def template(new_lab: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
-    """A folder with a lab that has these stages in the place of its own, and its origin and its remote."""
-    lab = Path(shutil.move(new_lab(), tmp_path_factory.mktemp("template") / "alone"))
-    shutil.rmtree(lab / "lab/processes")
-    write_yaml(lab / "dvc.yaml", {"stages": STAGES})
-    for folder in ("in", "away"):
-        (lab / folder).mkdir()
-    (lab / "in/raw").write_text("1\n")
-    (lab / "away/note").touch()  # Git keeps no empty folder
-    shell("dvc config core.analytics false && dvc remote add --quiet -d share ../share", lab)
-    shell("dvc add --quiet in/raw && dvc push --quiet in/raw.dvc", lab)
-    shell("git add --all && git commit --quiet --no-verify -m tiny", lab)
-    shell("git init --quiet --bare --initial-branch main ../origin", lab)
-    shell("git remote add origin ../origin && git push --quiet origin HEAD:main", lab)
-    return lab.parent
-
-
-@pytest.fixture
-def place(template: Path, tmp_path: Path) -> Path:
-    """A copy of all of it."""
-    return Path(shutil.copytree(template, tmp_path / "place", symlinks=True))
-
-
-def test_a_stage_waits_for_what_it_needs_and_publishes_once(place: Path, shell: Shell) -> None:
-    lab = place / "alone"
+def test_a_stage_waits_for_what_it_needs_and_publishes_once(tiny_lab: Path, shell: Shell) -> None:
+    lab = tiny_lab / "alone"
     early = shell(f"{HERE} task elsewhere {OPTIONS}", lab, check=False)
     assert early.stderr == "error: elsewhere needs first, which has not published in run~1 yet\n"
     shell(f"{HERE} task first {OPTIONS}", lab)
@@ -74,11 +32,11 @@ def test_a_stage_waits_for_what_it_needs_and_publishes_once(place: Path, shell: 
 
 
 @pytest.mark.nightly
-def test_workers_leave_what_one_machine_leaves(place: Path, shell: Shell) -> None:
-    alone = place / "alone"
-    clones = [place / f"worker{number}" for number in range(3)]
+def test_workers_leave_what_one_machine_leaves(tiny_lab: Path, shell: Shell) -> None:
+    alone = tiny_lab / "alone"
+    clones = [tiny_lab / f"worker{number}" for number in range(3)]
     for clone in clones:
-        shell(f"git clone --quiet origin {clone.name}", place)
+        shell(f"git clone --quiet origin {clone.name}", tiny_lab)
     commit = json.loads(shell("python -m lab plan", clones[0]).stdout)["commit"]
     command = f"{HERE} task {{}} {OPTIONS} --commit {commit}"
     shell(command.format("first"), clones[0])
@@ -92,13 +50,13 @@ def test_workers_leave_what_one_machine_leaves(place: Path, shell: Shell) -> Non
     shell("dvc repro", alone)
     assert (clones[1] / "dvc.lock").read_bytes() == (alone / "dvc.lock").read_bytes()
     assert (clones[1] / "away/copy").read_text() == "1\n"
-    assert not list(place.glob("worker*/.lab/tmp/tasks/*"))
+    assert not list(tiny_lab.glob("worker*/.lab/tmp/tasks/*"))
     shell(f"{HERE} forget {OPTIONS}", clones[0])
     assert shell("git ls-remote origin 'refs/lab/*'", clones[0]).stdout == ""
 
 
-def test_the_first_to_publish_wins(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place / "alone")
+def test_the_first_to_publish_wins(tiny_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_lab / "alone")
     commit, name = git("rev-parse", "HEAD"), "each@a.b/../c:d"
     publish("run 2", commit, name, {"cmd": "true"})
     publish("run 2", commit, name, {"cmd": "true"})

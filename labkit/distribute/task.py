@@ -10,14 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labkit.distribute.exchange import publish, published
+from labkit.distribute.exchange import forget, publish, published
 from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
-from labkit.dvc_adapter.tables import table_outputs
 from labkit.git_cli import ask_server, git, git_or_empty
 from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
@@ -54,8 +53,24 @@ def run_task(stage: str, execution: str, revision: str) -> None:
         with open_project() as project:
             push_stage(project, stage)
         publish(execution, plan.commit, stage, read_records(Path(DVC_LOCK).read_bytes())[stage])
+        print(f"{stage} has published its results of {execution}")
     for journal, reason in deliver(DELIVERY_SECONDS):
         print(f"not in MLflow yet: {journal.stem}: {reason}")
+
+
+def finish(execution: str, revision: str) -> None:
+    """Collect the results of an execution in a clone of its own, publish them as the tag of that name's, and forget.
+
+    Raises InputError where the commit can't be had, and RuntimeError where one of these fails, after its own words.
+    """
+    os.chdir(ROOT)
+    own = ["--execution", execution]
+    with _clone(revision) as clone, chdir(clone):
+        for words in (["labkit.distribute", "collect", *own], ["lab", "publish", execution]):
+            if _ended_with(execution, [sys.executable, "-m", *words]):
+                raise RuntimeError(f"{words[1]} failed; run again, it goes on from there")
+        forget(execution)
+        print(f"{execution} is published")
 
 
 def collect(execution: str) -> None:
@@ -73,8 +88,7 @@ def collect(execution: str) -> None:
         refuse_misfits(merged, partial(files_cached, project))
     _write_lock(merged)
     with open_project() as project:
-        if tables := table_outputs(project):
-            pull(project, tables)  # which `python -m lab publish` shows
+        pull(project)  # what is here after `dvc repro`, and publishing looks at
     print(f"{DVC_LOCK} has the results of {execution}: `python -m lab publish TAG` commits them")
 
 
@@ -151,8 +165,12 @@ def _repro(stage: str, execution: str) -> None:
 
     Raises RuntimeError where it fails, after DVC's own words.
     """
+    if _ended_with(execution, dvc("repro", "--single-item", "--allow-missing", stage)):
+        raise RuntimeError(f"{stage} failed")
+
+
+def _ended_with(execution: str, command: list[str]) -> int:
+    """The exit code of a command that is run in the clone, as a part of the execution."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    command = dvc("repro", "--single-item", "--allow-missing", stage)
-    if subprocess.run(command, env={**kept, "PATH": path, EXECUTION_VARIABLE: execution}).returncode:
-        raise RuntimeError(f"{stage} failed")
+    return subprocess.run(command, env={**kept, "PATH": path, EXECUTION_VARIABLE: execution}).returncode

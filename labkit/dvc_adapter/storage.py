@@ -101,8 +101,11 @@ def push(stages: list[str]) -> tuple[int, list[str]]:
         return pushed, sorted(str(out) for out in outs if out.use_cache and out.can_push and absent(out, there))
 
 
-def pull(project: Project, paths: list[str]) -> None:
-    """Bring outputs and raw data here, from the cache or the remote. Raises what DVC and each kind of remote raise."""
+def pull(project: Project, paths: list[str] | None = None) -> None:
+    """Bring outputs and raw data here, all by default, from the cache or the remote.
+
+    Raises what DVC and each kind of remote raise.
+    """
     repo: Any = project
     repo.pull(targets=paths)
 
