@@ -7,6 +7,7 @@ Or, for who publishes by other means:
 
 python -m labkit.distribute collect --execution NAME                     where the commit is checked out
 python -m labkit.distribute forget --execution NAME                      when its results are published
+python -m labkit.distribute levels                                       for who knows no order but of levels
 """
 
 import sys
@@ -15,6 +16,7 @@ from typing import Annotated
 import typer
 
 from labkit.distribute import exchange
+from labkit.distribute.levels import print_levels
 from labkit.distribute.task import collect as collect_results
 from labkit.distribute.task import finish as finish_execution
 from labkit.distribute.task import run_task
@@ -49,6 +51,12 @@ def collect(execution: Execution) -> None:
 def forget(execution: Execution) -> None:
     """Remove from origin what the stages of an execution have published."""
     exchange.forget(execution)
+
+
+@app.command()
+def levels(most: int = 100) -> None:
+    """Print the stages as JSON, level by level: those of a level need only those of the levels before it."""
+    print_levels(most)
 
 
 if __name__ == "__main__":

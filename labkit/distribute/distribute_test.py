@@ -1,6 +1,7 @@
 """Workers in clones of their own leave together what one machine leaves: tiny stages, a real origin, a real remote."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from labkit.dvc_adapter.folders import hash_of
 from labkit.git_cli import git
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
+from labkit.tracking.journal import TrackedRun, remember, runs_of_execution
 
 pytestmark = pytest.mark.integration
 
@@ -39,9 +41,13 @@ def test_workers_leave_what_one_machine_leaves(tiny_lab: Path, shell: Shell) -> 
         shell(f"git clone --quiet origin {clone.name}", tiny_lab)
     commit = json.loads(shell("python -m lab plan", clones[0]).stdout)["commit"]
     command = f"{HERE} task {{}} {OPTIONS} --commit {commit}"
+    ran = TrackedRun("first", "run~1", "r1", "http://u", "FINISHED", 3.0)
+    (clones[0] / ".lab/journals").mkdir(parents=True)
+    remember(clones[0] / ".lab/journals", ran)
     shell(command.format("first"), clones[0])
+    secret = os.environ | {"GITHUB_TOKEN": "a-token", "HINDRANCE": 'test -z "$GITHUB_TOKEN"'}
     started = [
-        subprocess.Popen(command.format(stage), shell=True, cwd=clone)
+        subprocess.Popen(command.format(stage), shell=True, cwd=clone, env=secret)
         for stage, clone in zip(("each@b", "each@c", "elsewhere"), clones, strict=True)
     ]
     assert [worker.wait() for worker in started] == [0, 0, 0]
@@ -50,6 +56,7 @@ def test_workers_leave_what_one_machine_leaves(tiny_lab: Path, shell: Shell) -> 
     shell("dvc repro", alone)
     assert (clones[1] / "dvc.lock").read_bytes() == (alone / "dvc.lock").read_bytes()
     assert (clones[1] / "away/copy").read_text() == "1\n"
+    assert runs_of_execution("run~1", clones[1] / ".lab/journals") == [ran]
     assert not list(tiny_lab.glob("worker*/.lab/tmp/tasks/*"))
     shell(f"{HERE} forget {OPTIONS}", clones[0])
     assert shell("git ls-remote origin 'refs/lab/*'", clones[0]).stdout == ""

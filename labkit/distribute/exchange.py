@@ -2,17 +2,22 @@
 
     refs/lab/<execution>/<stage>
 
-It leads to a commit whose parent is the commit that ran, and whose dvc.lock has the one record. A push that expects no
-such ref decides who was first, so that a retry does no harm.
+It leads to a commit whose dvc.lock has the one record, and which names the commit that ran and what its machine knows
+of the execution's runs. A push that expects no such ref decides who was first, so that a retry does no harm.
 """
 
+import json
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from labkit.git_cli import GitError, ask_server, git, read_blob, write_blob
 from labkit.pipeline.records import DVC_LOCK, Records, read_records, write_records
 from labkit.process.errors import InputError
+from labkit.tracking.journal import TrackedRun
 
 REFS = "refs/lab"
+CODE = "Code-Commit"
+RUNS = "runs.json"
 # These commits are in no branch, and a machine may have no identity.
 IDENTITY = {f"GIT_{role}_{part}": "lab" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 
@@ -24,24 +29,33 @@ def published(execution: str, commit: str) -> Records:
     """
     ask_server("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
     found: Records = {}
-    for line in git("for-each-ref", "--format=%(refname) %(parent)", _place(execution)).splitlines():
-        ref, parent = line.split()
-        if parent != commit:
+    for ref in _refs(execution):
+        code = git("for-each-ref", f"--format=%(trailers:key={CODE},valueonly)", ref).strip()
+        if code != commit:
             raise InputError(
-                f"{ref} is a result of {parent[:10]}, not of {commit[:10]}; give each execution its own name"
+                f"{ref} is a result of {code[:10]}, not of {commit[:10]}; give each execution its own name"
             )
         found |= read_records(read_blob(f"{ref}:{DVC_LOCK}"))
     return found
 
 
-def publish(execution: str, commit: str, stage: str, record: object) -> None:
+def told_runs(execution: str) -> Iterator[TrackedRun]:
+    """What the machines knew of an execution's runs when they published what `published` has brought."""
+    for ref in _refs(execution):
+        yield from (TrackedRun(**run) for run in json.loads(read_blob(f"{ref}:{RUNS}")))
+
+
+def publish(execution: str, commit: str, stage: str, record: object, runs: Iterable[TrackedRun] = ()) -> None:
     """Publish the record of a stage that ran at a commit, once its data are in the remote.
 
     Raises InputError where another attempt has published other results, and GitError where the push fails otherwise.
     """
-    blob = write_blob(write_records({stage: record}).encode())
-    tree = git("mktree", given=f"100644 blob {blob}\t{DVC_LOCK}\n")
-    result = git("commit-tree", tree, "-p", commit, "-m", f"{stage}, {execution}", **IDENTITY)
+    files = {DVC_LOCK: write_records({stage: record}), RUNS: json.dumps([run._asdict() for run in runs])}
+    tree = git(
+        "mktree", given="".join(f"100644 blob {write_blob(text.encode())}\t{name}\n" for name, text in files.items())
+    )
+    # It has no parent: GitHub refuses a job's token a commit that differs from its parent in a workflow file.
+    result = git("commit-tree", tree, "-m", f"{stage}, {execution}", "-m", f"{CODE}: {commit}", **IDENTITY)
     ref = f"{_place(execution)}/{_name(stage)}"
     try:
         ask_server("push", "--quiet", f"--force-with-lease={ref}:", "origin", f"{result}:{ref}")
@@ -58,6 +72,10 @@ def forget(execution: str) -> None:
     lines = ask_server("ls-remote", "--quiet", "origin", f"{_place(execution)}/*").splitlines()
     if refs := [line.split()[1] for line in lines]:
         ask_server("push", "--quiet", "origin", "--delete", *refs)
+
+
+def _refs(execution: str) -> list[str]:
+    return git("for-each-ref", "--format=%(refname)", _place(execution)).splitlines()
 
 
 def _place(execution: str) -> str:

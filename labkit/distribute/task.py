@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labkit.distribute.exchange import forget, publish, published
+from labkit.distribute.exchange import forget, publish, published, told_runs
 from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
@@ -23,11 +23,12 @@ from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
-from labkit.tracking.journal import EXECUTION_VARIABLE
+from labkit.tracking.journal import EXECUTION_VARIABLE, JOURNALS, remember, runs_of_execution
 from labkit.tracking.tracker import deliver
 
 DELIVERY_SECONDS = 15.0
 LEFT_OUT = ("DVC_", "PYTHONPATH", "VIRTUAL_ENV")  # what would reach into the clone
+OF_GIT = ("GIT_CONFIG_", "GITHUB_TOKEN")  # a stage has no use for what opens `origin`
 
 
 def run_task(stage: str, execution: str, revision: str) -> None:
@@ -52,10 +53,11 @@ def run_task(stage: str, execution: str, revision: str) -> None:
         _repro(stage, execution)
         with open_project() as project:
             push_stage(project, stage)
-        publish(execution, plan.commit, stage, read_records(Path(DVC_LOCK).read_bytes())[stage])
-        print(f"{stage} has published its results of {execution}")
-    for journal, reason in deliver(DELIVERY_SECONDS):
-        print(f"not in MLflow yet: {journal.stem}: {reason}")
+        for journal, reason in deliver(DELIVERY_SECONDS):
+            print(f"not in MLflow yet: {journal.stem}: {reason}")
+        record = read_records(Path(DVC_LOCK).read_bytes())[stage]
+        publish(execution, plan.commit, stage, record, runs_of_execution(execution))
+    print(f"{stage} has published its results of {execution}")
 
 
 def finish(execution: str, revision: str) -> None:
@@ -67,7 +69,7 @@ def finish(execution: str, revision: str) -> None:
     own = ["--execution", execution]
     with _clone(revision) as clone, chdir(clone):
         for words in (["labkit.distribute", "collect", *own], ["lab", "publish", execution]):
-            if _ended_with(execution, [sys.executable, "-m", *words]):
+            if _ended_with([sys.executable, "-m", *words], execution):
                 raise RuntimeError(f"{words[1]} failed; run again, it goes on from there")
         forget(execution)
         print(f"{execution} is published")
@@ -87,6 +89,10 @@ def collect(execution: str) -> None:
     with open_project() as project:
         refuse_misfits(merged, partial(files_cached, project))
     _write_lock(merged)
+    here = {run.stage for run in runs_of_execution(execution)}
+    JOURNALS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for run in dict.fromkeys(run for run in told_runs(execution) if run.stage not in here):
+        remember(JOURNALS, run)
     with open_project() as project:
         pull(project)  # what is here after `dvc repro`, and publishing looks at
     print(f"{DVC_LOCK} has the results of {execution}: `python -m lab publish TAG` commits them")
@@ -165,12 +171,12 @@ def _repro(stage: str, execution: str) -> None:
 
     Raises RuntimeError where it fails, after DVC's own words.
     """
-    if _ended_with(execution, dvc("repro", "--single-item", "--allow-missing", stage)):
+    if _ended_with(dvc("repro", "--single-item", "--allow-missing", stage), execution, OF_GIT):
         raise RuntimeError(f"{stage} failed")
 
 
-def _ended_with(execution: str, command: list[str]) -> int:
+def _ended_with(command: list[str], execution: str, left_out: tuple[str, ...] = ()) -> int:
     """The exit code of a command that is run in the clone, as a part of the execution."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT + left_out)}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return subprocess.run(command, env={**kept, "PATH": path, EXECUTION_VARIABLE: execution}).returncode

@@ -16,6 +16,7 @@ TESTS = WORKFLOWS / "tests.yml"
 VERIFY = WORKFLOWS / "verify.yml"
 LABKIT = WORKFLOWS / "labkit.yml"
 PULL_REQUEST = WORKFLOWS / "pull_request.yml"
+WIDE: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "wide.yml").read_text(encoding="utf-8"))
 # PyYAML reads the key `on` as true.
 EXPERIMENTS: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "experiments.yml").read_text(encoding="utf-8"))
 JOB = EXPERIMENTS["jobs"]["experiment"]
@@ -99,6 +100,26 @@ def test_publishing_brings_its_own_identity_and_gives_git_the_token(tmp_path: Pa
     ask = "printf 'protocol=https\\nhost=%s\\n\\n' {} | GIT_TERMINAL_PROMPT=0 git credential fill"
     assert "password=a-token" in shell(ask.format("github.com"), tmp_path, **nobody).stdout
     assert shell(ask.format("elsewhere.example"), tmp_path, check=False, **nobody).returncode != 0
+
+
+@pytest.mark.unittest
+def test_stages_as_jobs_run_level_by_level_and_are_published_by_the_last() -> None:
+    assert WIDE[True] == {"push": {"tags": ["run-wide-*"]}}
+    jobs = WIDE["jobs"]
+    levels = [name for name in jobs if name.startswith("level-")]
+    assert [*jobs] == ["plan", *levels, "publish"]
+    assert [jobs[name]["needs"] for name in levels] == ["plan", *(["plan", before] for before in levels[:-1])]
+    for number, name in enumerate(levels):
+        place = f"fromJSON(needs.plan.outputs.levels)[{number}]"
+        assert jobs[name]["strategy"] == {"fail-fast": False, "matrix": {"stage": f"${{{{ {place} }}}}"}}
+        assert jobs[name].get("if") == (f"{place} != null" if number else None)
+        assert jobs[name]["steps"] is jobs[levels[0]]["steps"]
+    assert jobs["publish"]["needs"] == levels  # of a pipeline that is less deep, some are skipped
+    assert jobs["publish"]["if"] == "${{ !cancelled() && !failure() }}"
+    assert f"--most {len(levels)})" in jobs["plan"]["steps"][-1]["run"]
+    assert all(job["environment"] == JOB["environment"] for job in jobs.values())
+    holders = {step["name"] for job in jobs.values() for step in job["steps"] if "github.token" in str(step)}
+    assert holders == {"Run", "Publish", "Comment on the pull request"}
 
 
 @pytest.mark.unittest

@@ -173,8 +173,8 @@ def _carried(folder: Path) -> list[TrackedRun]:
         with suppress(ValueError, TypeError):  # half a line, from a full disk; or a lab of long ago
             known = json.loads(line)  # the folder may be shared with a lab of another commit
             runs.append(TrackedRun(**{name: value for name, value in known.items() if name in TrackedRun._fields}))
-    # By id: a tracker that was killed after it noted a run has noted it twice.
-    return list({run.run_id: run for run in runs}.values())
+    # By id: a tracker that was killed after it noted a run has noted it twice. Another machine's may have none yet.
+    return list({(run.run_id, run.execution, run.stage): run for run in runs}.values())
 
 
 def diff_of(journal: Path) -> Path:

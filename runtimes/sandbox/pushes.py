@@ -10,6 +10,7 @@ from labkit.process.files import replacing
 from runtimes.sandbox.state import Sandbox
 
 WORKFLOW = ".github/workflows/experiments.yml"
+WIDE = ".github/workflows/wide.yml"  # each stage as a job
 TAGS = "refs/tags/"
 
 
@@ -53,21 +54,35 @@ def taken(sandbox: Sandbox) -> None:
         beside.write_text(str(handled(sandbox) + 1))
 
 
+def workflow_of(sandbox: Sandbox, sha: str, tag: str) -> str:
+    """The workflow file that a tag starts, by those of the commit that was pushed; empty where it starts none."""
+    return next((file for file in (WORKFLOW, WIDE) if _starts(tag_patterns(_text(sandbox, sha, file)), tag)), "")
+
+
 def no_run(sandbox: Sandbox, push: Push) -> str:
-    """Why a push starts no run, by the workflow file of the commit that was pushed; empty where it starts one."""
+    """Why a push starts no run, by the workflow files of the commit that was pushed; empty where it starts one."""
     if not push.tag:
         return "no tag was pushed"
-    try:
-        text = git_in(sandbox.origin, "show", f"{push.sha}^{{commit}}:{WORKFLOW}")
-    except RuntimeError:
+    if workflow_of(sandbox, push.sha, push.tag):
+        return ""
+    if not (text := _text(sandbox, push.sha, WORKFLOW)):
         return f"it was pushed with no {WORKFLOW}"
     if not (patterns := tag_patterns(text)):
         return f"at its commit, {WORKFLOW} names no tags under `on.push.tags`"
-    # Absolute, so that a pattern is held to the whole name, and its * to what lies between two slashes, as GitHub's.
-    if any(PurePosixPath(f"/{push.tag}").match(f"/{pattern}") for pattern in patterns):
-        return ""
     slash = ", and * stands for no slash" if "/" in push.tag else ""
     return f"at its commit, {WORKFLOW} runs for tags like {', '.join(patterns)}{slash}"
+
+
+def _starts(patterns: list[str], tag: str) -> bool:
+    # Absolute, so that a pattern is held to the whole name, and its * to what lies between two slashes, as GitHub's.
+    return any(PurePosixPath(f"/{tag}").match(f"/{pattern}") for pattern in patterns)
+
+
+def _text(sandbox: Sandbox, sha: str, file: str) -> str:
+    try:
+        return git_in(sandbox.origin, "show", f"{sha}^{{commit}}:{file}")
+    except RuntimeError:
+        return ""
 
 
 def tag_patterns(workflow: str) -> list[str]:

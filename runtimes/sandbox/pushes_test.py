@@ -6,7 +6,7 @@ import pytest
 
 from labkit.git_cli import git_in
 from runtimes.sandbox import state
-from runtimes.sandbox.pushes import TAGS, WORKFLOW, Push, no_run, tag_patterns
+from runtimes.sandbox.pushes import TAGS, WIDE, WORKFLOW, Push, no_run, tag_patterns, workflow_of
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost.example")
 
@@ -36,6 +36,7 @@ def test_the_pushed_commit_decides_whether_a_tag_starts_a_run(tmp_path: Path) ->
     without = git_in(sandbox.origin, "rev-parse", "HEAD")
     (sandbox.origin / WORKFLOW).parent.mkdir(parents=True)
     (sandbox.origin / WORKFLOW).write_text("on: {push: {tags: [run-*]}}")
+    (sandbox.origin / WIDE).write_text("on: {push: {tags: [wide-*]}}")
     git_in(sandbox.origin, "add", "--all")
     git_in(sandbox.origin, *IDENTITY, "commit", "--quiet", "-m", "A workflow")
     git_in(sandbox.origin, *IDENTITY, "tag", "--annotate", "-m", "Run", "run-1")
@@ -45,6 +46,8 @@ def test_the_pushed_commit_decides_whether_a_tag_starts_a_run(tmp_path: Path) ->
         return no_run(sandbox, Push(ref, sha))
 
     assert reason(TAGS + "run-1", commit) == reason(TAGS + "run-1", annotated) == ""
+    assert workflow_of(sandbox, commit, "run-1") == WORKFLOW
+    assert workflow_of(sandbox, commit, "wide-1") == WIDE
     runs_for = f"at its commit, {WORKFLOW} runs for tags like run-*"
     assert reason(TAGS + "rnu-1", commit) == runs_for
     assert reason(TAGS + "run-1/2", commit) == runs_for + ", and * stands for no slash"

@@ -22,7 +22,7 @@ from labkit.process.files import read_json, write_json
 from runtimes.sandbox.environment import part_environment, tool
 from runtimes.sandbox.origin import command
 from runtimes.sandbox.processes import end
-from runtimes.sandbox.pushes import TAGS, WORKFLOW, Push
+from runtimes.sandbox.pushes import TAGS, Push, workflow_of
 from runtimes.sandbox.services import SERVERS, answers
 from runtimes.sandbox.state import REPOSITORY, Sandbox
 
@@ -248,7 +248,8 @@ def act_command(sandbox: Sandbox, run: RunnerRun, work: Path) -> list[str]:
         "GITHUB_REF_NAME": run.tag,
     }
     return [
-        *(tool("act"), "push", "--json", "--workflows", WORKFLOW, "--eventpath", str(settings / "event.json")),
+        *(tool("act"), "push", "--json", "--workflows", workflow_of(sandbox, run.sha, run.tag)),
+        *("--eventpath", str(settings / "event.json")),
         *("--platform", "self-hosted=-self-hosted", "--no-cache-server", "--container-daemon-socket", "-"),
         *("--action-cache-path", str(work)),  # in which it makes workspaces, and RUNNER_TOOL_CACHE
         *("--secret-file", str(settings / "secrets"), "--var-file", str(settings / "variables")),
