@@ -7,6 +7,7 @@ ROOT = Path(__file__).parent.parent
 TABLES = "lab/results"  # copies in Git of results that are small
 RECEIPTS = Path(".lab/receipts")  # of `python -m lab verify`, each called by its commit
 PROCESSES = ROOT / "lab" / "processes"
+RUNTIMES = ROOT / "runtimes"
 
 
 # Below these a lab has copies of itself, which are removed: DVC's for queued experiments, and those of single stages.

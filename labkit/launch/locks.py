@@ -3,6 +3,7 @@
     make lock                                          all; versions that still fit stay
     make lock UPGRADE=1                                all, at the newest versions that fit together
     python -m labkit.launch.locks lab/processes/NAME   one process, from the root lock as it is
+    python -m labkit.launch.locks runtimes/NAME        what has an environment of its own, whatever the lab has
 
 uv resolves the root Pipfile for Linux and macOS. A process's lock is the part of the root lock that its Pipfile
 needs, so the two cannot disagree; where that has torch, Pipfile.cuda.lock is the same with torch's CUDA build. All are
@@ -29,7 +30,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from labkit.launch.environments import CUDA_LOCK, LOCK, TORCH_CPU_LINKS, install, torch_lines, uv_pip
-from labkit.paths import PROCESSES, ROOT
+from labkit.paths import PROCESSES, ROOT, RUNTIMES
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, replacing
 
@@ -83,6 +84,12 @@ def lock_process(folder: Path, upgrade: bool = False) -> None:
         _write_lock(folder, CUDA_LOCK, _with_cuda(wanted, kept, locked), {})
     else:
         cuda.unlink(missing_ok=True)
+
+
+def lock_alone(folder: Path, upgrade: bool = False) -> None:
+    """Write the lock of a `folder` whose packages need not agree with the lab's. Raises InputError as `resolve`."""
+    kept = {} if upgrade or not (folder / LOCK).exists() else read_json(folder / LOCK)["default"]
+    _write_lock(folder, LOCK, resolve(read_pipfile(folder)["packages"], kept, ""), {})
 
 
 def resolve(
@@ -295,10 +302,11 @@ def main() -> None:
                 print(f"Pipfile: added {', '.join(taken)}, which a process needs", flush=True)
             print("locking the root Pipfile", flush=True)
             lock_root(upgrade)
-            folders = sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))
+            folders = sorted(pipfile.parent for top in (PROCESSES, RUNTIMES) for pipfile in top.glob("*/Pipfile"))
         for folder in folders:
             print(f"locking {folder.name}", flush=True)
-            lock_process(folder, upgrade)
+            lock = lock_alone if folder.resolve().is_relative_to(RUNTIMES) else lock_process
+            lock(folder, upgrade)
     except (InputError, RuntimeError, OSError) as error:
         sys.exit(f"error: {error}")
 

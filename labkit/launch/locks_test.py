@@ -99,15 +99,19 @@ def test_the_root_is_locked_with_what_it_took_in(
 ) -> None:
     seen: list[Any] = []
     (tmp_path / "processes" / "boosted").mkdir(parents=True)
+    (tmp_path / "runtimes" / "engine").mkdir(parents=True)
+    (tmp_path / "runtimes" / "engine" / "Pipfile").touch()
     (tmp_path / "Pipfile").write_text("[packages]\n")
     (tmp_path / "processes" / "boosted" / "Pipfile").write_text('[packages]\nlightgbm = "*"\n')
     monkeypatch.setattr(locks, "ROOT", tmp_path)
     monkeypatch.setattr(locks, "PROCESSES", tmp_path / "processes")
+    monkeypatch.setattr(locks, "RUNTIMES", tmp_path / "runtimes")
     monkeypatch.setattr(locks, "lock_root", lambda upgrade: seen.append(read_pipfile(tmp_path)["packages"]))
     monkeypatch.setattr(locks, "lock_process", lambda folder, upgrade: seen.append(folder.name))
+    monkeypatch.setattr(locks, "lock_alone", lambda folder, upgrade: seen.append(f"{folder.name} alone"))
     monkeypatch.setattr("sys.argv", ["locks"])
     locks.main()
-    assert seen == [{"lightgbm": "*"}, "boosted"]
+    assert seen == [{"lightgbm": "*"}, "boosted", "engine alone"]
     assert capsys.readouterr().out.startswith("Pipfile: added lightgbm, which a process needs\n")
 
 

@@ -11,11 +11,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from labkit.launch.locks import read_pipfile, versions
-from labkit.paths import PROCESSES, ROOT
+from labkit.paths import PROCESSES, ROOT, RUNTIMES
 from labkit.process.files import read_json
 
-FOLDERS = [ROOT, *sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))]
+AGREEING = [ROOT, *sorted(pipfile.parent for pipfile in PROCESSES.glob("*/Pipfile"))]
+FOLDERS = [*AGREEING, *(pipfile.parent for pipfile in RUNTIMES.glob("*/Pipfile"))]
 of_each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+of_each_agreeing_folder = pytest.mark.parametrize("folder", AGREEING, ids=lambda folder: folder.name)
 
 
 def locked(folder: Path) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def test_the_lock_holds_the_versions_that_the_pipfile_wants(folder: Path) -> Non
 
 
 @pytest.mark.unittest
-@of_each_folder
+@of_each_agreeing_folder
 def test_every_locked_package_has_the_root_locks_version_and_hashes(folder: Path) -> None:
     root = locked(ROOT)
     differing = [name for name, package in locked(folder).items() if package != root.get(name)]
@@ -65,7 +67,7 @@ def test_every_locked_package_has_the_root_locks_version_and_hashes(folder: Path
 
 
 @pytest.mark.unittest
-@of_each_folder
+@of_each_agreeing_folder
 def test_a_pin_is_the_same_in_every_pipfile(folder: Path) -> None:
     root = wanted(ROOT)
     assert {name: str(pin) for name, pin in wanted(folder).items() if pin != root.get(name, pin)} == {}
