@@ -3,8 +3,9 @@
 It holds nothing of the machine and of the time, so it is the same bytes whenever the process tells the same.
 """
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,8 +42,12 @@ class Told:
             self.artifacts[target] = {"path": path, "md5": md5, "size": file.stat().st_size}
 
     def content(self) -> dict[str, Any]:
-        """All of it, as JSON takes it, without what is empty."""
-        told = vars(self) | {"nested": [one.content() for one in self.nested]}
+        """All of it, as JSON takes it, without what is empty, and in an order that no thread decides."""
+        told = vars(self) | {
+            "metrics": {name: sorted(points, key=lambda point: point[0]) for name, points in self.metrics.items()},
+            "inputs": _in_order(self.inputs),
+            "nested": _in_order(one.content() for one in self.nested),
+        }
         return {name: value for name, value in told.items() if value}
 
 
@@ -51,12 +56,22 @@ def leads_elsewhere(path: str) -> bool:
     return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
 
 
-def write_run_file(told: Told) -> None:
-    """Write run.json where the launcher said, if this process's stage has it among its outputs."""
-    if place := os.environ.get(RUN_FILE_VARIABLE):
+def take_run_file() -> str:
+    """Where the launcher said that run.json belongs, told to this process alone; empty where the stage has none."""
+    return os.environ.pop(RUN_FILE_VARIABLE, "")
+
+
+def write_run_file(place: str, told: Told) -> None:
+    """Write run.json, where it has a place."""
+    if place:
         write_json(place, told.content())
 
 
 def run_file_in(outputs: Sequence[str]) -> str:
     """The output that is a run.json; empty where none is."""
     return next((out for out in outputs if Path(out).name == RUN_FILE), "")
+
+
+def _in_order(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By their names, and of one name by all else."""
+    return sorted(entries, key=lambda entry: (entry.get("name", ""), json.dumps(entry, sort_keys=True)))

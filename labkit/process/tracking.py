@@ -23,7 +23,7 @@ from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.flat import flattened
 from labkit.process.inputs import refuse_edits
-from labkit.process.run_file import Told, write_run_file
+from labkit.process.run_file import Told, take_run_file, write_run_file
 
 JOURNAL_VARIABLE = "LAB_JOURNAL"
 ROOT_RUN = "0"
@@ -121,11 +121,11 @@ def run_process(main: Callable[[Run], None]) -> None:
     Python's traceback and exit code 1. No password in an error's words leaves the process.
     """
     journal = os.environ.pop(JOURNAL_VARIABLE, None)  # not for processes that this one starts
-    run = Run(Path(journal) if journal else None)
+    run, run_file = Run(Path(journal) if journal else None), take_run_file()
     try:
         with run._ending():
             main(run)
-            write_run_file(run.told)
+            write_run_file(run_file, run.told)
             refuse_edits()
     except InputError as error:
         sys.exit(f"error: {error}")

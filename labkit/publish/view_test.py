@@ -20,7 +20,7 @@ from labkit.git_cli import git
 from labkit.launch.launcher import execution_of
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
-from labkit.process.run_file import RUN_FILE_VARIABLE, write_run_file
+from labkit.process.run_file import write_run_file
 from labkit.process.tracking import ROOT_RUN, Run, append, md5_of
 from labkit.publish import occurrences, replay, run_data, view
 from labkit.publish.occurrences import results_here
@@ -69,10 +69,9 @@ def write_results(lr: float) -> None:
         Path(f"out/plots/{name}.svg").write_text(f"<svg>{name} {lr}</svg>")
     run = Run(None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RUN_FILE_VARIABLE, "out/run.json")
         patch.setattr("labkit.process.run_file.ROOT", Path().absolute())
         tell(run, lr)
-        write_run_file(run.told)
+        write_run_file("out/run.json", run.told)
     Path("src.txt").write_text(f"{lr}\n")
     Path("judged.txt").write_text(f"{lr}\n")
     Path("verdict.json").write_text(json.dumps({"test": {"lr": lr}}))

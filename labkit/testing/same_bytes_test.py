@@ -33,6 +33,7 @@ EPOCHS, TREES = 4, 5  # what many compute, few do too
 PROCESSES = f"""
 from importlib import import_module
 from pathlib import Path
+from labkit.process.run_file import write_run_file
 from labkit.process.tracking import Run
 from labkit.process.trainers import trainers
 
@@ -42,7 +43,8 @@ predictions.run_in = lambda process, module, folder: import_module(module).main(
 for process in trainers():  # before any is packaged: a package holds what it alone has imported
     import_module(f"lab.processes.{{process}}.model")
 for process in {STAGES}:
-    import_module(f"lab.processes.{{process}}.main").main(Run(None))
+    import_module(f"lab.processes.{{process}}.main").main(run := Run(None))
+    write_run_file(f"artifacts/{{process}}/run.json", run.told)
 """
 
 FAMILIES = """

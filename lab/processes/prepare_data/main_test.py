@@ -13,6 +13,7 @@ from sklearn.datasets import load_wine
 
 from labkit.launch.environments import process_python
 from labkit.paths import ROOT
+from labkit.process.run_file import RUN_FILE_VARIABLE
 from labkit.process.tracking import JOURNAL_VARIABLE
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import load_data_splits, load_dataset
@@ -33,7 +34,7 @@ def run_main(
     return subprocess.run(
         [process_python("prepare_data"), "-m", "lab.processes.prepare_data.main"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        env={**os.environ, "PYTHONPATH": str(ROOT), RUN_FILE_VARIABLE: "artifacts/data/run.json", **variables},
         capture_output=True,
         text=True,
     )

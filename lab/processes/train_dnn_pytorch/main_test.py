@@ -16,6 +16,7 @@ from lab.processes.train_dnn_pytorch.checkpoint import CHECKPOINTS
 from lab.processes.train_dnn_pytorch.main import OUTPUT
 from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
+from labkit.process.run_file import RUN_FILE_VARIABLE
 from labkit.process.tracking import JOURNAL_VARIABLE
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, Fold, load_data_splits, save_data_splits, save_folds
@@ -29,6 +30,7 @@ MAIN = "lab.processes.train_dnn_pytorch.main"
 # The real main, with a checkpoint after every epoch.
 EAGER = f"import {MAIN} as m; m.CHECKPOINT_SECONDS = 0; m.run_process(m.main)"
 JOURNAL = "journal.jsonl"
+TOLD = {RUN_FILE_VARIABLE: f"{OUTPUT}/run.json"}
 TRAINING = {
     "device": "cpu",
     "kernels": "portable",
@@ -61,7 +63,7 @@ def start(folder: Path, *arguments: str, environment: Mapping[str, str] = {}) ->
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **TOLD, **environment},
         stdout=subprocess.PIPE,
         text=True,
     )

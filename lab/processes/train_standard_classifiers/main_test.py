@@ -19,6 +19,7 @@ from labkit.launch.kernels import deciding_variables
 from labkit.paths import ROOT
 from labkit.process.files import read_json, write_json
 from labkit.process.params import PARAMS_FILE
+from labkit.process.run_file import RUN_FILE_VARIABLE
 from labkit.process.tracking import JOURNAL_VARIABLE, Run
 from labkit.testing.example_lab import example_params, write_yaml
 from lib.data_splits import DIR_PROCESSED, ArraySplits, Dataset, Fold, load_data_splits, save_data_splits, save_folds
@@ -27,6 +28,8 @@ from lib.task import task_of
 
 pytestmark = pytest.mark.integration
 
+TOLD = {RUN_FILE_VARIABLE: f"{OUTPUT}/run.json"}
+
 
 def run_main(folder: Path, *before: str, **variables: str) -> None:
     """Run the process in its own environment, every warning an error; `before` are words to put before the command."""
@@ -34,7 +37,7 @@ def run_main(folder: Path, *before: str, **variables: str) -> None:
     subprocess.run(
         [*before, python, "-W", "error", "-m", "lab.processes.train_standard_classifiers.main"],
         cwd=folder,
-        env={**os.environ, **deciding_variables("portable"), "PYTHONPATH": str(ROOT), **variables},
+        env={**os.environ, **deciding_variables("portable"), "PYTHONPATH": str(ROOT), **TOLD, **variables},
         check=True,
     )
 
