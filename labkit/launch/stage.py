@@ -24,7 +24,18 @@ def tell_run_file(root: Path) -> dict[str, str]:
     """The variable that tells a process where to write its run.json; none where its stage has no such output."""
     name, stage = stage_here(root)
     outs = [out if isinstance(out, str) else next(iter(out), "") for out in stage.get("outs") or ()]
-    place = run_file_in(outs)
-    for written in ("${item}", "${key}"):  # of a `foreach`
-        place = place.replace(written, name.partition("@")[2])
-    return {RUN_FILE_VARIABLE: str(root / str(stage.get("wdir", ".")) / place)} if place else {}
+    if not (written := run_file_in(outs)):
+        return {}
+    place = f"{stage.get('wdir', '.')}/{written}"
+    if "${" in place:  # a variable, or of a `foreach` or `matrix`
+        place = run_file_in(_outputs(name))
+    return {RUN_FILE_VARIABLE: str(root / place)}
+
+
+def _outputs(stage: str) -> list[str]:
+    """The paths from the root of what a stage writes, as DVC reads dvc.yaml."""
+    from labkit.dvc_adapter.repository import open_project  # DVC takes most of a second to import
+    from labkit.dvc_adapter.states import declared_here
+
+    with open_project() as project:
+        return declared_here(project)[stage].outs
