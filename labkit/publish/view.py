@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import bring, cached_file, default_remote, remotes
-from labkit.git_cli import GitError
+from labkit.dvc_adapter.tables import give_to_cache
+from labkit.git_cli import GitError, file_in
 from labkit.paths import HOME
 from labkit.pipeline.tables import take_tables
 from labkit.process.credentials import without_credentials
@@ -117,6 +118,8 @@ def _fetched(
     ready = [(result, kept, *told_of(result, kept)) for result, kept in unheld]
     needed = [(result, {one.md5 for one in told.all_artifacts()}) for result, _, told, _ in ready]
     _bring(project, needed, problems, ask_remote)
+    for result, _, told, _ in ready:
+        _take_from_git(project, result, told)
     yield from ready
 
 
@@ -133,6 +136,13 @@ def _bring(project: Project, needed: Sequence[tuple[Result, set[str]]], problems
         words = without_credentials(" ".join(f"{type(error).__name__}: {error}".split())[:300])
         if (problem := f"DVC's remote can't be asked: {words}; `python -m lab doctor` tells more") not in problems:
             problems.append(problem)
+
+
+def _take_from_git(project: Project, result: Result, told: RunData) -> None:
+    """Have DVC's cache hold what the run has of files that Git keeps, as the commit of its code has them."""
+    for file in told.all_artifacts() if result.commits else ():
+        if not cached_file(project, file.md5) and (content := file_in(result.commits[0].code, file.path)) is not None:
+            give_to_cache(project, file.md5, {"": content})
 
 
 def _remote_of(project: Project) -> str:

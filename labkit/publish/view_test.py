@@ -166,6 +166,7 @@ def tell(run: Run, lr: float, until: str = "") -> None:
     run.set_tags({"lab.selected": f"forest of {lr}"})
     run.log_artifact("out/models")
     run.log_artifact("out/loss.svg")
+    run.log_artifact("params.yaml")  # which Git keeps, not DVC
 
 
 def table() -> str:
@@ -240,7 +241,7 @@ def test_every_run_comes_back_from_git_and_dvc_alone(lab: Path, lose_mlflow: Cal
     assert network["metrics"] == {"epoch_loss": [(1, 0.25), (2, 0.125)], "best_epoch": [(3, 2.0)]}
     assert network["inputs"] == [("data/table.csv", table(), '{"num_rows": 2}')]
     assert network["params"]["training.forest.trees"] == "3"
-    assert set(network["artifacts"]) == {"models/about.json", "models/weights.bin", "loss.svg"}
+    assert set(network["artifacts"]) == {"models/about.json", "models/weights.bin", "loss.svg", "params.yaml"}
     assert network["tags"]["lab.selected"] == "forest of 0.25"
     assert network["tags"]["lab.in.data/table.csv"] == table()
     assert network["tags"]["lab.lock"] == md5_of(Path("lab/processes/train/Pipfile.lock"))
@@ -438,7 +439,7 @@ def test_a_run_that_lacks_a_file_is_completed_once_it_is_back(lab: Path, capsys:
     assert capsys.readouterr().err.startswith("train of ")
     run = shown()[f"{keys('second')['train']} "]
     assert "out/models/weights.bin: neither here" in run["tags"]["lab.incomplete"]
-    assert set(run["artifacts"]) == {"models/about.json", "loss.svg"}
+    assert set(run["artifacts"]) == {"models/about.json", "loss.svg", "params.yaml"}
     assert publish() == 1
     weights.write_bytes(content)
     assert publish() == 0
