@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.proof.differences import ABSOLUTE, RELATIVE, Difference, file_difference, folder_differences
@@ -155,6 +155,7 @@ def test_a_file_in_a_folders_place_is_told(tmp_path: Path) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(), min_size=1, max_size=5), st.lists(st.floats(), min_size=1, max_size=5))
 def test_any_two_lists_of_numbers_compare(
     tmp_path_factory: pytest.TempPathFactory, recorded: list[float], made: list[float]

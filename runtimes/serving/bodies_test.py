@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtimes.serving.bodies import BadRequestError, read_table, read_tensors
@@ -103,18 +103,21 @@ def test_what_is_no_tensor_is_refused_in_words(tensor: Any, told: str) -> None:
     assert told in str(refused.value)
 
 
+@settings(deadline=None)
 @given(FORMS, VALUES)
 def test_any_json_is_a_table_or_refused(form: str, content: Any) -> None:
     with suppress(BadRequestError):
         assert len(read_table(json.dumps({form: content}).encode(), "application/json", NAMES)) > 0
 
 
+@settings(deadline=None)
 @given(st.lists(TENSOR, max_size=3))
 def test_any_tensors_are_a_table_or_refused(tensors: Any) -> None:
     with suppress(BadRequestError):
         assert len(read_tensors(json.dumps({"inputs": tensors}).encode(), NAMES)) > 0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["text/csv", "application/json", "", "text/html"]))
 def test_any_bytes_are_a_table_or_refused(body: bytes, kind: str) -> None:
     with suppress(BadRequestError):
