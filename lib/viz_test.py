@@ -117,3 +117,18 @@ def test_class_without_rows_is_drawn(tmp_path: Path) -> None:
     plot_confusion_matrix(np.array([[0, 0], [1, 2]]), ["no", "yes"], tmp_path / "matrix.png")
 
     assert imread(tmp_path / "matrix.png").ndim == 3
+
+
+def test_a_crowd_of_classes_has_its_counts(tmp_path: Path) -> None:
+    """Of the same shares, and so of the same colours."""
+    for count in (1, 2):
+        plot_confusion_matrix(count * np.eye(20, dtype=int), [""] * 20, tmp_path / f"{count}.png")
+
+    assert (tmp_path / "1.png").read_bytes() != (tmp_path / "2.png").read_bytes()
+
+
+def test_the_data_report_tells_how_many_rows_each_part_has(tmp_path: Path) -> None:
+    plot_data_report(REPORT, tmp_path / "a.png")
+    plot_data_report({**REPORT, "rows": {**REPORT["rows"], "validation": 1, "test": 3}}, tmp_path / "b.png")
+
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()

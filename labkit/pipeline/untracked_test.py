@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pipeline.untracked import remedy, untracked_files
+from labkit.pipeline.untracked import named, remedy, untracked_files
 from labkit.testing.fixtures import Shell
 
 DVC_YAML = """\
@@ -55,6 +55,15 @@ def test_what_is_outside_of_the_repository_and_no_pipeline_at_all_are_nothing_to
     assert untracked_files(tmp_path) == []
     (tmp_path / "dvc.yaml").write_text("stages:\n  a:\n    cmd: a\n    deps: [/etc/hosts, ../b]\n", encoding="utf-8")
     assert untracked_files(tmp_path) == []
+
+
+@pytest.mark.unittest
+def test_what_the_stages_of_a_foreach_name_counts_too() -> None:
+    assert named({"each": {"foreach": [1, 2], "do": {"cmd": "a", "deps": ["lib/net.py"]}}}) == {
+        "lib/net.py",
+        "lib/.gitignore",
+        "lib/net.py.dvc",
+    }
 
 
 @pytest.mark.unittest

@@ -98,3 +98,8 @@ def test_what_is_large_stays_with_dvc() -> None:
     )
     told = RunData(artifacts={"a": small, "b": large}, nested=[RunData(artifacts={"a": small})])
     assert [*told.all_artifacts()] == [small, small]
+
+
+def test_of_a_folder_of_very_many_files_the_list_is_not_fetched() -> None:
+    outs = [{"path": name, "md5": f"{name}.dir", "nfiles": files} for name, files in (("few", 9), ("many", 10_001))]
+    assert Kept(None, {"outs": outs}).first() == {"few.dir"}  # type: ignore[arg-type]

@@ -234,7 +234,7 @@ def test_a_sound_product_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantity", "value"), [("250m", 0.25), ("1.5", 1.5), ("2k", 2e3), ("1Ki", 1024), ("3Gi", 3 * 2**30)]
+    ("quantity", "value"), [("250m", 0.25), ("1.5", 1.5), ("2k", 2e3), ("1Ki", 1024), ("3Gi", 3 * 2**30), ("2T", 2e12)]
 )
 def test_a_quantity_is_what_kubernetes_takes_it_for(quantity: str, value: float) -> None:
     assert amount(quantity) == value

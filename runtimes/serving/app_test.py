@@ -90,7 +90,10 @@ def test_it_tells_what_it_is(url: str) -> None:
         200
     ] * 6
     told = get("/v2/models/small").json()
-    assert [one["name"] for one in told["inputs"]] == ["age", "city"]
+    assert told["inputs"] == [
+        {"name": "age", "datatype": "FP64", "shape": [-1]},
+        {"name": "city", "datatype": "BYTES", "shape": [-1]},
+    ]
     assert [one["datatype"] for one in told["outputs"]] == ["BYTES", "FP64"]
     assert get("/v2/models/another").status_code == 404
     post(url, {"instances": [[1, None]] * 3})
@@ -162,6 +165,7 @@ def test_the_log_tells_of_each_request_and_nothing_of_what_it_holds(
     first, second = map(json.loads, logged.splitlines())
     assert (first["path"], first["status"], first["rows"], first["version"]) == ("/invocations", 200, 1, "v1")
     assert (second["path"], second["status"]) == ("another", 404)
+    assert 0 <= first["seconds"] < 60
 
 
 @pytest.fixture
