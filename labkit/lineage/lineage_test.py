@@ -7,6 +7,7 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from labkit.git_cli import git
 from labkit.lineage.around import made_of, used_by
 from labkit.lineage.frames import lineage
 from labkit.lineage.graph import add_result, lineage_graph
-from labkit.lineage.named import find
+from labkit.lineage.named import Found, find
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
 from labkit.lineage.show import lineage_of, show_lineage
@@ -25,7 +26,7 @@ from labkit.lineage.words import facts, title
 from labkit.pipeline.records import Records, write_records
 from labkit.process.errors import InputError
 from labkit.publish.message import commit_message
-from labkit.publish.occurrences import blocks, key_of
+from labkit.publish.occurrences import Commit, blocks, key_of
 from labkit.report.outcomes import StageReport
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import mlflow_client
@@ -58,6 +59,11 @@ def record(cmd: str, deps: dict[str, str], outs: dict[str, str], **params: Any) 
         kind: [{"path": p, "hash": "md5", "md5": one} for p, one in files.items()] for kind, files in told.items()
     }
     return {"cmd": cmd, **hashed} | ({"params": {"params.yaml": params}} if params else {})
+
+
+def write_block(deps: dict[str, str], outs: dict[str, str]) -> str:
+    """The text of a record with these hashes by path, as `blocks` gives it."""
+    return blocks(write_records({"train": record("train", deps, outs)}).encode())["train"]
 
 
 def records(lr: str, code: str = "c1", model: str = "") -> Records:
@@ -355,6 +361,37 @@ def test_a_version_leads_on_to_what_was_made_of_its_import(clone: Callable[[str]
     (added,) = (one for one in back if isinstance(one, Added))
     assert title(graph, added)[1].endswith("score from out/model of . at cancer@v1.0.0")
     assert File("out/scored", md5("scored")) in used_by(graph, find(graph, "out/model").nodes)
+
+
+def test_bytes_of_another_branch_came_of_what_was_recorded_beside_them(clone: Callable[[str], None]) -> None:
+    git("switch", "--quiet", "--create", "third", "origin/other")
+    told = records("0.25", "c2", "model 0.25")
+    told["judge"]["outs"][0]["md5"] = md5("third")
+    Path("dvc.lock").write_text(write_records(told))
+    clone("third try")
+    git("switch", "--quiet", "main")
+    graph = lineage_graph()
+    assert stages(made_of(graph, *find(graph, md5("third")))) == {
+        ("judge", "third try"),
+        ("train", "other code"),  # not that of the dvc.lock here, which wrote the same bytes
+        ("prepare", "first try"),
+    }
+
+
+def test_of_many_results_the_tree_has_the_newest_and_those_of_a_version() -> None:
+    graph, raw = Graph(), File("raw", "0" * 32)
+    made = [Made("train", write_block({"raw": raw.md5}, {"model": md5(str(day))})) for day in range(6)]
+    for day, one in enumerate(made):
+        add_result(graph, one, "", [Commit(f"{day}" * 40, [], day * 86400, "", {}, f"try {day}")])
+    (model,) = made[1].files("outs")
+    graph.add_edge(model, Registered("cancer@v1"))
+    graph.nodes[Registered("cancer@v1")]["tag"] = SimpleNamespace(commit="1" * 40, date="", trailers={})
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree_of(graph, Found([raw], frozenset()), back=False))
+    told = captured.get()
+    assert [day for day in range(6) if f"try {day}" in told] == [1, 3, 4, 5]
+    assert told.index("try 5") < told.index("try 1") < told.index("and 2 older results")
 
 
 def test_an_execution_of_a_runner_is_what_ran_in_it_as_its_commit_tells(clone: Callable[[str], None]) -> None:

@@ -33,8 +33,9 @@ class Found(NamedTuple):
 def find(graph: Graph, what: str) -> Found:
     """What `what` names. Raises InputError where that is nothing, or more than one thing."""
     here = frozenset(made_here())
-    if nodes := _path(graph, what, here) or _hash(graph, what):
-        return Found(nodes, here)
+    if files := _path(graph, what, here) or _hash(graph, what):
+        is_here = any(not _around(graph, file).isdisjoint(here) for file in files)
+        return Found([*files], here if is_here else frozenset())
     if found := _registered(graph, what) or _commit(graph, what):
         return found
     if nodes := _execution(graph, what):
@@ -47,7 +48,7 @@ def find(graph: Graph, what: str) -> Found:
     )
 
 
-def _path(graph: Graph, what: str, here: Collection[Made]) -> list[Node]:
+def _path(graph: Graph, what: str, here: Collection[Made]) -> list[File]:
     """The file as it is here, else as the newest dvc.lock has it; of one in a folder the folder, of a folder its files.
 
     Raises InputError for a result that was edited since.
@@ -87,7 +88,7 @@ def _as_it_is(graph: Graph, file: File) -> File:
     )
 
 
-def _hash(graph: Graph, what: str) -> list[Node]:
+def _hash(graph: Graph, what: str) -> list[File]:
     if not re.fullmatch(rf"[0-9a-f]{{{FEWEST_LETTERS},32}}(\.dir)?", what):
         return []
     found = [file for file in graph if isinstance(file, File) and file.md5.startswith(what)]
@@ -95,7 +96,7 @@ def _hash(graph: Graph, what: str) -> list[Node]:
         raise InputError(f"{what} begins {len(hashes)} hashes ({', '.join(sorted(hashes)[:3])} ...); give more of it")
     if found and (commit := _known_commit(what)):
         raise InputError(f"{what} begins the hash {found[0].md5} and the commit {commit}; give more of it")
-    return list(found)
+    return found
 
 
 def _registered(graph: Graph, what: str) -> Found | None:
