@@ -378,6 +378,12 @@ def test_bytes_of_another_branch_came_of_what_was_recorded_beside_them(clone: Ca
     }
 
 
+def test_the_tree_of_a_commit_begins_with_what_comes_last() -> None:
+    graph = lineage_graph()
+    whole = tree_of(graph, find(graph, "second"), forward=False)
+    assert [str(top.label).startswith("[bold]judge[/]") for top in whole.children] == [True]
+
+
 def test_of_many_results_the_tree_has_the_newest_and_those_of_a_version() -> None:
     graph, raw = Graph(), File("raw", "0" * 32)
     made = [Made("train", write_block({"raw": raw.md5}, {"model": md5(str(day))})) for day in range(6)]
