@@ -13,7 +13,7 @@ from labkit.launch.kernels import Choice
 from labkit.launch.limits import Limit
 from labkit.launch.machine import described, this_machine
 from labkit.paths import ROOT, TABLES
-from labkit.process.credentials import without_credentials
+from labkit.process.credentials import code_without_credentials
 
 CODE = (".", ":!dvc.lock", f":!{TABLES}")  # not what the pipeline itself writes
 MOST_BYTES = 200_000  # of a diff that a run keeps
@@ -66,8 +66,11 @@ def uncommitted() -> str:
         assert asked.stdout
         content = asked.stdout.read(MOST_BYTES + 1)
         asked.kill()
-    text = without_credentials(content[:MOST_BYTES].decode(errors="replace"))
-    return f"{text}\n(cut here: it is longer than {MOST_BYTES} bytes)\n" if len(content) > MOST_BYTES else text
+    cut = len(content) > MOST_BYTES
+    if cut:  # at the end of a line: the half of an address does not tell that it holds a password
+        content = content[:MOST_BYTES].rpartition(b"\n")[0]
+    text = code_without_credentials(content.decode(errors="replace"))
+    return f"{text}\n(cut here: it is longer than {MOST_BYTES} bytes)\n" if cut else text
 
 
 def _user() -> str:

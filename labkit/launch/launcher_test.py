@@ -197,7 +197,7 @@ def test_a_run_of_changed_code_holds_the_change_without_passwords(
     with (lab / "params.yaml").open("a") as params:
         params.write(f"{secret}\n")
     with (lab / "dvc.yaml").open("a") as pipeline:
-        pipeline.write("#" * 300_000)
+        pipeline.write(f"# https://me:{'hidden' * 50_000}@host/x")  # pragma: allowlist secret
     (lab / "notes.txt").touch()
     shell("git config diff.noprefix true && python -m labkit.launch first", lab, **settings)
     shell("git checkout --quiet . && git clean --quiet --force && git config --unset diff.noprefix", lab)
@@ -208,15 +208,16 @@ def test_a_run_of_changed_code_holds_the_change_without_passwords(
     text = diff.read_text()
     assert text.endswith("\n(cut here: it is longer than 200000 bytes)\n")
     assert len(text) < 210_000
+    assert "hidden" not in text
     assert "notes.txt" not in text
     (journal,) = journals(folder)
     remove(journal)
     assert not diff.exists()
-    shell(f"echo '{secret}' >> params.yaml && python -m labkit.launch first", lab, **settings)
+    shell(f"echo '{secret}\n#  password = \"hidden\"' >> params.yaml && python -m labkit.launch first", lab, **settings)
     shell("git checkout --quiet .", lab)
     (artifact,) = events(folder, "artifact")
     lines = [line for line in Path(artifact["path"]).read_text().splitlines() if line.startswith("+")]
-    assert lines == ["+++ b/params.yaml", "+# from https://host/x"]
+    assert lines == ["+++ b/params.yaml", "+# from https://host/x", "+#  password ***"]
 
 
 def test_a_run_names_its_machine_its_environment_who_asked_for_it_and_where(

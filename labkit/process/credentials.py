@@ -17,8 +17,8 @@ _NAME = re.compile(_NAMES, re.IGNORECASE)
 # A password of ODBC may hold anything, so all of its string goes, percent-encoded or not.
 _ODBC = re.compile(r"(?P<name>odbc_connect=)(?P<value>[^\n]*)", re.IGNORECASE)
 _SETTING = re.compile(
-    rf"(?P<name>(?:(?:{_NAMES})[\w.-]{{0,40}}|(?<=[?&;])(?:sas|sig|pass|key|auth|code))\s?(?:=|%3D))"
-    r"(?P<value>\{[^}\n]*\}|[^&;\s]*)",
+    rf"(?P<name>(?:(?:{_NAMES})[\w.-]{{0,40}}|(?<=[?&;])(?:sas|sig|pass|key|auth|code))\s{{0,3}}(?:=|%3D)[ \t]{{0,3}})"
+    r"(?P<value>\{[^}\n]*\}|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^&;\s]*)",
     re.IGNORECASE,
 )
 # As YAML, JSON and Python write it: a quoted value, a line's only one, or a word.
@@ -41,6 +41,13 @@ _USER = re.compile(
     r"(?P<name>)(?<![^\s/@:'\"])(?P<value>[^\s/@:'\"]{1,200}?(?::|%3A)(?!/)[^\s@]{0,200}?(?:@|%40))(?=\w)",
     re.IGNORECASE,
 )
+# Of code, all that follows a name in its line; where a bracket, a quote or a block opens there, in the next one too.
+_CODE = re.compile(
+    rf"(?P<name>(?:{_NAMES}|\bauthorization)\w{{0,40}}+)"
+    r"(?:[^\n]*(?:[=:|>(\[{\\]|\"{3}|'{3})[ \t]*\n)?[^\n]*[^\s)\]},:;][^\n]*",
+    re.IGNORECASE,
+)
+_KEY_BLOCK = re.compile(r"(?P<name>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:(?!-----END )[\s\S])*")
 _SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN, _USER)
 
 
@@ -51,6 +58,13 @@ def without_credentials(text: str) -> str:
     for shape in _SHAPES:
         text = shape.sub(rf"\g<name>{HIDDEN}", text)
     return text
+
+
+def code_without_credentials(text: str) -> str:
+    """As `without_credentials`, of code or a diff: whatever a line has after such a name as password is hidden."""
+    for shape in (_KEY_BLOCK, _CODE):
+        text = shape.sub(rf"\g<name> {HIDDEN}", text)
+    return without_credentials(text)
 
 
 def holds_credentials(url: str) -> bool:

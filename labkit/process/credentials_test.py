@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy
 
-from labkit.process.credentials import holds_credentials, query_holds_credentials, shown, without_credentials
+from labkit.process.credentials import (
+    code_without_credentials,
+    holds_credentials,
+    query_holds_credentials,
+    shown,
+    without_credentials,
+)
 from labkit.process.errors import InputError
 
 pytestmark = pytest.mark.unittest
@@ -24,6 +30,7 @@ pytestmark = pytest.mark.unittest
         ("https://host/x?sig=S3CRET&v=1 is gone", "https://host/x?sig=***&v=1 is gone"),
         ("https://host/x?X-Amz-Signature=S3CRET", "https://host/x?X-Amz-Signature=***"),
         ("host=a password=S3CRET user=me", "host=a password=*** user=me"),
+        ("host=a password = 'S3 CRET' user=me", "host=a password = *** user=me"),  # pragma: allowlist secret
         ("odbc_connect=UID=me;PWD={S3 CRET};", "odbc_connect=***"),
         ("no route to https://host:9000/x; a@b.c", "no route to https://host:9000/x; a@b.c"),
         ("postgresql://me:S3 CR ET@host/db: no", "postgresql://host/db: no"),  # pragma: allowlist secret
@@ -133,6 +140,36 @@ def test_what_the_parsers_of_a_url_take_for_a_password_is_always_seen() -> None:
     assert seen > 500
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+PASSWORD  =  'hidden'",  # pragma: allowlist secret
+        '+DB_PASSWORD: Final = "hidden"',
+        "+os.environ['TOKEN'] = 'hidden'",
+        "+connect(user='u', passwd = 'hidden hidden')",  # pragma: allowlist secret
+        "+api_key = os.environ['X'] or 'hidden'",
+        "+secret = (f'hidden'",
+        "+headers = {'Authorization': 'token hidden'}",
+        "+client_secret = hidden",
+        "+ENV PASSWORD hidden",
+        "+machine host login me password hidden",
+        '+password = """\n+hidden"""',
+        "+  password: |\n+    hidden",
+        "+-----BEGIN RSA PRIVATE KEY-----\n+hidden\n+-----END RSA PRIVATE KEY-----",  # pragma: allowlist secret
+    ],
+)
+def test_code_is_told_without_what_follows_the_name_of_a_secret(line: str) -> None:
+    told = code_without_credentials(f" above\n{line}\n below\n+return 1")
+    assert "hidden" not in told
+    assert told.startswith(" above\n+")
+    assert told.endswith("\n below\n+return 1")
+
+
+@pytest.mark.parametrize("code", ["+return tokens", "+key = 1", "+def f(password):", "+)"])
+def test_code_without_a_secret_is_told_as_it_is(code: str) -> None:
+    assert code_without_credentials(code) == code
+
+
 def test_a_long_text_is_told_at_once() -> None:
     for part in ("/", "a", "password", "//a@", "key=", "{"):
-        without_credentials(part * 100_000)
+        code_without_credentials(part * 100_000)
