@@ -88,7 +88,7 @@ def lineage(
     back: Annotated[bool, typer.Option("--back", help="Only what it was made of.")] = False,
     forward: Annotated[bool, typer.Option("--forward", help="Only what was made of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="A file to draw it to: .svg, .mmd or .md (Mermaid).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="A file to draw it to: .svg, or .mmd (Mermaid).")] = None,
 ) -> None:
     """Show what WHAT was made of, back to the raw data, and what was made of it, up to promotions."""
     from labkit.lineage.show import show_lineage
@@ -316,7 +316,7 @@ def repro(jobs: Jobs = None) -> None:
 
 @app.command(rich_help_panel=RUNNERS)
 def plan() -> None:
-    """Print the pipeline as JSON, for an engine that runs its stages on several machines. Refuses what can't be."""
+    """Print the pipeline as JSON, for an engine of several machines. Refuses what another machine could not run."""
     from labkit.pipeline.plan import print_plan
 
     print_plan()
@@ -347,7 +347,9 @@ def main() -> None:
     try:
         app(prog_name="python -m lab")
     except (InputError, RuntimeError) as error:
-        sys.exit(f"error: {error}")
+        from labkit.console import printable
+
+        sys.exit(printable(f"error: {error}"))
     except ModuleNotFoundError as error:
         if (error.name or "lab").split(".")[0] in {"lab", "labkit", "lib", "runtimes"}:  # a mistake in the code
             raise

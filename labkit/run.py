@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
+from labkit.console import PlainConsole
 from labkit.git_cli import file_in, git, git_or_empty
 from labkit.goals import read_goals
 from labkit.launch import environments
@@ -48,7 +48,7 @@ def run_pipeline(jobs: int | None = None) -> int:
     Raises InputError when params.yaml, goals.yaml, a limit or an output of dvc.yaml is wrong or there is no Git
     repository, RuntimeError when an environment can't be made.
     """
-    console = Console()
+    console = PlainConsole()
     os.chdir(ROOT)  # from wherever it was called
     if not git_or_empty("rev-parse", "--git-dir"):
         raise InputError(
@@ -92,7 +92,7 @@ def are_committed() -> bool:
     return not git("status", "--porcelain") and file_in("HEAD", DVC_LOCK) == Path(DVC_LOCK).read_bytes()
 
 
-def hand_over(console: Console, execution: str, is_news: bool) -> None:
+def hand_over(console: PlainConsole, execution: str, is_news: bool) -> None:
     """Where there is news, give MLflow the runs, bind them to their results, and say what it has not got."""
     if not is_news:
         return

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from labkit import run
+from labkit.console import PlainConsole
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
 from labkit.run import are_committed, hand_over
@@ -121,7 +121,7 @@ def test_once_mlflow_has_the_runs_that_of_the_data_is_told_how_these_differ(monk
     monkeypatch.setattr(run, "results_here", list)
     monkeypatch.setattr(run, "shown_in_mlflow", lambda results, ask_remote: [])
     monkeypatch.setattr(run, "tag_drift", tag_drift)
-    with (console := Console(width=200)).capture() as shown:
+    with (console := PlainConsole(width=200)).capture() as shown:
         hand_over(console, "execution", is_news=False)
         hand_over(console, "execution", is_news=True)
         assert asked == []
@@ -141,7 +141,7 @@ def test_an_ambition_that_is_reached_is_to_be_held(
     goal = "- {goal: it is good, file: metrics.json, metric: test.accuracy, at_least: 0.95"
     Path("goals").mkdir()
     Path("goals/goals.yaml").write_text(f"{goal}, ambition: true}}\n", encoding="utf-8")
-    with (console := Console(width=200)).capture() as shown:
+    with (console := PlainConsole(width=200)).capture() as shown:
         print_summary(console)
     assert word in shown.get()
     remedy = "Reached: it is good. Remove `ambition: true` from goals/goals.yaml, so that it stays.\n"

@@ -1,10 +1,8 @@
 """Two commits, tags, runs or registered versions beside each other: `python -m lab compare A B`."""
 
-import sys
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,6 +10,7 @@ from labkit.compare.gather import Found, as_json, gather_differences
 from labkit.compare.page import write_page
 from labkit.compare.sections import MOST_ROWS, Section, as_sections
 from labkit.compare.sides import find_side
+from labkit.console import console
 
 
 def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:
@@ -29,15 +28,15 @@ def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:
 
 
 def _print(found: Found) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
+    terminal = console()
     for letter, side in (("A", found.a), ("B", found.b)):
-        console.print(f"[bold]{letter}[/] {escape(str(side))} {escape(side.subject)}", soft_wrap=True)
+        terminal.print(f"[bold]{letter}[/] {escape(str(side))} {escape(side.subject)}", soft_wrap=True)
     for line in found.unknown:
-        console.print(f"[yellow]unknown[/]: {escape(line)}", soft_wrap=True)
+        terminal.print(f"[yellow]unknown[/]: {escape(line)}", soft_wrap=True)
     for section in as_sections(found):
-        console.print(f"\n[bold]{escape(section.title)}[/] {escape(section.note)}")
+        terminal.print(f"\n[bold]{escape(section.title)}[/] {escape(section.note)}")
         if section.rows:
-            console.print(_table(section))
+            terminal.print(_table(section))
 
 
 def _table(section: Section) -> Table:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import TimeoutError, get_context
 
-from rich.console import Console
 from rich.markup import escape
 
+from labkit.console import PlainConsole
 from labkit.doctor import clone, results, services
 from labkit.doctor.check import Check, problem
 from labkit.github import error_line, on_runner
@@ -39,7 +39,7 @@ SECONDS = 120.0
 
 def examine() -> int:
     """Print every check as it is done; return 1 when one of them found a problem, else 0."""
-    console = Console(soft_wrap=True, emoji=False)
+    console = PlainConsole(soft_wrap=True, emoji=False)
     states = set()
     for check in checks(OF_EVERYONE if on_runner() else OF_A_PERSON | OF_EVERYONE):
         console.print(f"[{COLOURS[check.state]}]{check.state:8}[/]{escape(f'{check.subject}: {check.found}')}")

@@ -21,7 +21,7 @@ from labkit.lineage.named import Found, find
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
 from labkit.lineage.show import lineage_of, show_lineage
-from labkit.lineage.tree import tree_of
+from labkit.lineage.tree import lineage_tree
 from labkit.lineage.words import facts, title
 from labkit.pipeline.records import Records, write_records
 from labkit.process.errors import InputError
@@ -380,7 +380,7 @@ def test_bytes_of_another_branch_came_of_what_was_recorded_beside_them(clone: Ca
 
 def test_the_tree_of_a_commit_begins_with_what_comes_last() -> None:
     graph = lineage_graph()
-    whole = tree_of(graph, find(graph, "second"), forward=False)
+    whole = lineage_tree(graph, find(graph, "second"), forward=False)
     assert [str(top.label).startswith("[bold]judge[/]") for top in whole.children] == [True]
 
 
@@ -394,7 +394,7 @@ def test_of_many_results_the_tree_has_the_newest_and_those_of_a_version() -> Non
     graph.nodes[Registered("cancer@v1")]["tag"] = SimpleNamespace(commit="1" * 40, date="", trailers={})
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(tree_of(graph, Found([raw], frozenset()), back=False))
+        console.print(lineage_tree(graph, Found([raw], frozenset()), back=False))
     told = captured.get()
     assert [day for day in range(6) if f"try {day}" in told] == [1, 3, 4, 5]
     assert told.index("try 5") < told.index("try 1") < told.index("and 2 older results")
@@ -453,7 +453,7 @@ def test_the_tree_tells_each_thing_once_with_what_was_changed() -> None:
     graph = lineage_graph()
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(tree_of(graph, find(graph, "out/model")))
+        console.print(lineage_tree(graph, find(graph, "out/model")))
     lines = [line.strip("│├└─ ") for line in captured.get().splitlines()]
     metrics = md5(f"metrics {md5('model 0.25')}")
     second, first = (git("rev-parse", "--short=7", name) for name in ("second", "first"))
@@ -524,7 +524,7 @@ def test_a_picture_that_nobody_can_look_at_is_refused(tmp_path: Path, monkeypatc
 
 
 def test_a_picture_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"lineage\.png ends with none of \.svg, \.mmd, \.md"):
+    with pytest.raises(InputError, match=r"lineage\.png ends with none of \.svg, \.mmd"):
         show_lineage("out/model", True, True, False, tmp_path / "lineage.png")
 
 

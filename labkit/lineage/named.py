@@ -14,9 +14,10 @@ from labkit.lineage.nodes import Added, File, Graph, Made, Node, Promotion, Regi
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
-from labkit.publish.names import VERSION, commit_named, version_named
+from labkit.publish.names import VERSION, commit_named
 from labkit.publish.occurrences import key_of, locks_of, record_of
 from labkit.publish.replay import RECORD_TAG
+from labkit.registry.models import find_model
 
 FEWEST_LETTERS = 6  # of a hash
 EXECUTION = re.compile(r"\d{8}-\d{6}-\d+")  # labkit/launch/launcher.py
@@ -101,13 +102,13 @@ def _hash(graph: Graph, what: str) -> list[File]:
 
 def _registered(graph: Graph, what: str) -> Found | None:
     """A version, by its name or its stage; or a promotion, by the name of its tag."""
-    if "@" in what and VERSION.fullmatch(what):
-        model = version_named(what)
-        what = f"{model.name}@{model.version}"
-    for node in graph:
-        if isinstance(node, Registered | Promotion) and node.name == what:
-            return Found([node], _lock(graph.nodes[node]["tag"].commit))
-    return None
+    known = {node.name: node for node in graph if isinstance(node, Registered | Promotion)}
+    name = what.removesuffix(".0.0")  # a version that was withdrawn, too
+    if name not in known and "@" in what and VERSION.fullmatch(what):
+        model = find_model(what, offline=True)
+        name = f"{model.name}@{model.version}"
+    node = known.get(name)
+    return Found([node], _lock(graph.nodes[node]["tag"].commit)) if node else None
 
 
 def _commit(graph: Graph, what: str) -> Found | None:

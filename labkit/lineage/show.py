@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import networkx
-from rich.console import Console
 
+from labkit.console import console
 from labkit.git_cli import git_or_empty
 from labkit.lineage.around import made_of, used_by, writers
 from labkit.lineage.goals import add_goals
@@ -15,16 +15,12 @@ from labkit.lineage.graph import lineage_graph
 from labkit.lineage.named import Found, find
 from labkit.lineage.nodes import Graph
 from labkit.lineage.picture import mermaid, refuse_large, svg, without_code
-from labkit.lineage.tree import tree_of
+from labkit.lineage.tree import lineage_tree
 from labkit.lineage.words import facts
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 
-DRAWN: dict[str, Callable[[Graph], str]] = {
-    ".svg": svg,
-    ".mmd": mermaid,
-    ".md": lambda graph: f"```mermaid\n{mermaid(graph)}```\n",
-}
+DRAWN: dict[str, Callable[[Graph], str]] = {".svg": svg, ".mmd": mermaid}
 
 
 def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: Path | None) -> None:
@@ -44,8 +40,8 @@ def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: P
     if as_text:
         print(as_json(around(graph, found, back, forward)))
     else:
-        console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
-        console.print(tree_of(graph, found, back, forward))
+        terminal = console()
+        terminal.print(lineage_tree(graph, found, back, forward))
 
 
 def lineage_of(what: str, forward: bool = True) -> tuple[Graph, Found]:

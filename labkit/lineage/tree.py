@@ -24,9 +24,10 @@ class _Walk(NamedTuple):
     step: Callable[[Node], Iterable[Node]]
     seen: set[Node]
     kept: set[Node]
+    is_back: bool
 
 
-def tree_of(graph: Graph, found: Found, back: bool = True, forward: bool = True) -> Tree:
+def lineage_tree(graph: Graph, found: Found, back: bool = True, forward: bool = True) -> Tree:
     """A branch for each node, with all that led to it and all that came of it; what is there already only once."""
     whole = Tree("", hide_root=True)
     seen_back, seen_forward = set[Node](), set[Node]()
@@ -38,9 +39,10 @@ def tree_of(graph: Graph, found: Found, back: bool = True, forward: bool = True)
             top.add(f"[dim]the same bytes came of {others} other result{'s' * (others > 1)}[/]")
         if back and node not in seen_back:
             led = made_of(graph, [node], found.lock)
-            _grow(top, "made of", node, _Walk(graph, led.predecessors, seen_back, {*led}))
+            _grow(top, "made of", node, _Walk(graph, led.predecessors, seen_back, {*led}, is_back=True))
         if forward and node not in seen_forward:
-            _grow(top, "used by", node, _Walk(graph, used_by(graph, [node]).successors, seen_forward, kept))
+            step = used_by(graph, [node]).successors
+            _grow(top, "used by", node, _Walk(graph, step, seen_forward, kept, is_back=False))
         if top.children or len(found.nodes) == 1:
             whole.children.append(top)
     return whole
@@ -72,7 +74,7 @@ def _add(branch: Tree, node: Node, walk: _Walk) -> None:
         walk.seen.add(one)
         _add(branch.add(_label(graph, one)), one, walk)
     if isinstance(node, Made):
-        _add_rest(branch, graph, node, aside)
+        _add_rest(branch, graph, node, aside, walk.is_back)
     if more := len(following) - len(shown):
         branch.add(f"[dim]and {more} older result{'s' * (more > 1)}: `--json` has all[/]")
 
@@ -89,15 +91,13 @@ def _newest(nodes: list[Node], kept: set[Node]) -> list[Node]:
     return found
 
 
-def _add_rest(branch: Tree, graph: Graph, made: Made, files: list[File]) -> None:
+def _add_rest(branch: Tree, graph: Graph, made: Made, files: list[File], is_back: bool) -> None:
     """What is told of a result in few words: the code it is of and its parameters, or the files that nothing reads."""
     told = ", ".join(f"{file.path} {file.md5[:SHORT]}" for file in files)
-    if files and files[0].is_code:
-        branch.add(f"[dim]code: {escape(told)}[/]")
-        if params := flattened(facts(graph, made)["params"]):
-            branch.add(f"[dim]parameters: {escape(', '.join(f'{key}={value}' for key, value in params.items()))}[/]")
-    elif files:
-        branch.add(f"[dim]also: {escape(told)}[/]")
+    if files:
+        branch.add(f"[dim]{'code' if files[0].is_code else 'also'}: {escape(told)}[/]")
+    if is_back and (params := flattened(facts(graph, made)["params"])):
+        branch.add(f"[dim]parameters: {escape(', '.join(f'{key}={value}' for key, value in params.items()))}[/]")
 
 
 def _is_last(graph: Graph, file: File) -> bool:

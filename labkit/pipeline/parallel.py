@@ -19,10 +19,10 @@ from threading import Event, Thread
 from time import monotonic
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from labkit.console import PlainConsole
 from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
@@ -125,7 +125,7 @@ def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
 
 def _at_once(steps: list[Step], jobs: int, options: list[str], environment: Mapping[str, str]) -> int:
     """Run steps, which are in order, and show what they say, each line with its step."""
-    console = Console(highlight=False)
+    console = PlainConsole(highlight=False)
     width, colours = max(len(step.name) for step in steps), {}
     for number, step in enumerate(steps):
         colours[step.name] = COLOURS[number % len(COLOURS)]

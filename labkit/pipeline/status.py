@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from rich.console import Console
 from rich.markup import escape
 
+from labkit.console import PlainConsole
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import File, Stage, ran_before, stages_here
 from labkit.dvc_adapter.storage import default_remote, remotes
@@ -47,7 +47,7 @@ def print_status() -> None:
 
     Raises InputError when dvc.yaml, params.yaml or a file is wrong.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole(soft_wrap=True, highlight=False)
     os.chdir(ROOT)
     read_params(CommonParams)  # what every run refuses
     refuse_uncached()

@@ -4,14 +4,13 @@ Anyone can write trailers. They are believed of a commit that is as publishing m
 code ran, changes results alone, and claims what the results say that its dvc.lock records.
 """
 
-import sys
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from labkit.console import console
 from labkit.git_cli import git
 from labkit.paths import TABLES
 from labkit.pipeline.records import DVC_LOCK
@@ -103,10 +102,10 @@ def _is_told(one: Experiment, found: Claims) -> bool:
 def print_experiments(revision: str) -> None:
     """Print the table of experiments."""
     found = experiments(revision)
-    console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
-    console.print(experiments_table(found) if found else f"No results commits in {revision} yet: runners make them.")
+    terminal = console()
+    terminal.print(experiments_table(found) if found else f"No results commits in {revision} yet: runners make them.")
     if not all(one.proven for one in found):
-        console.print(WHY_UNPROVEN)
+        terminal.print(WHY_UNPROVEN)
 
 
 def experiments_table(found: list[Experiment]) -> Table:

@@ -17,7 +17,7 @@ from labkit.publish.occurrences import Result
 from labkit.publish.run_data import MOST_BYTES, RunData
 
 RECORD_TAG, REPLAYED_TAG, COMMITS_TAG = "lab.record", "lab.replayed", "lab.commits"
-LOST = "made again from Git and DVC, which do not know how long it took, on which machine, and who ran it"
+LOST = "made again from Git and DVC, which do not know how long it took, or who ran it"
 
 Event = dict[str, Any]
 

@@ -4,10 +4,10 @@ import sys
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from labkit.console import console
 from labkit.git_cli import GitError, git
 from labkit.registry.settings import registered_in
 from labkit.registry.state import Registry, Step, read_registry
@@ -23,13 +23,13 @@ def print_history() -> None:
         registry = read_registry(told.name, offline=True)
     for fault in registry.faults:
         print(f"warning: {fault}", file=sys.stderr)
-    console = Console() if sys.stdout.isatty() else Console(width=250)  # a pipe has no width to fit in
+    terminal = console()
     if not registry.versions:
-        console.print(f"{told.name} has no version yet: `python -m lab register` makes one.")
+        terminal.print(f"{told.name} has no version yet: `python -m lab register` makes one.")
         return
-    console.print(_table(versions_told(registry)), _table(steps_told(registry)))
+    terminal.print(_table(versions_told(registry)), _table(steps_told(registry)))
     if registry.deprecated:
-        console.print(f"{registry.name} is deprecated by {registry.deprecated}.")
+        terminal.print(f"{registry.name} is deprecated by {registry.deprecated}.")
 
 
 class Told(NamedTuple):

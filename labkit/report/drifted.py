@@ -4,17 +4,16 @@ python -m lab drift data/champion_data.json artifacts/data/report.json --to arti
 python -m lab drift artifacts/data/report.json served.csv
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from labkit.console import console
 from labkit.pipeline.drift import CHANCE, Drift, Report, drifts
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
@@ -28,12 +27,13 @@ def show_drift(before: Path, now: Path, to: Path | None) -> None:
     Raises InputError for a file that is neither.
     """
     then = _report(before)
-    told = _report(now) if now.suffix == ".json" else summary(_table(now), then)
+    told = _report(now) if now.suffix == ".json" else summary(_table(now, then), then)
+    there = {column["name"] for column in told["columns"]}
+    if lacking := [column["name"] for column in then["columns"] if column["name"] not in there]:
+        raise InputError(f"{now} lacks columns of {before}: {', '.join(lacking)}; name files of the same data")
     found = drifts(then, told)
-    if not found:
-        raise InputError(f"{now} has no column of {before}; name files of the same data")
-    console = Console() if sys.stdout.isatty() else Console(width=200)  # a pipe has no width to fit in
-    console.print(_shown(found))
+    terminal = console()
+    terminal.print(_shown(found))
     if to:
         write_json(to, numbers(found))
 
@@ -41,7 +41,7 @@ def show_drift(before: Path, now: Path, to: Path | None) -> None:
 def numbers(found: list[Drift]) -> dict[str, Any]:
     """What a goal can judge: how many columns drifted beyond chance (5%, Bonferroni), and the largest distance."""
     return {
-        "drifted": sum(map(_limit(found).__ge__, (one.p for one in found))),
+        "drifted": sum(_has_drifted(one, found) for one in found),
         "largest_distance": max(one.distance for one in found),
         "largest_change_of_missing": max(abs(one.missing[1] - one.missing[0]) for one in found),
         "columns": {one.column: {"distance": one.distance, "p": one.p} for one in found},
@@ -57,7 +57,7 @@ def summary(table: pd.DataFrame, like: Report) -> Report:
 def _column(values: "pd.Series[Any]", like: Report) -> Report:
     told = {"name": like["name"], "kind": like["kind"]}
     if "levels" in like:
-        counts = values.dropna().astype(str).value_counts().to_dict()
+        counts = values.dropna().astype(str).str.removesuffix(".0").value_counts().to_dict()
         if like.get("distinct", 0) > len(like["levels"]):  # the rare ones are not in the report
             counts = {level: count for level, count in counts.items() if level in like["levels"]}
         return told | {"missing": int(values.isna().sum()), "levels": counts}
@@ -84,19 +84,22 @@ def _report(file: Path) -> Report:
     raise InputError(f"{file} is no report of data; name one such as artifacts/data/report.json")
 
 
-def _table(file: Path) -> pd.DataFrame:
+def _table(file: Path, like: Report) -> pd.DataFrame:
     if file.suffix not in (".csv", ".parquet"):
         raise InputError(f"{file} is neither .json, .csv nor .parquet; name a report, or a table")
     try:
-        return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+        words = {column["name"]: "str" for column in like["columns"] if "levels" in column}  # 01067 is no number
+        return pd.read_csv(file, dtype=words) if file.suffix == ".csv" else pd.read_parquet(file)
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"{file} is no table: {error}") from None
 
 
-def _limit(found: list[Drift]) -> float:
-    return CHANCE / len(found)
+def _has_drifted(one: Drift, found: list[Drift]) -> bool:
+    """Whether a column is otherwise beyond chance, of another kind, or has values on one side alone."""
+    is_incomparable = not one.measure and (one.kinds[0] != one.kinds[1] or one.missing[0] != one.missing[1])
+    return is_incomparable or (bool(one.measure) and one.p <= CHANCE / len(found))
 
 
 def _shown(found: list[Drift]) -> Table:
@@ -104,7 +107,7 @@ def _shown(found: list[Drift]) -> Table:
     for name in ("column", "distance", "p", "missing before", "missing now", ""):
         table.add_column(name, justify="left" if name in ("column", "") else "right")
     for one in sorted(found, key=lambda drift: drift.p):
-        word = "drifted" if one.p <= _limit(found) else ""
+        word = "drifted" if _has_drifted(one, found) else ""
         missing = (f"{share:.1%}" for share in one.missing)
         table.add_row(escape(one.column), f"{one.distance:.3f}", f"{one.p:.2g}", *missing, word)
     return table

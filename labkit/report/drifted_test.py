@@ -72,6 +72,22 @@ def test_missing_values_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "25.0%" in capsys.readouterr().out
 
 
+def test_codes_are_words_as_they_are_written() -> None:
+    before = {"columns": [{"name": "zip", "kind": "category", "missing": 0, "levels": {"01067": 200, "10115": 200}}]}
+    Path("codes.json").write_text(json.dumps(before))
+    pd.DataFrame({"zip": ["01067", "10115"] * 200}).to_csv("codes.csv", index=False)
+    show_drift(Path("codes.json"), Path("codes.csv"), Path("drift.json"))
+    assert json.loads(Path("drift.json").read_text())["largest_distance"] == 0
+
+
+def test_a_column_that_has_no_values_any_more_has_drifted() -> None:
+    now = table(age=41)
+    now["age"] = np.nan
+    now.to_csv("now.csv", index=False)
+    show_drift(Path("before.json"), Path("now.csv"), Path("drift.json"))
+    assert json.loads(Path("drift.json").read_text())["drifted"] == 1
+
+
 def test_levels_that_the_report_leaves_out_are_no_drift() -> None:
     like = {"columns": [{"name": "city", "kind": "category", "levels": {"Bern": 5}, "distinct": 9}]}
     (city,) = summary(pd.DataFrame({"city": ["Bern", "Chur", None]}), like)["columns"]
@@ -86,7 +102,7 @@ def test_levels_that_the_report_leaves_out_are_no_drift() -> None:
         ("before.json", "nowhere.csv", "nowhere.csv can't be read"),
         ("before.json", "now.txt", "now.txt is neither"),
         ("before.json", "broken.parquet", "broken.parquet is no table"),
-        ("before.json", "other.csv", "other.csv has no column of before.json"),
+        ("before.json", "other.csv", "other.csv lacks columns of before.json: age, city, day"),
     ],
 )
 def test_what_is_no_report_and_no_table_is_refused(before: str, now: str, words: str) -> None:

@@ -42,7 +42,7 @@ def everything(folder: str) -> dict[str, tuple[int, bytes]]:
 
 def test_a_row_has_the_model_its_metric_the_change_and_how_sure_that_is(lab: Path) -> None:
     assert row("first") == Row(
-        model="forest", metric="accuracy", value=50 / 60, goals="1 of 1 met", judged=True, has_data=True
+        model="forest", metric="accuracy", value=50 / 60, goals="1 of 1 met", judged=True, all_met=True, has_data=True
     )
     told = row("worse")
     assert told.change == pytest.approx(-20 / 60)

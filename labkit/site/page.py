@@ -42,6 +42,7 @@ class Row(BaseModel):
     goals: str = ""
     judged: bool = False
     missed: bool = False
+    all_met: bool = False
     has_data: bool = False
 
 
@@ -59,6 +60,7 @@ def row_of(here: Here, before: Here | None, found: Found | None) -> Row:
         "goals": tally(goals) if goals else "",
         "judged": any(one.met is not None for one in goals),
         "missed": any(one.met is False and not one.goal.ambition for one in goals),
+        "all_met": bool(hard := [one for one in goals if not one.goal.ambition]) and all(one.met for one in hard),
         "has_data": bool([*_reports(here)]),
     }
     model, metric, value = _selection(here)

@@ -13,10 +13,10 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from labkit.console import PlainConsole
 from labkit.git_cli import git
 from labkit.launch import environments
 from labkit.launch.limits import read_limits
@@ -56,7 +56,7 @@ def sweep(words: list[str], trials: int, jobs: int, model: str | None, apply: bo
     if board is None:
         raise InputError("dvc.yaml: no stage has meta.leaderboard, which tells which models are better; name it there")
     refuse_unknown(model, board)
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole(highlight=False, soft_wrap=True)
     with console.status("making the environments of the processes"):
         environments.make_all()
     name = f"sweep-{_digest(*sorted(words), model or '', _code())}"
@@ -108,7 +108,12 @@ def _seed(number: int) -> int:
 
 
 def _tell(
-    study: optuna.Study, board: Leaderboard, model: str | None, console: Console, trial: optuna.Trial, error: Raised
+    study: optuna.Study,
+    board: Leaderboard,
+    model: str | None,
+    console: PlainConsole,
+    trial: optuna.Trial,
+    error: Raised,
 ) -> None:
     """Keep what came of a trial, and print it."""
     told = f"trial {trial.number}: {' '.join(f'{key}={value}' for key, value in rounded(trial.params).items())}"
@@ -132,7 +137,7 @@ def _tell(
     console.print(f"{told}: {score.model} {score.metric} {score.value:.4g}")
 
 
-def _print_trials(study: optuna.Study, console: Console, apply: bool) -> int:
+def _print_trials(study: optuna.Study, console: PlainConsole, apply: bool) -> int:
     """Print the best trials, and take the best or say what does; the exit code."""
     done = sorted((one for one in study.trials if one.state == TrialState.COMPLETE), key=lambda one: one.values[0])
     if not done:

@@ -13,8 +13,8 @@ import optuna
 import psutil
 import pytest
 from optuna.distributions import FloatDistribution
-from rich.console import Console
 
+from labkit.console import PlainConsole
 from labkit.pipeline.leaderboard import Leaderboard
 from labkit.process.errors import InputError
 from labkit.sweep import run
@@ -68,7 +68,7 @@ def search(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]
 
     def search(study: optuna.Study, trials: int, jobs: int = 1) -> list[dict[str, Any]]:
         def tell(trial: optuna.Trial, error: BaseException | None) -> None:
-            run._tell(study, BOARD, None, Console(quiet=True), trial, error)
+            run._tell(study, BOARD, None, PlainConsole(quiet=True), trial, error)
 
         run._search(study, SPACE, trials, jobs, tell)
         return [trial.params for trial in study.trials]

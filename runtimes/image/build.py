@@ -1,4 +1,4 @@
-"""From a packaged model to the build context of an image that serves it: `docker build` needs nothing else.
+"""From a packaged model to the build context of an image that serves it.
 
 No Docker is needed to write it. Its packages are those of the model and of the server, as the lab's lock has them.
 """

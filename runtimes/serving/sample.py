@@ -23,7 +23,7 @@ class Sample:
         self._written = time.monotonic()
         self._lock = threading.Lock()
         if file.exists():
-            self._parts.append(pd.read_csv(file))
+            self._parts.append(pd.read_csv(file, dtype="str"))  # 01067 stays what it is
 
     def keep(self, rows: pd.DataFrame) -> None:
         """Take rows in, and write the file once in a while."""
