@@ -53,6 +53,7 @@ def events(result: Result, kept: Kept, told: RunData, tags: dict[str, str], now:
     at = result.commits[0].time * 1000 if result.commits else now
     begun = {"lab.stage": process, "mlflow.source.name": f"lab/processes/{process}/main.py"}
     begun |= {"mlflow.source.type": "LOCAL", REPLAYED_TAG: "true"} | _of_commit(result)
+    begun |= {name: value for name, value in tags.items() if name == "lab.lock"}  # as the nested ones have it too
     differing = changes(_sections(result.before), _sections(result.record))
     yield _event("start", at, name=" ".join([process, *differing]), tags=begun)
     yield _event("tags", at, tags=tags | {"mlflow.note.content": LOST})

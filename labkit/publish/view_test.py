@@ -135,6 +135,7 @@ def train_live(lr: float, until: str = "", dirty: bool = True) -> None:
     code = git("rev-parse", "HEAD")
     tags = {"lab.stage": "train", "lab.execution": "e1", "lab.machine": "m", "mlflow.user": "ada"}
     tags |= {"mlflow.source.git.commit": code, "lab.git.dirty": str(dirty).lower(), "mlflow.source.git.branch": "main"}
+    tags |= {"lab.lock": md5_of(Path("lab/processes/train/Pipfile.lock"))}
     journal = Path("journals").absolute() / f"{time.time_ns()}-train.jsonl"
     journal.touch()
     append(journal, ROOT_RUN, "start", name="train", tags=tags)
