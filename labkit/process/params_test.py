@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from labkit.process.errors import InputError
-from labkit.process.params import CommonParams, Strict, read_params, read_yaml, validate
+from labkit.process.params import CommonParams, Strict, look_ahead, read_params, read_yaml, validate
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,9 +116,20 @@ def test_a_file_without_sections_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.unittest
 def test_the_whole_file_is_checked_whatever_section_is_read(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8") + "\nnobody: 1\n", encoding="utf-8")
+    good = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(good, encoding="utf-8")
+    assert read_params(CommonParams, path).project.name == look_ahead("project", "name", path)
+    path.write_text(good + "\nnobody: 1\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"nobody \(= 1\) is unknown"):
         read_params(CommonParams, path)
+
+
+@pytest.mark.unittest
+def test_what_a_later_process_reads_is_looked_up_whatever_else_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("selection: {metric: f1}\nother: 3\n", encoding="utf-8")
+    asked = [("selection", "metric"), ("selection", "folds"), ("other", "metric"), ("nobody", "metric")]
+    assert [look_ahead(section, key, path) for section, key in asked] == ["f1", None, None, None]
 
 
 @pytest.mark.integration
