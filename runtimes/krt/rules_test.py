@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from labkit.process.errors import InputError
 from runtimes.krt.archive import write_archive
+from runtimes.krt.check import problems
 from runtimes.krt.manifest import Release, kai_yaml, krt_yml
 from runtimes.krt.rules_kai import amount, kai_problems
 from runtimes.krt.rules_kre import krt_problems
@@ -238,3 +240,13 @@ def test_a_sound_product_has_no_problems() -> None:
 )
 def test_a_quantity_is_what_kubernetes_takes_it_for(quantity: str, value: float) -> None:
     assert amount(quantity) == value
+
+
+def test_a_file_is_held_to_the_rules_of_its_format(tmp_path: Path) -> None:
+    product = tmp_path / "product.yaml"
+    product.write_text(kai_yaml(RELEASE), encoding="utf-8")
+    assert problems(product) == problems(krt(tmp_path)) == []
+    product.rename(tmp_path / "product.krt")
+    assert problems(tmp_path / "product.krt") != []
+    with pytest.raises(InputError, match=r"product\.yaml can't be read: No such file or directory"):
+        problems(product)
