@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,7 +92,7 @@ def made_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     (lab / "dvc.lock").write_text(write_records(records("0.25", "c2", "model 0.25")))  # other code, the same bytes
     shell(f"{commit} 'other code' && git switch --quiet main", lab)
     for name, message in (("cancer@v1.0.0", VERSION), ("cancer#champion#1", STEP)):
-        subprocess.run(["git", "tag", "--annotate", name, "--message", message, "second"], cwd=lab, check=True)
+        shell(f'git tag --annotate "{name}" --message "$MESSAGE" second', lab, MESSAGE=message)
     return lab
 
 
