@@ -85,7 +85,7 @@ def commit(shell: Shell, name: str, reproduce: bool = True) -> None:
         with Repo() as repo:
             repo.reproduce()
             repo.push()
-    shell(f"git add --all && git commit --quiet --allow-empty -m 'Try {name}' && git tag {name}", Path.cwd())
+    shell(f"git add --all && git commit --quiet --allow-empty -m 'Try <{name}>' && git tag {name}", Path.cwd())
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ def test_it_has_tables_with_heads_and_plots_with_words(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for title in ("Code", "Parameters", "Stages", "Data: out/report.json", "On the same test rows", "Metrics", "Plots"):
         assert f"<h2>{title}</h2>" in text
+    assert "Try &lt;one&gt;<br>" in text  # nobody's words are markup
     assert text.count("<img ") == text.count(' alt="out/dots.png, ') == 2
     one, two = (git("rev-parse", "--short=7", name) for name in ("one", "two"))
     for name in (f"A ({one})", f"B ({two})"):
