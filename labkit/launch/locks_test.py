@@ -30,6 +30,16 @@ def locked(folder: Path) -> dict[str, Any]:
     return packages
 
 
+@pytest.mark.unittest
+def test_builds_of_torch_that_are_not_seen_from_here_stay_in_the_lock_of_the_same_version() -> None:
+    before = {"version": "==2.0", "hashes": ["a", "b", "c"]}
+    same, other = ({"version": version, "hashes": ["b", "d"]} for version in ("==2.0", "==2.1"))
+    locks._complete_torch(same, before)
+    assert same["hashes"] == ["a", "b", "c", "d"]
+    with pytest.raises(InputError, match=r"torch==2\.1: no CPU build for every machine"):
+        locks._complete_torch(other, before)
+
+
 @pytest.mark.integration
 @pytest.mark.nightly
 def test_locking_again_changes_nothing(tmp_path: Path) -> None:
