@@ -347,7 +347,7 @@ def main() -> None:
     try:
         app(prog_name="python -m lab")
     except (InputError, RuntimeError) as error:
-        from labkit.console import printable
+        from labkit.terminal import printable
 
         sys.exit(printable(f"error: {error}"))
     except ModuleNotFoundError as error:

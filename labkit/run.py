@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from labkit.console import PlainConsole
 from labkit.git_cli import file_in, git, git_or_empty
 from labkit.goals import read_goals
 from labkit.launch import environments
@@ -27,6 +26,7 @@ from labkit.publish.occurrences import results_here
 from labkit.publish.view import shown_in_mlflow
 from labkit.report.first_goals import COMMAND, do_not_fit
 from labkit.report.tables import print_summary
+from labkit.terminal import PlainConsole
 from labkit.tracking.journal import EXECUTION_VARIABLE
 from labkit.tracking.tracker import deliver
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from labkit import run
-from labkit.console import PlainConsole
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
 from labkit.run import are_committed, hand_over
+from labkit.terminal import PlainConsole
 from labkit.testing.fixtures import Shell
 
 HERE = f"{sys.executable} -m lab"

@@ -10,7 +10,7 @@ from labkit.compare.gather import Found, as_json, gather_differences
 from labkit.compare.page import write_page
 from labkit.compare.sections import MOST_ROWS, Section, as_sections
 from labkit.compare.sides import find_side
-from labkit.console import console
+from labkit.terminal import console
 
 
 def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:

@@ -6,10 +6,10 @@ from multiprocessing import TimeoutError, get_context
 
 from rich.markup import escape
 
-from labkit.console import PlainConsole
 from labkit.doctor import clone, results, services
 from labkit.doctor.check import Check, problem
 from labkit.github import error_line, on_runner
+from labkit.terminal import PlainConsole
 
 # A runner's checkout keeps no token, commits nothing, and is not worked in: publishing brings what it needs. Its run
 # goes by the locks that are there: whether they are those of the Pipfiles, only pipenv tells, which is slow to import.

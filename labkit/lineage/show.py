@@ -7,7 +7,6 @@ from pathlib import Path
 
 import networkx
 
-from labkit.console import console
 from labkit.git_cli import git_or_empty
 from labkit.lineage.around import made_of, used_by, writers
 from labkit.lineage.goals import add_goals
@@ -19,6 +18,7 @@ from labkit.lineage.tree import lineage_tree
 from labkit.lineage.words import facts
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
+from labkit.terminal import console
 
 DRAWN: dict[str, Callable[[Graph], str]] = {".svg": svg, ".mmd": mermaid}
 

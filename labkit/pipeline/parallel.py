@@ -22,7 +22,6 @@ from typing import NamedTuple
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from labkit.console import PlainConsole
 from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
@@ -32,6 +31,7 @@ from labkit.pipeline.signals import end_requests_handled, interrupt_with_childre
 from labkit.pipeline.stages import duration, process_of
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
+from labkit.terminal import PlainConsole
 from labkit.tracking.journal import last_seconds
 
 MEMORY_OF_A_STAGE = 2 << 30  # bytes that must be free for each, where nobody says how many at once

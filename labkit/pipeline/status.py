@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 
 from rich.markup import escape
 
-from labkit.console import PlainConsole
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.states import File, Stage, ran_before, stages_here
 from labkit.dvc_adapter.storage import default_remote, remotes
@@ -25,6 +24,7 @@ from labkit.pipeline.stages import duration, process_of
 from labkit.pipeline.tables import REMEDY, stale_tables
 from labkit.pipeline.uncached import refuse_uncached
 from labkit.process.params import CommonParams, read_params
+from labkit.terminal import PlainConsole
 from labkit.tracking.journal import JOURNALS, last_seconds
 
 Forecast = Literal["runs", "may run", "cached", "restored", "not here", "current"]

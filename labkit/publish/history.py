@@ -10,11 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.console import console
 from labkit.git_cli import git
 from labkit.paths import TABLES
 from labkit.pipeline.records import DVC_LOCK
 from labkit.publish.claims import Claims, claims_of
+from labkit.terminal import console
 
 KEYS = ("Tag", "Code-Commit", "Changed", "Selected-Model", "Metric", "Goals", "Ran", "Failed", "Not-Run", "Run")
 FIELD, COMMIT = "\x1f", "\x1e"

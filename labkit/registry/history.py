@@ -7,10 +7,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.console import console
 from labkit.git_cli import GitError, git
 from labkit.registry.settings import registered_in
 from labkit.registry.state import Registry, Step, read_registry
+from labkit.terminal import console
 
 
 def print_history() -> None:

@@ -13,10 +13,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.console import console
 from labkit.pipeline.drift import CHANCE, Drift, Report, drifts
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
+from labkit.terminal import console
 
 BINS = 20
 

@@ -16,7 +16,6 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.console import PlainConsole
 from labkit.git_cli import git
 from labkit.launch import environments
 from labkit.launch.limits import read_limits
@@ -29,6 +28,7 @@ from labkit.process.params import PARAMS_FILE, CommonParams, read_params
 from labkit.sweep.space import Space, parse_space
 from labkit.sweep.trial import TrialError, commit_of, rounded, run_trial, score_of
 from labkit.sweep.view import show_in_mlflow
+from labkit.terminal import PlainConsole
 from labkit.yaml_edit import with_value
 
 STORE = Path(".lab/sweeps.db")

@@ -14,12 +14,12 @@ import psutil
 import pytest
 from optuna.distributions import FloatDistribution
 
-from labkit.console import PlainConsole
 from labkit.pipeline.leaderboard import Leaderboard
 from labkit.process.errors import InputError
 from labkit.sweep import run
 from labkit.sweep.space import Space
 from labkit.sweep.trial import Score, TrialError, rounded
+from labkit.terminal import PlainConsole
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import mlflow_client
 

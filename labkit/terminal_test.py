@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from labkit.console import PlainConsole, console, printable
+from labkit.terminal import PlainConsole, console, printable
 
 pytestmark = pytest.mark.unittest
 
