@@ -123,10 +123,11 @@ def lab(edited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def state() -> tuple[str, ...]:
     """All that an upgrade could change."""
+    kept = git("stash", "create")  # a commit, whose hash has the time in it
     return (
         git("for-each-ref"),
         git("status", "--porcelain"),
-        git("stash", "create"),
+        kept and git("rev-parse", f"{kept}^{{tree}}"),
         str(Path(".git/MERGE_HEAD").exists()),
     )
 
