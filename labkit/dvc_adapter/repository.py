@@ -16,7 +16,7 @@ from dvc.utils import serialize
 from labkit.dvc_adapter.yaml_guard import refuse_harmful, refuse_harmful_files
 from labkit.process.errors import InputError
 
-# What DVC raises besides its own, for files of another shape and an alias that stands for itself.
+# What DVC raises besides its own, for files of another shape and an alias that stands for itself: caught below.
 OF_OTHER_SHAPES = (NotImplementedError, RecursionError, ValueError)
 
 # What the functions of this package take. To all others it is a thing without attributes, which mypy holds them to.

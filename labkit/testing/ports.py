@@ -1,6 +1,9 @@
 """Ports for servers of tests and benchmarks."""
 
 import socket
+from http.client import HTTPException
+from urllib.error import URLError
+from urllib.request import urlopen
 
 
 def free_port() -> int:
@@ -8,3 +11,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_up(url: str) -> bool:
+    """Whether a server of the lab's models answers at its `/ping`."""
+    try:
+        with urlopen(f"{url}/ping", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (URLError, HTTPException, OSError):
+        return False

@@ -20,7 +20,7 @@ import requests
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
 from labkit.testing.fixtures import Shell
-from labkit.testing.ports import free_port
+from labkit.testing.ports import free_port, is_up
 from runtimes.image.build import build_context, serving_requirements
 from runtimes.serving.model import Place
 
@@ -45,7 +45,7 @@ def serving(context: Path, python: str | Path, **variables: str) -> Iterator[str
     with subprocess.Popen(command, cwd=context / "app", env=alone) as server:
         try:
             deadline = time.monotonic() + WAIT_SECONDS
-            while not _is_up(f"http://127.0.0.1:{port}"):
+            while not is_up(f"http://127.0.0.1:{port}"):
                 assert server.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
@@ -54,13 +54,6 @@ def serving(context: Path, python: str | Path, **variables: str) -> Iterator[str
             assert server.wait(WAIT_SECONDS) in (0, -signal.SIGTERM)
         finally:
             server.kill()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/ping", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def answers(url: str, context: Path, key: str) -> requests.Response:

@@ -17,7 +17,7 @@ import requests
 
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model
-from labkit.testing.ports import free_port
+from labkit.testing.ports import free_port, is_up
 
 pytestmark = pytest.mark.integration
 
@@ -43,19 +43,12 @@ def serving(lab: Path, environment: dict[str, str], *options: str) -> Iterator[s
         assert f"answers at http://127.0.0.1:{port}" in said, (lab / "log").read_text()
         url = f"http://127.0.0.1:{port}"
         try:
-            wait_for(lambda: _is_up(url))
+            wait_for(lambda: is_up(url))
             yield url
             server.send_signal(signal.SIGTERM)
             assert server.wait(WAIT_SECONDS) in (0, -signal.SIGTERM)
         finally:
             server.kill()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/ping", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
