@@ -7,9 +7,12 @@ neither why a stage is stale nor what a folder was; so most of what is used here
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any, NewType
 
+from dvc import parsing
 from dvc.exceptions import DvcException
+from dvc.parsing import DataResolver, ForeachDefinition, MatrixDefinition
 from dvc.repo import Repo
 from dvc.utils import serialize
 
@@ -18,6 +21,8 @@ from labkit.process.errors import InputError
 
 # What DVC raises besides its own, for files of another shape and an alias that stands for itself: caught below.
 OF_OTHER_SHAPES = (NotImplementedError, RecursionError, ValueError)
+
+MOST_STAGES = 10_000  # DVC takes half a minute to read these
 
 # What the functions of this package take. To all others it is a thing without attributes, which mypy holds them to.
 Project = NewType("Project", object)
@@ -51,6 +56,25 @@ def _load(path: str, fs: Any = None, **options: Any) -> Any:
 
 
 serialize.LOADERS.default_factory = lambda: _load
+
+
+class _Counted(DataResolver):  # type: ignore[misc]
+    """The stages of a dvc.yaml, unless a `matrix` or `foreach` makes so many that nobody could wait for them."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        if (count := sum(map(_stages_of, self.definitions.values()))) > MOST_STAGES:
+            raise InputError(f"{self.relpath} makes {count:,} stages; {MOST_STAGES:,} is the most")
+
+
+def _stages_of(definition: Any) -> int:
+    if isinstance(definition, MatrixDefinition):
+        axes: Any = definition.resolved_iterable
+        return prod(len(values) for values in axes.values() if hasattr(values, "__len__"))
+    return len(definition.resolved_iterable) if isinstance(definition, ForeachDefinition) else 1
+
+
+parsing.DataResolver = _Counted  # DVC imports it where it reads a dvc.yaml
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.dvc_adapter.graph import nodes_here
 from labkit.dvc_adapter.lock_text import parse_lock
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.yaml_guard import DEEPEST, refuse_harmful, refuse_harmful_files
@@ -75,6 +76,31 @@ with open_project("HEAD") as project:
     python = f"timeout 60 {sys.executable} -c {shlex.quote(look)}"
     done = shell(python, tmp_path, check=False, PYTHONPATH=str(ROOT))
     assert re.search(r"a\.txt (is nested deeper|has more than)", done.stdout + done.stderr)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "group",
+    [
+        "matrix: {a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], b: *a, c: *a, d: *a, e: [1, 2]}",
+        "matrix: {a: '${many}', b: '${many}', c: '${many}', d: '${many}', e: [1, 2]}",
+        f"foreach: {[*range(10_000)]}",
+    ],
+)
+def test_more_stages_than_anybody_could_wait_for_are_refused(
+    group: str, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    body = "{cmd: a}" if "foreach" in group else "a"
+    (tmp_path / "params.yaml").write_text(f"many: {[*range(10)]}\n")
+    (tmp_path / "dvc.yaml").write_text(
+        f"stages: {{one: {{cmd: one}}, many: {{{group}, {'do' if 'foreach' in group else 'cmd'}: {body}}}}}\n"
+    )
+    shell("git init -q && dvc init -q && git add -A && git commit -qm one", tmp_path)
+    for commit in (None, "HEAD"):
+        told = pytest.raises(InputError, match=r"^dvc.yaml makes (20,001|10,001) stages; 10,000 is the most")
+        with told, open_project(commit) as project:
+            nodes_here(project)
 
 
 @pytest.mark.integration

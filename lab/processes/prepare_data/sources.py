@@ -191,11 +191,18 @@ def _query(source: str, query: str) -> pd.DataFrame:
 
 
 def _open_sqlite(url: "URL") -> sqlite3.Connection:
-    """Open a file that nothing is written to, nor to files beside it, which DVC would take for raw data."""
-    file = Path(url.database or "").resolve()
-    # A file that another program writes to has one of these beside it, and is then read with its locks.
-    in_use = any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal"))
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro{'' if in_use else '&immutable=1'}", uri=True)
+    """Open a file that nothing is written to, nor to files beside it, which DVC would take for raw data.
+
+    Raises InputError for a file with a journal: its last rows stand there alone.
+    """
+    file = Path(url.database or "")
+    for journal in (Path(f"{file}-wal"), Path(f"{file}-journal")):
+        if journal.exists():
+            raise InputError(
+                f"{journal} holds rows that are not in the database yet; end the program that has it open, or, if none "
+                f"has, run `sqlite3 {file} 'PRAGMA journal_mode = DELETE'`"
+            )
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _only_read(connection: "Connection", query: str) -> None:

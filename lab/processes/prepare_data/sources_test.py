@@ -302,13 +302,25 @@ def test_a_query_changes_nothing(query: str, journal: str, database: str, raw: P
     assert {file.name: file.read_bytes() for file in raw.iterdir()} == {"flowers.db": before}
 
 
-def test_what_another_program_has_written_last_is_read_too(database: str, raw: Path) -> None:
+def test_a_file_that_another_program_has_open_or_left_half_written_is_refused(database: str, raw: Path) -> None:
     with sqlite3.connect(raw / "flowers.db") as connection:
         connection.execute("PRAGMA journal_mode = wal")
         connection.execute("INSERT INTO flowers VALUES (1, 2, 'rose')")
         connection.commit()
-        assert len(load(database, "SELECT * FROM flowers")) == len(TABLE) + 1
+        with pytest.raises(InputError, match=r"^data/raw/flowers.db-wal holds rows .*; end the program"):
+            load(database, "SELECT * FROM flowers")
+        left = {file.name: file.read_bytes() for file in raw.iterdir() if not file.name.endswith("-shm")}
     connection.close()
+    for name, content in left.items():  # as after a kill
+        (raw / name).write_bytes(content)
+    before = {*raw.iterdir()}
+    with pytest.raises(InputError, match="-wal holds rows"):
+        load(database, "SELECT * FROM flowers")
+    assert {*raw.iterdir()} == before
+    with sqlite3.connect(raw / "flowers.db") as connection:  # what the error tells to do
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    assert len(load(database, "SELECT * FROM flowers")) == len(TABLE) + 1
 
 
 def test_a_query_without_an_end_is_ended(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
