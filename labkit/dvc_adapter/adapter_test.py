@@ -281,6 +281,9 @@ def test_raw_data_have_their_hashes_here_and_in_a_commit_and_the_cache_has_their
         assert found is not None
         assert found.read_text() == "a"
         assert cached_file(project, "0" * 32) is None
+        out_of_it = f"{committed['raw/a'][:2]}{os.path.relpath('raw/a', found.parent)}"
+        assert (found.parent / out_of_it[2:]).is_file()
+        assert cached_file(project, out_of_it) is None
 
 
 def test_what_is_declared_is_told_without_what_was_recorded() -> None:

@@ -1,5 +1,6 @@
 """DVC's cache and its remote: what is where, and what is pushed."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dvc_data.hashfile.tree import Tree
 from labkit.dvc_adapter.repository import Project
 
 Settings = dict[str, Any]
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def remotes(project: Project) -> dict[str, Settings]:
@@ -116,7 +118,8 @@ def bring(project: Project, hashes: Iterable[str]) -> None:
     Raises what each kind of remote raises.
     """
     repo: Any = project
-    lacking = {HashInfo("md5", md5) for md5 in hashes if not Path(repo.cache.local.oid_to_path(md5)).exists()}
+    asked = {md5 for md5 in hashes if MD5.fullmatch(md5)}
+    lacking = {HashInfo("md5", md5) for md5 in asked if not Path(repo.cache.local.oid_to_path(md5)).exists()}
     if lacking and default_remote(project):
         there = set(repo.cloud.get_remote_odb().oids_exist([one.value for one in lacking]))
         repo.cloud.pull({one for one in lacking if one.value in there})
@@ -160,6 +163,8 @@ def cache_folder(project: Project) -> Path:
 def cached_file(project: Project, md5: str) -> Path | None:
     """Where DVC's cache has the file with this md5; None where it has none."""
     repo: Any = project
+    if not MD5.fullmatch(md5):  # a record of any branch may hold a path out of the cache
+        return None
     place = Path(repo.cache.local.oid_to_path(md5))
     return place if place.is_file() else None
 
