@@ -20,7 +20,7 @@ from labkit.lineage.named import Found, find
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Promotion, Registered
 from labkit.lineage.picture import mermaid, svg, without_code
 from labkit.lineage.show import lineage_of, show_lineage
-from labkit.lineage.tree import lineage_tree
+from labkit.lineage.tree import DEEPEST, lineage_tree
 from labkit.lineage.words import facts, title
 from labkit.pipeline.records import Records, write_records
 from labkit.process.errors import InputError
@@ -397,6 +397,19 @@ def test_of_many_results_the_tree_has_the_newest_and_those_of_a_version() -> Non
     told = captured.get()
     assert [day for day in range(6) if f"try {day}" in told] == [1, 3, 4, 5]
     assert told.index("try 5") < told.index("try 1") < told.index("and 2 older results")
+
+
+def test_a_chain_of_very_many_stages_is_shown_as_far_as_a_person_would_read() -> None:
+    graph = Graph()
+    for number in range(1_500):
+        read, written = ({f"data/{n}": md5(f"{n}")} for n in (number, number + 1))
+        add_result(graph, Made(f"stage{number}", write_block(read, written)), "", [])
+    console = Console(width=1_000)
+    with console.capture() as captured:
+        console.print(lineage_tree(graph, Found([File("data/1500", md5("1500"))], frozenset())))
+    told = captured.get()
+    assert told.count("stage") == DEEPEST / 2
+    assert "and so on: `--json` has all" in told
 
 
 def test_an_execution_of_a_runner_is_what_ran_in_it_as_its_commit_tells(clone: Callable[[str], None]) -> None:

@@ -14,6 +14,7 @@ from labkit.lineage.nodes import File, Graph, Made, Node, Registered
 from labkit.lineage.words import SHORT, facts, title
 from labkit.process.flat import flattened
 
+DEEPEST = 100  # levels; a pipeline of more stages than that is a graph for `--json`
 MOST = 3  # results of a stage that are shown of all that read a file: the newest, and what a version came of
 
 
@@ -61,8 +62,11 @@ def _grow(top: Tree, words: str, node: Node, walk: _Walk) -> None:
         top.children.append(branch)
 
 
-def _add(branch: Tree, node: Node, walk: _Walk) -> None:
+def _add(branch: Tree, node: Node, walk: _Walk, depth: int = 0) -> None:
     graph = walk.graph
+    if depth == DEEPEST:
+        branch.add("[dim]and so on: `--json` has all[/]")
+        return
     following = sorted(walk.step(node), key=lambda one: _rank(graph, one))
     aside = [one for one in following if isinstance(one, File) and (one.is_code or _is_last(graph, one))]
     following = [one for one in following if one not in aside]
@@ -72,7 +76,7 @@ def _add(branch: Tree, node: Node, walk: _Walk) -> None:
             branch.add(f"{_label(graph, one)} [dim](above)[/]")
             continue
         walk.seen.add(one)
-        _add(branch.add(_label(graph, one)), one, walk)
+        _add(branch.add(_label(graph, one)), one, walk, depth + 1)
     if isinstance(node, Made):
         _add_rest(branch, graph, node, aside, walk.is_back)
     if more := len(following) - len(shown):
