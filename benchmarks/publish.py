@@ -38,10 +38,9 @@ DVC_YAML = "stages:\n" + "".join(
   train{stage}:
     cmd: train {stage}
     params: [lr]
-    outs: [out{stage}/model.bin]
+    outs: [out{stage}/model.bin, out{stage}/run.json]
     metrics: [out{stage}/metrics.json]
     plots: [out{stage}/history.csv, out{stage}/loss.png]
-    meta: {{run: {{artifacts: [out{stage}/loss.png, out{stage}/model.bin]}}}}
 """
     for stage in range(STAGES)
 )
@@ -61,13 +60,26 @@ def make_lab(lab: Path, results: int) -> None:
 
 def record(lab: Path, stage: int, number: int) -> dict[str, object]:
     """What dvc.lock would record of a training, whose outputs the cache then has."""
-    history = "".join(f"{epoch},{1 / (epoch + number)},{number / 1000}\n" for epoch in range(1, 21))
+    scores = dict.fromkeys(("f1", "accuracy", "log_loss", "roc_auc"), number)
+    epochs = range(1, 21)
+    history = "".join(f"{epoch},{1 / (epoch + number)},{number / 1000}\n" for epoch in epochs)
     files = {
         "history.csv": f"epoch,loss,accuracy\n{history}".encode(),
         "loss.png": f"{stage} {number}".encode().ljust(20_000, b"p"),
-        "metrics.json": json.dumps(dict.fromkeys(("f1", "accuracy", "log_loss", "roc_auc"), number)).encode(),
+        "metrics.json": json.dumps(scores).encode(),
         "model.bin": f"{stage} {number}".encode().ljust(20_000, b"m"),
     }
+    told = {
+        "params": {"lr": str(number)},
+        "metrics": {name: [(20, value)] for name, value in scores.items()}
+        | {"loss": [(epoch, 1 / (epoch + number)) for epoch in epochs]}
+        | {"accuracy": [(epoch, number / 1000) for epoch in epochs]},
+        "artifacts": {
+            name: {"path": f"out{stage}/{name}", "md5": md5(files[name]).hexdigest(), "size": len(files[name])}
+            for name in ("loss.png", "model.bin")
+        },
+    }
+    files["run.json"] = json.dumps(told).encode()
     return {
         "cmd": f"train {stage}",
         "params": {"params.yaml": {"lr": number}},
