@@ -24,8 +24,29 @@ STEPS = {step.get("name", step.get("uses")): step for step in JOB["steps"]}
 
 
 @pytest.mark.unittest
-def test_only_a_pushed_tag_starts_an_experiment() -> None:
-    assert EXPERIMENTS[True] == {"push": {"tags": ["run-example-*"]}}
+def test_only_a_tag_starts_an_experiment() -> None:
+    assert EXPERIMENTS[True] == {"push": {"tags": ["run-example-*"]}, "workflow_dispatch": None}
+    assert JOB["if"] == "startsWith(github.ref, 'refs/tags/run-example-')"
+
+
+@pytest.mark.integration
+def test_each_night_a_tag_moves_to_the_main_branch_and_its_run_is_asked_for(tmp_path: Path, shell: Shell) -> None:
+    workflow: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "nightly.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["ask"]
+    assert job["if"] == "vars.LAB_NIGHTLY == 'run'"
+    assert job["permissions"] == {"contents": "write", "actions": "write"}
+    shell("git init --quiet --bare origin && git clone --quiet origin lab && mkdir bin", tmp_path)
+    gh = tmp_path / "bin/gh"  # GitHub is not here
+    gh.write_text('#!/bin/sh\necho "$@" >> asked\n')
+    gh.chmod(0o755)
+    path = shell("echo $PATH", tmp_path).stdout.strip()
+    for night in ("first", "second"):
+        shell(f"git commit --quiet --allow-empty -m {night} && git push --quiet", tmp_path / "lab")
+        for step in job["steps"][1:]:
+            shell(step["run"], tmp_path / "lab", PATH=f"{gh.parent}:{path}", GITHUB_REPOSITORY="sandbox/lab")
+        assert shell("git log -1 --format=%s run-example-nightly", tmp_path / "origin").stdout.strip() == night
+    asked = "workflow run experiments.yml --repo sandbox/lab --ref run-example-nightly\n"
+    assert (tmp_path / "lab/asked").read_text() == 2 * asked
 
 
 @pytest.mark.unittest
