@@ -16,6 +16,14 @@ from runtimes.serving.served import Served
 
 VERSION = "X-Model-Version"
 WITHOUT_KEY = ("/ping", "/health", "/v2/health/live", "/v2/health/ready")
+REFUSALS = {
+    400: "The body is none that is read.",
+    401: "The key is missing or wrong.",
+    404: "There is no such model.",
+    413: "The body is too large.",
+    422: "The model does not take these rows.",
+    503: "The answer takes too long.",
+}
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -55,8 +63,9 @@ def create_app(
     def metrics() -> bytes:
         return generate_latest(registry)
 
-    app.include_router(mlflow_protocol.router)
-    app.include_router(v2_protocol.router)
+    refusals: dict[int | str, dict[str, str]] = {code: {"description": why} for code, why in REFUSALS.items()}
+    app.include_router(mlflow_protocol.router, responses=refusals)
+    app.include_router(v2_protocol.router, responses=refusals)
     return app
 
 
