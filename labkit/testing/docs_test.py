@@ -33,6 +33,7 @@ NAMES = (
     "tracking",
     "upgrading",
     "verifying",
+    "walkthrough",
     "your-data",
 )
 HOW_TOS = [DOCS / f"{name}.md" for name in NAMES]
@@ -47,6 +48,7 @@ LONG = {
     "promoting",
     "sweeps",
     "tracking",
+    "walkthrough",
     "your-data",
 }
 DATA_PAGES = [DOCS / "external-data.md", DOCS / "local-data.md"]  # their commands need a bucket
