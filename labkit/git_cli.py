@@ -55,8 +55,9 @@ def ask_server(*arguments: str, server: str = "origin") -> str:
 
 def file_in(commit: str, path: str) -> bytes | None:
     """The bytes of a file in a commit, by its path from this folder; None where it has none."""
-    done = subprocess.run(["git", "cat-file", "blob", f"{commit}:./{path}"], capture_output=True)
-    return None if done.returncode else done.stdout
+    with suppress(GitError):
+        return read_blob(f"{commit}:./{path}")
+    return None
 
 
 def git_or_empty(*arguments: str) -> str:

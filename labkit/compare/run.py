@@ -13,7 +13,7 @@ from labkit.compare.sides import find_side
 from labkit.terminal import console
 
 
-def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:
+def compare(a: str, b: str, is_json: bool, page: Path | None) -> None:
     """Print how B differs from A, as tables or as JSON; and write it as a page.
 
     Raises InputError and GitError where one of them names no commit, or has a dvc.yaml that can't be read.
@@ -21,7 +21,7 @@ def compare(a: str, b: str, as_text: bool, page: Path | None) -> None:
     found = gather_differences(find_side(a), find_side(b))
     if page:
         write_page(found, page)
-    if as_text:
+    if is_json:
         print(as_json(found))
     else:
         _print(found)

@@ -54,7 +54,7 @@ def forget(execution: Execution) -> None:
 
 
 @app.command()
-def levels(most: int = 100) -> None:
+def levels(most: Annotated[int, typer.Option(help="How many levels the workflow has jobs for.")]) -> None:
     """Print the stages as JSON, level by level: those of a level need only those of the levels before it."""
     print_levels(most)
 

@@ -16,7 +16,7 @@ from labkit.process.errors import InputError
 from labkit.tracking.journal import TrackedRun
 
 REFS = "refs/lab"
-CODE = "Code-Commit"
+CODE_TRAILER = "Code-Commit"
 RUNS = "runs.json"
 # These commits are in no branch, and a machine may have no identity.
 IDENTITY = {f"GIT_{role}_{part}": "lab" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
@@ -30,7 +30,7 @@ def published(execution: str, commit: str) -> Records:
     ask_server("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
     found: Records = {}
     for ref in _refs(execution):
-        code = git("for-each-ref", f"--format=%(trailers:key={CODE},valueonly)", ref).strip()
+        code = git("for-each-ref", f"--format=%(trailers:key={CODE_TRAILER},valueonly)", ref).strip()
         if code != commit:
             raise InputError(
                 f"{ref} is a result of {code[:10]}, not of {commit[:10]}; give each execution its own name"
@@ -55,7 +55,7 @@ def publish(execution: str, commit: str, stage: str, record: object, runs: Itera
         "mktree", given="".join(f"100644 blob {write_blob(text.encode())}\t{name}\n" for name, text in files.items())
     )
     # It has no parent: GitHub refuses a job's token a commit that differs from its parent in a workflow file.
-    result = git("commit-tree", tree, "-m", f"{stage}, {execution}", "-m", f"{CODE}: {commit}", **IDENTITY)
+    result = git("commit-tree", tree, "-m", f"{stage}, {execution}", "-m", f"{CODE_TRAILER}: {commit}", **IDENTITY)
     ref = f"{_place(execution)}/{_name(stage)}"
     try:
         ask_server("push", "--quiet", f"--force-with-lease={ref}:", "origin", f"{result}:{ref}")

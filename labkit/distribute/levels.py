@@ -16,7 +16,9 @@ def print_levels(most: int) -> None:
     os.chdir(ROOT)
     found = levels_of(plan_here())
     if len(found) > most:
-        raise InputError(f"the pipeline is {len(found)} stages deep, and the workflow has jobs for {most}: add to it")
+        raise InputError(
+            f"the pipeline is {len(found)} levels deep, and the workflow has jobs for {most}; add some and raise --most"
+        )
     print(json.dumps([[{"name": stage.name, "labels": _labels(stage)} for stage in level] for level in found]))
 
 

@@ -22,7 +22,7 @@ from labkit.launch.kernels import Choice, all_variables, chosen, deciding_variab
 from labkit.launch.limits import Limit, limit_here, start_watch
 from labkit.launch.machine import refuse_missing_device
 from labkit.launch.run_name import name_of_run
-from labkit.launch.stage import tell_run_file
+from labkit.launch.stage import run_file_variable
 from labkit.paths import HOME, PROCESSES, ROOT
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -121,7 +121,7 @@ def main() -> None:
         python = process_python(process)
         deciding = deciding_variables(choice.kernels)
         decided = all_variables()
-        run_file = tell_run_file(ROOT)
+        run_file = run_file_variable(ROOT)
         kept = {name: value for name, value in os.environ.items() if name not in decided}
     except (InputError, RuntimeError, OSError) as error:
         refuse(process, error)

@@ -20,7 +20,7 @@ def stage_here(root: Path) -> tuple[str, Mapping[str, Any]]:
     return name, stage.get("do", stage) if isinstance(stage, dict) else {}
 
 
-def tell_run_file(root: Path) -> dict[str, str]:
+def run_file_variable(root: Path) -> dict[str, str]:
     """The variable that tells a process where to write its run.json; none where its stage has no such output."""
     name, stage = stage_here(root)
     outs = [out if isinstance(out, str) else next(iter(out), "") for out in stage.get("outs") or ()]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from labkit.launch.stage import tell_run_file
+from labkit.launch.stage import run_file_variable
 from labkit.process.run_file import RUN_FILE_VARIABLE
 
 pytestmark = pytest.mark.integration
@@ -65,5 +65,5 @@ def test_it_is_where_the_stage_has_it_among_its_outputs(
 ) -> None:
     monkeypatch.chdir(lab)
     monkeypatch.setenv("DVC_STAGE", stage)
-    told = {name: Path(value) for name, value in tell_run_file(lab).items()}
+    told = {name: Path(value) for name, value in run_file_variable(lab).items()}
     assert told == ({RUN_FILE_VARIABLE: lab / place} if place else {})

@@ -2,8 +2,6 @@
 
 from labkit.process.errors import InputError
 
-PARENT_TAG = "mlflow.parentRunId"
-
 
 def run_tags(wanted: str, name: str) -> list[dict[str, str]]:
     """The tags of the runs that fit a filter, and of those that these are nested in; `name` is what to call them.
@@ -14,13 +12,14 @@ def run_tags(wanted: str, name: str) -> list[dict[str, str]]:
 
     configure()
     import mlflow  # which reads what was just set
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     from labkit.tracking.uploader import connect, explain
 
     try:
         store = connect()
         runs = mlflow.search_runs([store.experiment], wanted, output_format="list")
-        parents = {run.data.tags[PARENT_TAG] for run in runs if PARENT_TAG in run.data.tags}
+        parents = {run.data.tags[MLFLOW_PARENT_RUN_ID] for run in runs if MLFLOW_PARENT_RUN_ID in run.data.tags}
         runs += [store.client.get_run(parent) for parent in parents]
     except InputError:
         raise

@@ -12,10 +12,10 @@ import networkx
 
 from labkit.dvc_adapter.lock_text import is_record
 from labkit.dvc_adapter.written_yaml import parse_written
+from labkit.paths import CODE
 from labkit.pipeline.records import DVC_LOCK
 from labkit.process.errors import InputError
 
-CODE = ("lab/", "labkit/", "lib/", "goals/")
 HASHES = ("md5", "etag", "checksum")  # the last two of what lies elsewhere
 PLAIN = re.compile(r"    - path: [\w./][\w./:+@-]*\n(?:      \w+: [\w.]+\n)*")  # a file as DVC writes most
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import networkx
 
@@ -23,7 +24,7 @@ from labkit.terminal import console
 DRAWN: dict[str, Callable[[Graph], str]] = {".svg": svg, ".mmd": mermaid}
 
 
-def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: Path | None) -> None:
+def show_lineage(what: str, back: bool, forward: bool, is_json: bool, picture: Path | None) -> None:
     """Print the lineage of `what` as a tree or as JSON, and draw it.
 
     Raises InputError for what is not known here, and for a picture of another kind.
@@ -37,7 +38,7 @@ def show_lineage(what: str, back: bool, forward: bool, as_text: bool, picture: P
         drawn = DRAWN[picture.suffix](refuse_large(without_code(around(graph, found, back, forward))))
         with replacing(picture) as beside:
             beside.write_text(drawn, encoding="utf-8")
-    if as_text:
+    if is_json:
         print(as_json(around(graph, found, back, forward)))
     else:
         terminal = console()
@@ -62,7 +63,13 @@ def around(graph: Graph, found: Found, back: bool = True, forward: bool = True) 
 
 def as_json(graph: Graph) -> str:
     """A graph as its nodes, by numbers, and its edges."""
+    nodes, edges = numbered(graph)
+    told = {"nodes": [{"id": number, **node} for number, node in enumerate(nodes)], "edges": edges}
+    return json.dumps(told, indent=2, default=str)
+
+
+def numbered(graph: Graph) -> tuple[list[dict[str, Any]], list[dict[str, int]]]:
+    """What is known of each node, in order, and the edges by the numbers of their nodes."""
     numbers = {node: number for number, node in enumerate(graph)}
-    nodes = [{"id": number, **facts(graph, node)} for node, number in numbers.items()]
     edges = [{"source": numbers[source], "target": numbers[target]} for source, target in graph.edges]
-    return json.dumps({"nodes": nodes, "edges": edges}, indent=2, default=str)
+    return [facts(graph, node) for node in graph], edges

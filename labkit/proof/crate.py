@@ -137,10 +137,6 @@ def _outside(record: Mapping[str, Any], described: Mapping[str, Entity]) -> list
     ]
 
 
-def _software(stage: str, run: WorkflowRun) -> Entity:
-    return {"@id": f"#{stage}", "@type": "SoftwareApplication", "name": stage, "version": run.commit}
-
-
 def _stage_run(stage: str, record: Mapping[str, Any], run: WorkflowRun, described: Mapping[str, Entity]) -> Entity:
     read = [one for entry in record.get("deps", []) for one in _ids(entry["path"], described)]
     parameters = [file for file in record.get("params", {}) if file in described]

@@ -6,10 +6,10 @@ from typing import Any
 from labkit.dvc_adapter.folders import files_cached
 from labkit.dvc_adapter.repository import Project
 from labkit.dvc_adapter.storage import cached_file
+from labkit.paths import CODE
 from labkit.process.run_file import run_file_in
 from labkit.process.tracking import md5_of
 
-CODE = ("lab/", "labkit/", "lib/")
 MOST_FILES = 10_000  # of a folder whose list is asked for
 FOLDER = ".dir"  # how DVC's hash of a folder ends
 

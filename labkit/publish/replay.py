@@ -27,7 +27,7 @@ def process_of_result(result: Result) -> str:
     return process_of(str(result.record.get("cmd", ""))) or result.stage
 
 
-def lineage(result: Result, kept: Kept, remote: str) -> dict[str, str]:
+def result_tags(result: Result, kept: Kept, remote: str) -> dict[str, str]:
     """The tags that bind a run to its result: its record, the commits that have it, what it read and wrote."""
     process = process_of_result(result)
     lock = CUDA_LOCK if "cuda" in _devices(result) else LOCK

@@ -29,7 +29,7 @@ def test_its_lock_is_that_of_the_device_it_ran_on(
     (tmp_path / "train").mkdir()
     for name in ("Pipfile.lock", "Pipfile.cuda.lock"):
         (tmp_path / "train" / name).write_text(name)
-    tags = replay.lineage(result({"training": {"device": device}, "seed": 1}, []), NOTHING, "")
+    tags = replay.result_tags(result({"training": {"device": device}, "seed": 1}, []), NOTHING, "")
     assert tags["lab.lock"] == md5_of(tmp_path / "train" / lock)
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow.entities import Run, RunTag, ViewType
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from labkit.process.tracking import ROOT_RUN
 from labkit.publish.kept import Kept
@@ -19,14 +20,14 @@ from labkit.publish.replay import (
     REPLAYED_TAG,
     Event,
     events,
-    lineage,
     process_of_result,
+    result_tags,
 )
 from labkit.publish.run_data import NOWHERE, RunData, numbers, params_of
 from labkit.tracking.journal import JOURNALS
 from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, WRITTEN_TAG, Store, Uploader, connect
 
-INCOMPLETE_TAG, PARENT_TAG, NOTE_TAG = "lab.incomplete", "mlflow.parentRunId", "mlflow.note.content"
+INCOMPLETE_TAG, NOTE_TAG = "lab.incomplete", "mlflow.note.content"
 FEW = 20  # results: so many are asked for one by one
 PAGE = 1000  # runs that are asked for at once
 MOST_NAMED = 20  # of the files that a run lacks
@@ -57,7 +58,7 @@ class View:
         if (not run or _is_replayed(run)) and (made := self._made(result, kept)):
             if run and self.store.client.search_model_versions(f"run_id='{run.info.run_id}'"):
                 return "there already"  # a registered model is in it
-            self._tag(made, lineage(result, kept, self._remote))
+            self._tag(made, result_tags(result, kept, self._remote))
             if run:  # made from files before the live one arrived
                 self._delete(run)
             self._runs[result.key] = made
@@ -75,7 +76,7 @@ class View:
         if not kept.run_file:
             measured, unreadable = numbers(result, kept)
             told, lacking = told.model_copy(update={"metrics": measured}), lacking | unreadable
-        found = list(events(result, kept, told, lineage(result, kept, self._remote), int(time.time() * 1000)))
+        found = list(events(result, kept, told, result_tags(result, kept, self._remote), int(time.time() * 1000)))
         lacking |= {one.path: NOWHERE for one in told.all_artifacts() if kept.place(one.path, one.md5) is None}
         run = self._runs.get(result.key)
         with TemporaryDirectory() as folder:
@@ -183,7 +184,7 @@ class Replay(Uploader):
         root = next((run.info.run_id for run in found if run.data.tags[RUN_TAG] == ROOT_RUN), "")
         kept = {ROOT_RUN: root} if root else {}
         for run in found:
-            key, parent = run.data.tags[RUN_TAG], run.data.tags.get(PARENT_TAG, "")
+            key, parent = run.data.tags[RUN_TAG], run.data.tags.get(MLFLOW_PARENT_RUN_ID, "")
             if key != ROOT_RUN and parent == root:
                 kept.setdefault(key, run.info.run_id)
         for run in found:
@@ -245,7 +246,7 @@ def _was_cut_short(run: Run, result: Result) -> bool:
 
 
 def _below(run_id: str) -> str:
-    return f"tags.`{PARENT_TAG}` = '{run_id}'"
+    return f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
 
 
 def _is_deleted(run: Run) -> bool:
@@ -262,7 +263,7 @@ def _is_whole(run: Run) -> bool:
 
 def _is_unlinked(run: Run) -> bool:
     tags = run.data.tags
-    return JOURNAL_TAG in tags and not tags.keys() & {RECORD_TAG, PARENT_TAG, REPLAYED_TAG}
+    return JOURNAL_TAG in tags and not tags.keys() & {RECORD_TAG, MLFLOW_PARENT_RUN_ID, REPLAYED_TAG}
 
 
 def _rank(run: Run) -> tuple[bool, bool, str]:

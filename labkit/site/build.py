@@ -37,7 +37,7 @@ MANY = 20  # pages: that takes a while
 MOST_READ = 64  # commits that are remembered, to be compared with those after them
 
 
-class Made(BaseModel):
+class BuiltPage(BaseModel):
     """What is known of a page that is there: its key, its line of the table, its images, and what it lacks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,7 +86,7 @@ def _take(to: Path) -> None:
     (to / MARK).touch()
 
 
-def _make_pages(wanted: list[Wanted], to: Path) -> tuple[dict[str, Made], int]:
+def _make_pages(wanted: list[Wanted], to: Path) -> tuple[dict[str, BuiltPage], int]:
     """Make the pages that are not there yet, or not as they are now; all of them by their commits, and how many."""
     code = _code()
     keys = {one.entry.commit: _key(one, code) for one in wanted}
@@ -123,24 +123,24 @@ def _key(wanted: Wanted, code: str) -> str:
     return sha256(told + wanted.receipt).hexdigest()
 
 
-def _keep(page: Page, commit: str, key: str, to: Path) -> Made:
+def _keep(page: Page, commit: str, key: str, to: Path) -> BuiltPage:
     """Write a page, its images, and what is known of it."""
     for name, content in page.images.items():
         if not (to / IMAGES / name).exists():
             with replacing(to / IMAGES / name) as beside:
                 beside.write_bytes(content)
     place = to / PAGES / commit
-    made = Made(key=key, row=page.row, images=[*page.images], lacking=page.lacking)
+    made = BuiltPage(key=key, row=page.row, images=[*page.images], lacking=page.lacking)
     place.with_suffix(".json").unlink(missing_ok=True)  # it comes last: without it, the page is made again
     _write(place.with_suffix(".html"), page.text)
     _write(place.with_suffix(".json"), made.model_dump_json(indent=1) + "\n")
     return made
 
 
-def _known(file: Path, key: str) -> Made | None:
+def _known(file: Path, key: str) -> BuiltPage | None:
     """What is known of a page, if it is there and as it is to be."""
     with suppress(OSError, ValueError):
-        made = Made.model_validate_json(file.read_bytes())
+        made = BuiltPage.model_validate_json(file.read_bytes())
         if made.key == key and file.with_suffix(".html").exists():
             return made
     return None
@@ -160,7 +160,7 @@ def _lab() -> str:
     return Path.cwd().name
 
 
-def _with_data(made: dict[str, Made]) -> str:
+def _with_data(made: dict[str, BuiltPage]) -> str:
     """The newest commit of what is checked out whose page has a report of the data."""
     history = git_or_empty("rev-list", "HEAD").split()
     return next((commit for commit in history if commit in made and made[commit].row.has_data), "")
@@ -171,7 +171,7 @@ def _write(file: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def _prune(to: Path, made: dict[str, Made]) -> None:
+def _prune(to: Path, made: dict[str, BuiltPage]) -> None:
     """Take away the pages of commits that no branch has, and images that no page shows."""
     images = {name for one in made.values() for name in one.images}
     for file in _files(to / PAGES):

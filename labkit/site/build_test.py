@@ -10,7 +10,7 @@ from labkit.process.errors import InputError
 from labkit.proof.receipt import write_statement
 from labkit.proof.receipt_test import DIFFERENT, statement
 from labkit.report.page import recorded_outs
-from labkit.site.build import Made, build_site
+from labkit.site.build import BuiltPage, build_site
 from labkit.site.conftest import DVC_YAML, write_results
 from labkit.site.page import Row
 from labkit.testing.fixtures import Shell
@@ -30,7 +30,7 @@ def page(revision: str) -> str:
 
 def row(revision: str) -> Row:
     file = Path("site/experiments", f"{git('rev-parse', f'{revision}^{{commit}}')}.json")
-    return Made.model_validate_json(file.read_bytes()).row
+    return BuiltPage.model_validate_json(file.read_bytes()).row
 
 
 def everything(folder: str) -> dict[str, tuple[int, bytes]]:

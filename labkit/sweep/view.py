@@ -9,7 +9,6 @@ from labkit.tracking.tracker import configure, deliver
 
 SECONDS = 15.0  # to wait for MLflow
 SWEEP, TRIAL = "lab.sweep", "lab.trial"
-PARENT = "mlflow.parentRunId"
 
 
 def show_in_mlflow(name: str, trials: list[FrozenTrial]) -> str:
@@ -28,6 +27,7 @@ def show_in_mlflow(name: str, trials: list[FrozenTrial]) -> str:
 
 def _show(name: str, trials: list[FrozenTrial]) -> None:
     from mlflow.entities import Metric, Param, Run
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     from labkit.tracking.uploader import connect
 
@@ -45,14 +45,14 @@ def _show(name: str, trials: list[FrozenTrial]) -> None:
         return
     whole = one(name, _milliseconds(ended[0].datetime_start), {SWEEP: name, TRIAL: "all"})
     for trial in ended:
-        tags = {SWEEP: name, TRIAL: str(trial.number), PARENT: whole.info.run_id}
+        tags = {SWEEP: name, TRIAL: str(trial.number), MLFLOW_PARENT_RUN_ID: whole.info.run_id}
         run = one(f"{name}-{trial.number}", _milliseconds(trial.datetime_start), tags)
         if run.info.status != "RUNNING":
             continue
         end = _milliseconds(trial.datetime_complete)
         for stage in found(f"tags.`lab.execution` = '{name}-{trial.number}'"):
-            if PARENT not in stage.data.tags:
-                client.set_tag(stage.info.run_id, PARENT, run.info.run_id)
+            if MLFLOW_PARENT_RUN_ID not in stage.data.tags:
+                client.set_tag(stage.info.run_id, MLFLOW_PARENT_RUN_ID, run.info.run_id)
         told = trial.user_attrs
         metrics = [Metric(told["metric"], told["value"], end, 0)] if trial.values else []
         client.log_batch(

@@ -18,6 +18,7 @@ import mlflow
 import requests
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from labkit.dvc_adapter.command_line import dvc
 from labkit.paths import ROOT
@@ -154,7 +155,7 @@ class Uploader:
             return
         tags = self.progress.tags | {JOURNAL_TAG: self.journal.stem, RUN_TAG: run}
         if parent := self.progress.runs.get(run.rpartition(".")[0]):
-            tags["mlflow.parentRunId"] = parent
+            tags[MLFLOW_PARENT_RUN_ID] = parent
         created = self.client.create_run(self.experiment, event["time"], tags, event["name"])
         self.progress.runs[run] = created.info.run_id
 

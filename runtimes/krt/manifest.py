@@ -10,7 +10,6 @@ import yaml
 
 from runtimes.krt.messages import FILE, RPC
 
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LONGEST_NAME = 19  # of KRE; KAI takes one more
 ENTRYPOINT_IMAGE = "konstellation/kre-entrypoint:latest"
 TRIGGER_IMAGE = "konstellation/kai-grpc-trigger:latest"
