@@ -55,6 +55,14 @@ class Verdict(NamedTuple):
     met: bool | None = None
     unknown: str = ""
 
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        if self.met is None:
+            return "not judged"
+        words = ("ambition", "reached") if self.goal.ambition else ("missed", "met")
+        return words[self.met]
+
 
 def read_goals(path: Path = GOALS_FILE) -> list[Goal]:
     """Read and check the goals. Raises InputError naming each wrong key and its value, and as `load_yaml`."""

@@ -22,7 +22,7 @@ def check_lock_file() -> Check:
     from labkit.pipeline.status import pipeline_status
 
     stages = pipeline_status()
-    stale = [stage.stage for stage in stages if stage.verdict in ("runs", "may run")]
+    stale = [stage.stage for stage in stages if stage.forecast in ("runs", "may run")]
     if stale:
         found = f"not that of this code, data and params: {', '.join(stale)}; `python -m lab status` tells why"
         return warning("dvc.lock", found, "`dvc repro`")

@@ -56,7 +56,7 @@ def _join_import(graph: Graph, added: Added, out: File) -> None:
             graph.add_edge(result, added)
 
 
-def source_of(added: Added) -> str:
+def origin_of(added: Added) -> str:
     """Where an import took its data from; empty for `dvc add`."""
     for dep in entries_of(parsed(added.text), "deps"):
         repository = dep.get("repo")

@@ -14,10 +14,10 @@ from labkit.lineage.nodes import Added, File, Graph, Made, Node, Promotion, Regi
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
-from labkit.publish.names import VERSION, commit_named
+from labkit.publish.names import commit_named
 from labkit.publish.occurrences import key_of, locks_of, record_of
 from labkit.publish.replay import RECORD_TAG
-from labkit.registry.models import find_model
+from labkit.registry.models import VERSION, find_model
 
 FEWEST_LETTERS = 6  # of a hash
 EXECUTION = re.compile(r"\d{8}-\d{6}-\d+")  # labkit/launch/launcher.py

@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.goals import Verdict
 from labkit.launch.run_name import changes
-from labkit.lineage.added import Addition, source_of
+from labkit.lineage.added import Addition, origin_of
 from labkit.lineage.around import writers
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Node, Promotion, Registered, parsed
 from labkit.publish.occurrences import Commit
@@ -23,7 +23,7 @@ def facts(graph: Graph, node: Node) -> dict[str, Any]:
         case Made():
             return {"kind": "result", "stage": node.stage, **_of_result(graph, node)}
         case Added():
-            return {"kind": "added", "path": node.path, "source": source_of(node), **_of_addition(graph, node)}
+            return {"kind": "added", "path": node.path, "source": origin_of(node), **_of_addition(graph, node)}
         case Judged():
             return {"kind": "goal", **_of_verdict(graph.nodes[node]["verdict"])}
         case Registered() | Promotion():
@@ -46,8 +46,7 @@ def title(graph: Graph, node: Node) -> tuple[str, str]:
             source = f"from {told['source']}" if told["source"] else ""
             return node.path, f"{told['commits'][0][:SHORT]} {told['date']} {told['subject']:.50} {source}".rstrip()
         case Judged():
-            verdict = "met" if told["met"] else "open" if told["ambition"] else "missed"
-            reached = told["unknown"] or f"{told['value']:.4g}: {verdict}"
+            reached = told["unknown"] or f"{told['value']:.4g}: {graph.nodes[node]['verdict'].word}"
             return f"goal: {node.goal}", f"{told['metric']} {told['threshold']}: {reached}"
         case _:
             goals = f"goals: {told['goals']}" if "goals" in told else ""

@@ -34,7 +34,7 @@ class StageStatus(NamedTuple):
     """What `dvc repro` would do with a stage, why, and how long its process took when it last ran."""
 
     stage: str
-    verdict: Forecast
+    forecast: Forecast
     reasons: list[str]
     seconds: float | None
 
@@ -58,7 +58,7 @@ def print_status() -> None:
         console.print(f"[bold red]not the results of dvc.lock[/]: {escape(some(stale))}: {REMEDY}")
     stages = pipeline_status()
     for stage in stages:
-        if stage.verdict != "current":
+        if stage.forecast != "current":
             console.print(line(stage))
     console.print(conclusion(stages) if stages else NO_STAGES)
 
@@ -66,18 +66,18 @@ def print_status() -> None:
 def line(stage: StageStatus) -> str:
     """One stage as rich's markup."""
     said = [*stage.reasons]
-    if stage.seconds is not None and stage.verdict in ("runs", "may run", "not here"):
+    if stage.seconds is not None and stage.forecast in ("runs", "may run", "not here"):
         said.append(f"took {duration(stage.seconds)} last time")
     return f"[bold]{escape(stage.stage)}[/]: {escape('; '.join(said))}"
 
 
 def conclusion(stages: list[StageStatus]) -> str:
     """What would run, in one sentence."""
-    names = {verdict: [stage for stage in stages if stage.verdict == verdict] for verdict in ("runs", "may run")}
+    names = {word: [stage for stage in stages if stage.forecast == word] for word in ("runs", "may run")}
     if not any(names.values()):
-        away = any(stage.verdict == "not here" for stage in stages)
+        away = any(stage.forecast == "not here" for stage in stages)
         return "Nothing would run once they are pulled." if away else "Nothing would run."
-    known = [stage.seconds for stage in stages if stage.verdict in names and stage.seconds is not None]
+    known = [stage.seconds for stage in stages if stage.forecast in names and stage.seconds is not None]
     parts = [f"{len(names['runs'])} of {len(stages)} stages would run"]
     parts += [f"{len(names['may run'])} may"] if names["may run"] else []
     parts += [f"{duration(sum(known))} together, by last time"] if known else []
@@ -92,13 +92,13 @@ def pipeline_status(journals: Path = JOURNALS) -> list[StageStatus]:
         stages = {stage.name: stage for stage in stages_here(project)}
         for stage in stages.values():
             upstream = [(stages[name], found[name]) for name in stage.upstream]
-            verdict, reasons = judge(project, stage, upstream)
+            forecast, reasons = forecast_of(project, stage, upstream)
             seconds = here.get(process_of(stage.command), elsewhere.get(stage.name))
-            found[stage.name] = StageStatus(stage.name, verdict, reasons, seconds)
+            found[stage.name] = StageStatus(stage.name, forecast, reasons, seconds)
     return list(found.values())
 
 
-def judge(project: Project, stage: Stage, upstream: Upstream) -> tuple[Forecast, list[str]]:
+def forecast_of(project: Project, stage: Stage, upstream: Upstream) -> tuple[Forecast, list[str]]:
     """What would be done with a stage, and why, when that is known of those before it."""
     if not stage.ever_ran:
         return "runs", ["never ran"]
@@ -146,7 +146,7 @@ def doubtful_inputs(stage: Stage, upstream: Upstream) -> list[str]:
     made = {file.path: makers(file, upstream)[-1:] for file in stage.inputs}
     for _, before in upstream:
         read = [path for path, maker in made.items() for status, _ in maker if status is before]
-        if read and before.verdict in ("runs", "may run", "cached"):
+        if read and before.forecast in ("runs", "may run", "cached"):
             clause = f"input {read[0]} comes" if len(read) == 1 else f"inputs {some(read)} come"
             clauses.append(f"its {clause} from {before.stage}")
     return clauses

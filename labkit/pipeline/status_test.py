@@ -96,7 +96,7 @@ def reasons(stage: str) -> str:
 
 
 def verdicts() -> list[str]:
-    return [stage.verdict for stage in status().values()]
+    return [stage.forecast for stage in status().values()]
 
 
 def edit(name: str, old: str, new: str) -> None:

@@ -52,7 +52,7 @@ def experiments_everywhere() -> dict[str, Experiment]:
     return {one.commit: one.experiment for one in _results_commits("--all")}
 
 
-def results_of(tag: str, code: str) -> str:
+def results_commit_of(tag: str, code: str) -> str:
     """The newest commit here, in any branch, with the results that a tag on the commit `code` asked for; else none."""
     found = (one for one in _results_commits("--all") if one.experiment.proven)
     return next((one.commit for one in found if (one.experiment.tag, one.experiment.code) == (tag, code)), "")

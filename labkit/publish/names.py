@@ -1,14 +1,10 @@
 """What commit a person means by a name."""
 
-import re
-
 from labkit.git_cli import git_or_empty
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
-from labkit.publish.history import results_of
-from labkit.registry.models import RegisteredModel, find_model
-
-VERSION = re.compile(r"([\w-]+@)?(v\d{1,18}(\.0\.0)?|champion)")
+from labkit.publish.history import results_commit_of
+from labkit.registry.models import VERSION, RegisteredModel, find_model
 
 
 def commit_named(name: str) -> tuple[str, str]:
@@ -23,7 +19,7 @@ def commit_named(name: str) -> tuple[str, str]:
             raise
         commit = version_named(name).version.tag.commit
     if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{name}"):
-        if results := results_of(name, commit):
+        if results := results_commit_of(name, commit):
             return results, f"the results commit of the run of {commit[:7]}"
         if name.startswith("run-"):
             return commit, "no results commit of its run is here: `git fetch` brings it, if the runner made one"

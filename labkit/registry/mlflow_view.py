@@ -4,7 +4,7 @@ A version there is known by its tag `lab.tag`. Its number there is MLflow's own,
 registers by hand; the alias `champion` is what a server should load. Importing this imports MLflow.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
@@ -13,9 +13,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from labkit.git_cli import git
-from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
-from labkit.registry.results import fetch_files
+from labkit.registry.results import fetch_file
 from labkit.registry.settings import source_of
 from labkit.registry.state import Registry, Version
 from labkit.registry.tags import STAGE
@@ -90,13 +89,9 @@ def _versions(client: mlflow.MlflowClient, name: str) -> dict[str, ModelVersion]
 def _create(store: Store, name: str, version: Version) -> ModelVersion:
     commit = version.tag.commit
     source = source_of(commit)
-    model = PurePosixPath(source.told.model)
     with TemporaryDirectory() as folder:
-        fetch_files(commit, [str(model)], Path(folder))
-        if not (Path(folder) / model).exists():
-            raise InputError(f"{model} of {name} {version} is neither in DVC's cache nor in its remote")
-        run = _run_that_logged(store, source.stage, commit, Path(folder) / model)
-        run = run or _upload(store, name, version, Path(folder) / model)
+        model = fetch_file(commit, source.told.model, f"{name} {version}", Path(folder))
+        run = _run_that_logged(store, source.stage, commit, model) or _upload(store, name, version, model)
     tags = {VERSION_TAG: version.tag.name, "lab.commit": commit, "lab.md5": source.md5}
     tags |= {f"lab.{key.lower()}": value for key, value in version.tag.trailers.items()}
     place = f"{run.info.artifact_uri}/{model.name}"

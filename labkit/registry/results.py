@@ -30,6 +30,17 @@ def fetch_files(commit: str, files: Iterable[str], folder: Path) -> None:
                 copy_from(project, commit, file, folder / file)
 
 
+def fetch_file(commit: str, path: str, of: str, folder: Path) -> Path:
+    """Write a commit's file or folder below `folder`; where it is then. `of` tells whose it is.
+
+    Raises InputError where it can't be had.
+    """
+    fetch_files(commit, [path], folder)
+    if not (folder / path).exists():
+        raise InputError(f"{path} of {of} is neither in DVC's cache nor in its remote; `dvc push` where it is")
+    return folder / path
+
+
 def refuse_lost(commit: str, source: Source) -> None:
     """Raise InputError where others could not get the files of the stage that writes the model."""
     with _dvc() as project:
@@ -109,8 +120,5 @@ def _predictions(commit: str, whose: str, folder: Path) -> Predictions:
     _, told = registered_in(commit)
     if not told.predictions:
         raise InputError(f"dvc.yaml of {whose}, {commit[:10]}, names no `predictions`")
-    of = f"{told.predictions} of {whose}, {commit[:10]},"
-    fetch_files(commit, [told.predictions], folder)
-    if not (folder / told.predictions).exists():
-        raise InputError(f"{of} is neither in DVC's cache nor in its remote; `dvc push` where it is")
-    return Predictions(folder / told.predictions, of, whose)
+    of = f"{whose}, {commit[:10]},"
+    return Predictions(fetch_file(commit, told.predictions, of, folder), f"{told.predictions} of {of}", whose)

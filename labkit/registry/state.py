@@ -10,7 +10,7 @@ from typing import NamedTuple
 from labkit.git_cli import GitError
 from labkit.process.errors import InputError
 from labkit.registry.settings import source_of
-from labkit.registry.tags import REFUSED, STAGE, TAGS, Tag, fetch_tags, has_origin, plain, read_tags
+from labkit.registry.tags import REFUSED, STAGE, TAGS, Tag, fetch_tags, has_origin, read_tags, up_to_slash
 
 PROMOTE, ROLLBACK = "promote", "rollback"
 VERSION_KEYS = ("Reason", "Person", "Before", "Goals")
@@ -135,7 +135,7 @@ def read_registry(name: str, offline: bool = False) -> Registry:
             faults.append(Fault(tag.ref, reason))
         else:
             counted.append(tag)
-    return _state(name, counted, faults, {tag.ref for tag in tags} | {*map(plain, shared or ())})
+    return _state(name, counted, faults, {tag.ref for tag in tags} | {*map(up_to_slash, shared or ())})
 
 
 def _no_annotated(tag: Tag) -> str:

@@ -54,7 +54,7 @@ def patterns(name: str) -> list[str]:
     return [f"{TAGS}{name}@*", f"{TAGS}{name}#*", f"{REFUSED}{name}#*"]
 
 
-def plain(ref: str) -> str:
+def up_to_slash(ref: str) -> str:
     """A ref without what follows a slash in its name, which no tag of the registry has: Git then has it as a folder."""
     prefix = REFUSED if ref.startswith(REFUSED) else TAGS
     return prefix + ref.removeprefix(prefix).partition("/")[0]
@@ -79,7 +79,7 @@ def fetch_tags(name: str) -> dict[str, str]:
                 f"{ref} here is another than that of `origin`, which counts; "
                 f"`git update-ref -d {shlex.quote(ref)}` takes it away"
             )
-    if lacking := {ref for ref in there if plain(ref) == ref} - here.keys():
+    if lacking := {ref for ref in there if up_to_slash(ref) == ref} - here.keys():
         ask_server("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))
     return there
 

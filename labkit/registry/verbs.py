@@ -7,6 +7,7 @@ from labkit.git_cli import GitError, git
 from labkit.goals import Verdict, tally
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
+from labkit.registry.models import version_in
 from labkit.registry.results import (
     committed_goals,
     compare_results,
@@ -65,7 +66,7 @@ def promote(wanted: str, reason: str, force: bool = False) -> Registry:
     """
     registry = _registry()
     _refuse_deprecated(registry)
-    version, before = _version(wanted, registry), registry.champion
+    version, before = version_in(registry, wanted), registry.champion
     if before and version.number == before.number:
         print(f"{registry.name} {version} is the champion already")
         return registry
@@ -103,7 +104,7 @@ def rollback(reason: str, wanted: str = "") -> Registry:
     moves = [step for step in registry.steps if not step.refused]
     before, former = registry.champion, former_champions(moves)
     usable = [one for one in former if not registry.versions[one.number].withdrawn]
-    version = _version(wanted, registry) if wanted else (usable[-1] if usable else None)
+    version = version_in(registry, wanted) if wanted else (usable[-1] if usable else None)
     if version is None:
         raise InputError(f"{registry.name} has no earlier champion to return to; `python -m lab promote` one")
     if version.number not in {step.version.number for step in moves if step.version}:
@@ -157,18 +158,7 @@ def _registry() -> Registry:
 
 
 def _commit_of(revision: str, registry: Registry) -> str:
-    return _version(revision, registry).tag.commit if re.fullmatch(r"v\d+", revision) else commit_of(revision)
-
-
-def _version(wanted: str, registry: Registry) -> Version:
-    number = int(wanted[1:]) if re.fullmatch(r"v\d{1,18}", wanted) else None
-    version = registry.versions.get(number) if number else None
-    if version is None:
-        known = ", ".join(map(str, registry.versions.values())) or "none; `python -m lab register` makes one"
-        raise InputError(f"{registry.name} has no version {wanted!r}; it has: {known}")
-    if version.withdrawn:
-        raise InputError(f"{registry.name} {version} was withdrawn; name another")
-    return version
+    return version_in(registry, revision).tag.commit if re.fullmatch(r"v\d+", revision) else commit_of(revision)
 
 
 def _refuse_deprecated(registry: Registry) -> None:

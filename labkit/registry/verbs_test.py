@@ -60,7 +60,7 @@ def test_versions_count_up_and_a_commit_is_one_version(lab: Lab) -> None:
     [
         ("empty", r"^\w+ has no results of select in dvc.lock: run `dvc repro`, commit dvc.lock, and register that$"),
         ("nonsense", "^'nonsense' is not a commit here; try `git fetch --tags`$"),
-        ("v7", f"^{NAME} has no version 'v7'; it has: none; `python -m lab register` makes one$"),
+        ("v7", f"^{NAME} has no 'v7'; its versions: none; `python -m lab register` makes one$"),
         ("--all", "^'--all' is not a commit here"),
     ],
 )

@@ -305,9 +305,9 @@ def goals_section(goals: list[Verdict], mistake: str) -> str:
     if mistake:
         return f"### Goals\n\n**Not judged**: {plain(mistake)}"
     lines = []
-    for goal, value, met, unknown in goals:
-        reached = plain(unknown) if met is None else f"{value:.4f}"
-        word = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "**missed**"
+    for one in goals:
+        goal, reached = one.goal, plain(one.unknown) if one.met is None else f"{one.value:.4f}"
+        word = "**missed**" if one.word == "missed" else one.word
         lines.append([plain(goal.goal), word, reached, plain(goal.threshold), code(goal.metric)])
     return "### Goals\n\n" + table(["goal", "", "reached", "wanted", "metric"], lines) if lines else ""
 

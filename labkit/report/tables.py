@@ -20,6 +20,7 @@ from labkit.pipeline.leaderboard import Model, Selected, models, read_leaderboar
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
 
+COLOURS = {"met": "green", "reached": "green", "ambition": "yellow", "not judged": "yellow", "missed": "bold red"}
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
 
 
@@ -55,11 +56,13 @@ def models_table(compared: list[Model], best: Selected) -> Table:
     )
     table.add_column("model", footer="★ on its test rows", no_wrap=True)
     for name in names:
-        table.add_column(escape(name.replace("_", "\n")), justify="right", footer=number(best.test.get(name, "")))
+        table.add_column(
+            escape(name.replace("_", "\n")), justify="right", footer=escape(number(best.test.get(name, "")))
+        )
     for row in compared:
         is_best = row["model"] == best.model
         label = f"{'★' if is_best else ' '} {escape(row['model'])}"
-        table.add_row(label, *(number(row[name]) for name in names), style="bold green" if is_best else None)
+        table.add_row(label, *(escape(number(row[name])) for name in names), style="bold green" if is_best else None)
     return table
 
 
@@ -70,7 +73,7 @@ def number(value: Any) -> str:
     try:
         return f"{float(value):.3f}"
     except (TypeError, ValueError):
-        return escape(str(value))
+        return str(value)
 
 
 def goals_table(judged: list[Verdict]) -> Table:
@@ -81,16 +84,10 @@ def goals_table(judged: list[Verdict]) -> Table:
     table.add_column("metric", no_wrap=True)
     table.add_column("reached", justify="right")
     table.add_column("wanted", justify="right", no_wrap=True)
-    for goal, value, met, _ in judged:
-        if met is None:
-            word = "[yellow]not judged[/]"
-        elif goal.ambition:
-            word = "[green]reached[/]" if met else "[yellow]ambition[/]"
-        else:
-            word = "[green]met[/]" if met else "[bold red]missed[/]"
-        table.add_row(
-            word, escape(goal.goal), escape(goal.metric), "" if met is None else f"{value:.3f}", goal.threshold
-        )
+    for one in judged:
+        goal, reached = one.goal, "" if one.met is None else f"{one.value:.3f}"
+        word = f"[{COLOURS[one.word]}]{one.word}[/]"
+        table.add_row(word, escape(goal.goal), escape(goal.metric), reached, goal.threshold)
     return table
 
 

@@ -17,6 +17,7 @@ from labkit.process.files import read_json
 from labkit.process.flat import flattened, is_number
 from labkit.report.data import COLUMNS, described
 from labkit.report.intervals import interval_text
+from labkit.report.tables import number
 from labkit.site.here import Here
 
 BARS = 20  # of a picture of a column
@@ -152,10 +153,10 @@ def _models_section(here: Here) -> list[Section]:
         return []
     names = [name for name in rows[0] if name != "model"]
     lines = [
-        [("★ " if row["model"] == best.model else "") + row["model"], *(_number(row[name]) for name in names)]
+        [("★ " if row["model"] == best.model else "") + row["model"], *(number(row[name]) for name in names)]
         for row in rows
     ]
-    test = [_number(best.test[name]) + interval_text(best.test, name) if name in best.test else "" for name in names]
+    test = [number(best.test[name]) + interval_text(best.test, name) if name in best.test else "" for name in names]
     note = f"Compared by {best.metric}." if best.metric else ""
     return [Section("Models", note, ["model", *names], [*lines, ["★ on its test rows", *test]], len(names))]
 
@@ -166,15 +167,7 @@ def _goals(here: Here) -> list[Verdict]:
 
 def _goals_section(here: Here) -> list[Section]:
     lines = []
-    for goal, value, met, unknown in _goals(here):
-        word = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "missed"
-        lines.append([goal.goal, word, goal.metric, unknown if met is None else f"{value:.4f}", goal.threshold])
+    for one in _goals(here):
+        reached = one.unknown if one.met is None else f"{one.value:.4f}"
+        lines.append([one.goal.goal, one.word, one.goal.metric, reached, one.goal.threshold])
     return [Section("Goals", "", ["goal", "", "metric", "reached", "wanted"], lines, 2)] if lines else []
-
-
-def _number(value: Any) -> str:
-    """A metric: a count or a word as it is, else three decimals."""
-    try:
-        return str(value) if str(value).lstrip("-").isdigit() else f"{float(value):.3f}"
-    except (TypeError, ValueError):
-        return str(value)

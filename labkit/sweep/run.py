@@ -26,7 +26,7 @@ from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE, CommonParams, read_params
 from labkit.sweep.space import Space, parse_space
-from labkit.sweep.trial import TrialError, commit_of, rounded, run_trial, score_of
+from labkit.sweep.trial import TrialError, experiment_commit, rounded, run_trial, score_of
 from labkit.sweep.view import show_in_mlflow
 from labkit.terminal import PlainConsole
 from labkit.yaml_edit import with_value
@@ -120,7 +120,7 @@ def _tell(
     try:
         if error:
             raise error
-        score = score_of(commit_of(experiment(study, trial.number)), board, model)
+        score = score_of(experiment_commit(experiment(study, trial.number)), board, model)
     except TrialError as failed:
         trial.set_user_attr(FAILURE, str(failed))
         study.tell(trial, state=TrialState.FAIL)

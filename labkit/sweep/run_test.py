@@ -63,7 +63,7 @@ def search(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]
             raise TrialError("it diverged")
 
     monkeypatch.setattr(run, "run_trial", run_trial)
-    monkeypatch.setattr(run, "commit_of", lambda name: name)
+    monkeypatch.setattr(run, "experiment_commit", lambda name: name)
     monkeypatch.setattr(run, "score_of", lambda name, *_: Score("net", "loss", tried[name]["lr"], True))
 
     def search(study: optuna.Study, trials: int, jobs: int = 1) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def run_trial(name: str, values: dict[str, Any]) -> None:
         raise TrialError("\n".join(said[-LAST_WORDS:]))
 
 
-def commit_of(name: str) -> str:
+def experiment_commit(name: str) -> str:
     """The commit of an experiment; empty where there is none."""
     told = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
     found = [line.split(" ") for line in told.splitlines()]

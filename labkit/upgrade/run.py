@@ -28,7 +28,6 @@ from labkit.upgrade.template import (
     LOCK,
     Record,
     address,
-    commit_of,
     delete_refs,
     fetched,
     is_in,
@@ -37,6 +36,7 @@ from labkit.upgrade.template import (
     newest,
     origin,
     read_record,
+    template_commit,
 )
 
 OWNERS = "labkit/upgrade/owners.txt"
@@ -106,8 +106,8 @@ def check_clone() -> None:
 
 def step_to(version: str | None, base: str | None, record: Record) -> Step:
     """The step to a version, the newest by default."""
-    wanted = commit_of(version or newest())
-    start = commit_of(base) if base else origin(record, wanted)
+    wanted = template_commit(version or newest())
+    start = template_commit(base) if base else origin(record, wanted)
     return Step(start, name_of(start), wanted, name_of(wanted))
 
 

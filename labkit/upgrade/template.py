@@ -83,7 +83,7 @@ def newest() -> str:
     return known[0]
 
 
-def commit_of(version: str) -> str:
+def template_commit(version: str) -> str:
     """The template's commit of a version, a branch or the beginning of a commit's name. Raises InputError."""
     names = [f"{REFS}/{place}{version}" for place in ("tags/", "tags/v", "heads/")]
     if re.fullmatch(r"[0-9a-f]{7,40}", version):
@@ -114,7 +114,7 @@ def origin(record: Record, wanted: str) -> str:
     """The template's commit that this lab came from, or was last upgraded to. Raises InputError when it isn't found."""
     if recorded := record.get("commit"):
         try:
-            return commit_of(recorded)
+            return template_commit(recorded)
         except InputError:
             raise InputError(
                 f"{LOCK}: the template has no commit {recorded}; correct --from, or give --base VERSION"

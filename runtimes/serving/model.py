@@ -1,6 +1,5 @@
 """Where the model is that a person names: a registered one, one in a folder, a revision's, or the last run's."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +9,9 @@ from labkit.paths import HOME
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
-from labkit.registry.models import copy_model, find_model
-from labkit.registry.results import fetch_files
+from labkit.registry.models import VERSION, copy_model, find_model
+from labkit.registry.results import fetch_file
 from labkit.registry.settings import registered_in
-from labkit.registry.tags import STAGE
 from runtimes.serving.served import Served, load
 
 COPIES = HOME / ".lab" / "models"
@@ -42,7 +40,7 @@ def locate(wanted: str | None, offline: bool = False) -> Place:
         return Place(Path(told.model), told.name, md5_of(Path(told.model))[:10] if Path(told.model).is_dir() else "")
     if (Path(wanted) / "MLmodel").is_file():
         return Place(Path(wanted), told.name, md5_of(Path(wanted))[:10])
-    if wanted.rpartition("@")[2] == STAGE or re.fullmatch(r"(.*@)?v\d+(\.0\.0)?", wanted):
+    if VERSION.fullmatch(wanted):
         registered = find_model(wanted, offline)
         version = registered.version
         folder = _kept(
@@ -53,10 +51,12 @@ def locate(wanted: str | None, offline: bool = False) -> Place:
         commit = commit_of(wanted)
     except InputError:
         raise InputError(f"--model {wanted}: no version, no folder with an MLmodel, and no revision of Git") from None
-    return Place(_kept(commit[:10], lambda place: _fetch(commit, told.model, place)), told.name, commit[:10])
+    short = commit[:10]
+    folder = _kept(short, lambda place: fetch_file(commit, told.model, short, place.parent).rename(place))
+    return Place(folder, told.name, short)
 
 
-def _kept(name: str, copy: Callable[[Path], None]) -> Path:
+def _kept(name: str, copy: Callable[[Path], object]) -> Path:
     """The folder of a model that was copied before, or is now: whole, or not there."""
     folder = COPIES / name
     if not folder.exists():
@@ -65,11 +65,3 @@ def _kept(name: str, copy: Callable[[Path], None]) -> Path:
             copy(Path(beside) / "model")
             (Path(beside) / "model").rename(folder)
     return folder
-
-
-def _fetch(commit: str, path: str, to: Path) -> None:
-    """Copy a commit's model. Raises InputError where neither DVC's cache nor its remote has it."""
-    fetch_files(commit, [path], to.parent)
-    if not (to.parent / path).exists():
-        raise InputError(f"{path} of {commit[:10]} is neither in DVC's cache nor in its remote")
-    (to.parent / path).rename(to)
