@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 EXPERIMENTS, MODELS, LAB = "Experiments", "Models", "The lab itself"
 PROOF, RUNNERS = "Results that hold", "For runners and engines"
 
-Jobs = Annotated[int | None, typer.Option(min=1, help="Stages at once; else, what cores and memory allow.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Stages at once; by default, what cores and memory allow.")]
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
@@ -34,12 +34,12 @@ def run(jobs: Jobs = None) -> None:
 @app.command(rich_help_panel=EXPERIMENTS)
 def sweep(
     space: Annotated[list[str], typer.Argument(help="KEY=LOW..HIGH or KEY=A,B,C, of params.yaml")],
-    trials: Annotated[int, typer.Option(min=1, help="So many in all, with those of before.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="How many in all, earlier ones included.")] = 20,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 1,
-    model: Annotated[str | None, typer.Option(help="The model to make better; else, whichever is selected.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to improve; by default, the selected one.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the best values into params.yaml.")] = False,
 ) -> None:
-    """Search for better parameters: each trial is an experiment of DVC's, compared on the validation rows."""
+    """Search for better parameters: each trial is a DVC experiment, compared on the validation rows."""
     from labkit.sweep.run import sweep
 
     sys.exit(sweep(space, trials, jobs, model, apply))
@@ -74,7 +74,7 @@ def compare(
     a: Annotated[str, typer.Argument(help="A commit, branch, tag, tag of a run, or version: best-model@v3.")],
     b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    page: Annotated[Path | None, typer.Option(help="A file for all of it and the plots, as one page of HTML.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write all of it, with the plots, to this HTML file.")] = None,
 ) -> None:
     """Show how B differs from A: code, parameters, data, metrics, and how sure that is on the same test rows."""
     from labkit.compare.run import compare
@@ -85,10 +85,10 @@ def compare(
 @app.command(rich_help_panel=EXPERIMENTS)
 def lineage(
     what: Annotated[str, typer.Argument(help="A file, its md5, a commit, branch, tag, version, run or execution.")],
-    back: Annotated[bool, typer.Option("--back", help="Only what it was made of.")] = False,
-    forward: Annotated[bool, typer.Option("--forward", help="Only what was made of it.")] = False,
+    back: Annotated[bool, typer.Option("--back", help="Show only what it was made of.")] = False,
+    forward: Annotated[bool, typer.Option("--forward", help="Show only what was made of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="A file to draw it to: .svg, or .mmd (Mermaid).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw it to this file: .svg, or .mmd (Mermaid).")] = None,
 ) -> None:
     """Show what WHAT was made of, back to the raw data, and what was made of it, up to promotions."""
     from labkit.lineage.show import show_lineage
@@ -100,9 +100,9 @@ def lineage(
 def drift(
     before: Annotated[Path, typer.Argument(help="A report of data, such as artifacts/data/report.json.")],
     now: Annotated[Path, typer.Argument(help="Another report, or a table: CSV or Parquet.")],
-    to: Annotated[Path | None, typer.Option(help="A JSON file for the numbers, for a goal to judge.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write the numbers to this JSON file, for a goal to judge.")] = None,
 ) -> None:
-    """Show how far each column of NOW is distributed otherwise than in BEFORE."""
+    """Show how far each column's distribution has drifted from BEFORE to NOW."""
     from labkit.report.drifted import show_drift
 
     show_drift(before, now, to)
@@ -124,9 +124,9 @@ def site(
 
 @app.command(rich_help_panel=EXPERIMENTS)
 def first_goals(
-    replace: Annotated[bool, typer.Option(help="Also goals of your own, without asking.")] = False,
+    replace: Annotated[bool, typer.Option(help="Replace goals of your own, without asking.")] = False,
 ) -> None:
-    """Write goals/goals.yaml from what the last run reached, in the place of the goals of the template's example."""
+    """Write goals/goals.yaml from what the last run reached, instead of the template's example."""
     from labkit.report.first_goals import write_first_goals
 
     print(f"Written: goals/goals.yaml: {write_first_goals(replace)}")
@@ -135,7 +135,9 @@ def first_goals(
 @app.command(rich_help_panel=LAB)
 def new_process(
     name: str,
-    model: Annotated[bool, typer.Option("--model", help="One that trains a model, to be selected among.")] = False,
+    model: Annotated[
+        bool, typer.Option("--model", help="Make it train a model, as a candidate for selection.")
+    ] = False,
 ) -> None:
     """Write a new process NAME with its test, parameters, Pipfile, lock and stage."""
     from labkit.scaffold.add import MODEL_TEMPLATE, TEMPLATE, add_process
@@ -170,7 +172,7 @@ def setup(
 
 @app.command(rich_help_panel=LAB)
 def doctor() -> None:
-    """Check this clone, its results and the services that it uses; say what is wrong and what mends it."""
+    """Check this clone, its results and the services that it uses; say what is wrong and how to fix it."""
     from labkit.doctor.run import examine
 
     sys.exit(examine())
@@ -179,9 +181,13 @@ def doctor() -> None:
 @app.command(rich_help_panel=LAB)
 def upgrade(
     version: Annotated[str | None, typer.Argument()] = None,
-    source: Annotated[str | None, typer.Option("--from", help="URL or path of the template; a URL is kept.")] = None,
-    base: Annotated[str | None, typer.Option(help="Version that the lab came from, where that isn't found.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only say whether there is one: exit code 3 if so.")] = False,
+    source: Annotated[
+        str | None, typer.Option("--from", help="URL or path of the template; a URL is remembered.")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="Version that the lab came from, if it is not found.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check: exit code 3 if there is a newer version.")
+    ] = False,
 ) -> None:
     """Merge VERSION of the template, the newest by default, into this lab."""
     from labkit.upgrade import run
@@ -225,7 +231,7 @@ def rollback(
 
 @app.command(rich_help_panel=MODELS)
 def history() -> None:
-    """Show the versions of the model, and who was made champion, by whom, why, and what was refused."""
+    """Show the model's versions, its champions with who promoted them and why, and what was refused."""
     from labkit.registry.history import print_history
 
     print_history()
@@ -234,7 +240,7 @@ def history() -> None:
 @app.command(rich_help_panel=PROOF)
 def verify(
     revision: Annotated[str, typer.Argument()] = "",
-    receipt: Annotated[Path | None, typer.Option(help="Check this receipt of somebody else; run nothing.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Check somebody else's receipt; run nothing.")] = None,
     to: Annotated[Path, typer.Option(help="The folder to write the receipt to.")] = Path(".lab/receipts"),
 ) -> None:
     """Run REVISION, HEAD by default, again from its raw data, and compare every output with what was recorded.
@@ -261,7 +267,7 @@ def export(
 def publish(
     tag: Annotated[str, typer.Argument(envvar="GITHUB_REF_NAME")] = "",
     rev: Annotated[str, typer.Option(help="Show the results of this revision in MLflow.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="Those of every commit of all branches.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show those of every commit of all branches.")] = False,
 ) -> None:
     """Show each result of HEAD, --rev or --all as one run in MLflow; what it lost is made again from Git and DVC.
 
@@ -279,7 +285,7 @@ def publish(
 
 @app.command(rich_help_panel=PROOF)
 def track(seconds: float = 60.0) -> None:
-    """Send MLflow the runs that it has not got yet, for SECONDS at most."""
+    """Send MLflow the runs that it lacks, for SECONDS at most."""
     from labkit.tracking.tracker import deliver
 
     if pending := deliver(seconds):
@@ -288,9 +294,9 @@ def track(seconds: float = 60.0) -> None:
 
 @app.command(rich_help_panel=PROOF)
 def mend(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if there is any.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if any is found.")] = False,
 ) -> None:
-    """Repair records of dvc.lock that a merge by lines made, and commit."""
+    """Repair dvc.lock records that a line-by-line merge made, and commit."""
     from labkit.github import error_line, on_runner
     from labkit.pipeline import forged
 
@@ -316,7 +322,7 @@ def repro(jobs: Jobs = None) -> None:
 
 @app.command(rich_help_panel=RUNNERS)
 def plan() -> None:
-    """Print the pipeline as JSON, for an engine of several machines. Refuses what another machine could not run."""
+    """Print the pipeline as JSON, for engines that use several machines. Refuses what others could not run."""
     from labkit.pipeline.plan import print_plan
 
     print_plan()
@@ -324,7 +330,7 @@ def plan() -> None:
 
 @app.command(rich_help_panel=RUNNERS)
 def tables() -> None:
-    """Copy the metrics and the tables of plots to lab/results, to be committed: who has no key reads them there."""
+    """Copy metrics and plot tables to lab/results, to commit: there they can be read without a key."""
     from labkit.paths import TABLES
     from labkit.pipeline.tables import write_tables
 
@@ -333,8 +339,8 @@ def tables() -> None:
 
 @app.command(rich_help_panel=RUNNERS)
 def pull_request(
-    base: Annotated[str, typer.Argument(help="What the branch is compared with, from where it parted.")] = "",
-    plots: Annotated[Path | None, typer.Option(help="A file for the plots, drawn beside those of BASE.")] = None,
+    base: Annotated[str, typer.Argument(help="Compare with this revision, from the merge base.")] = "",
+    plots: Annotated[Path | None, typer.Option(help="Draw the plots beside those of BASE to this file.")] = None,
 ) -> None:
     """Print what this branch changes against BASE, origin/HEAD by default; on GitHub, comment on its pull request."""
     from labkit.report.comment import show_changes

@@ -50,7 +50,7 @@ def ask_server(*arguments: str, server: str = "origin") -> str:
                 failed_looks = 0 if _answers(server) else failed_looks + 1
         finally:
             _end(asking)
-    raise GitError(f"git {arguments[0]} failed: the server of `{server}` takes the connection and says nothing")
+    raise GitError(f"git {arguments[0]} failed: the server of `{server}` accepts the connection and never answers")
 
 
 def file_in(commit: str, path: str) -> bytes | None:

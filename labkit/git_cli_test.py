@@ -87,7 +87,7 @@ def test_a_silent_server_is_given_up_and_nothing_goes_on_waiting(
 
 def test_any_server_is_asked_so(clone: Path, silent_port: int) -> None:
     url = f"git://127.0.0.1:{silent_port}/template.git"
-    with pytest.raises(GitError, match=f"the server of `{url}` takes the connection and says nothing"):
+    with pytest.raises(GitError, match=f"the server of `{url}` accepts the connection and never answers"):
         ask_server("ls-remote", url, server=url)
 
 

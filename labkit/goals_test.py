@@ -73,7 +73,7 @@ def test_results_that_are_not_there_are_not_a_verdict(tmp_path: Path) -> None:
             "name a result of the pipeline, by its path from",
         ),
         ("{goal: [", "not YAML"),
-        ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal stands here for the second time; keep one"),
+        ("{goal: g, goal: h, file: f, metric: m, at_least: 1.0}", "goal is given twice; keep one"),
     ],
 )
 def test_a_wrong_goal_is_refused_with_the_reason(tmp_path: Path, entry: str, told: str) -> None:

@@ -14,7 +14,7 @@ def krt(
     model: Annotated[str, typer.Argument(help="`champion` or a version, such as v2.")] = "champion",
     to: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("dist"),
     image: Annotated[str, typer.Option(help="The image that the model's node runs in.")] = "",
-    check: Annotated[Path | None, typer.Option(help="Say what is wrong with this .krt or KAI product.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Only check this .krt or KAI product.")] = None,
 ) -> None:
     """Write a registered version of the model as a .krt for KRE v2, and as a KAI product."""
     from labkit.registry.models import find_model
@@ -31,11 +31,11 @@ def krt(
 @app.command(rich_help_panel=MODELS)
 def serve(
     model: Annotated[
-        str | None, typer.Option(help="`champion`, a version, a folder, or a revision; else, the last run's.")
+        str | None, typer.Option(help="`champion`, a version, a folder, or a revision; by default, the last run's.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Whom it listens to.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Where.")] = 8080,
-    sample: Annotated[Path | None, typer.Option(help="A CSV for the last 10,000 rows that were answered.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8080,
+    sample: Annotated[Path | None, typer.Option(help="Keep the last 10,000 rows answered in this CSV file.")] = None,
 ) -> None:
     """Answer requests with the model: MLflow's protocol, and the open inference protocol V2. LAB_SERVE_KEY locks it."""
     from runtimes.serving.run import serve

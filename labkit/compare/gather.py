@@ -118,7 +118,7 @@ def differences_of(before: Read, now: Read) -> Found:
     reports = sorted(_reports(before.stages) & _reports(now.stages))
     data = [_data(file, before.folder, now.folder) for file in reports]
     if not data:
-        unknown = ["how the data differ: not both dvc.yaml name a report of them in `meta: data:`", *unknown]
+        unknown = ["how the data differ: both dvc.yaml must name a report of them in `meta: data:`", *unknown]
     return Found(
         before.side,
         now.side,

@@ -61,6 +61,6 @@ def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
     try:
         plots = while_remote_answers(draw, LOOK_SECONDS, 1)
     except RuntimeError as error:
-        return [], [*unknown, f"the plots can't be had: {without_credentials(str(error))}"]
+        return [], [*unknown, f"the plots are not available: {without_credentials(str(error))}"]
     theirs = [one for one in plots if not any(in_git_otherwise(rev, one.file, recorded[rev]) for rev in names)]
     return theirs, unknown

@@ -4,12 +4,12 @@ from typing import Literal, NamedTuple
 
 
 class Check(NamedTuple):
-    """What was checked, how it stands, and when it is not well, what mends it."""
+    """What was checked, how it stands, and when it is not well, how to fix it."""
 
     subject: str
     state: Literal["ok", "warning", "problem"]
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(subject: str, found: str) -> Check:
@@ -17,11 +17,11 @@ def ok(subject: str, found: str) -> Check:
     return Check(subject, "ok", found)
 
 
-def warning(subject: str, found: str, mend: str) -> Check:
+def warning(subject: str, found: str, fix: str) -> Check:
     """It works, but not for long or not for all."""
-    return Check(subject, "warning", found, mend)
+    return Check(subject, "warning", found, fix)
 
 
-def problem(subject: str, found: str, mend: str) -> Check:
+def problem(subject: str, found: str, fix: str) -> Check:
     """It does not work."""
-    return Check(subject, "problem", found, mend)
+    return Check(subject, "problem", found, fix)

@@ -34,8 +34,8 @@ def check_identity() -> Check:
     try:
         who = git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").rpartition(" <")[0]
     except GitError:
-        mend = '`git config --global user.name "YOUR NAME" && git config --global user.email YOU@EXAMPLE.COM`'
-        return problem("git identity", "Git does not know who you are, and commits nothing", mend)
+        fix = '`git config --global user.name "YOUR NAME" && git config --global user.email YOU@EXAMPLE.COM`'
+        return problem("git identity", "Git does not know who you are, and commits nothing", fix)
     return ok("git identity", f"commits are by {who}")
 
 
@@ -132,7 +132,7 @@ def check_process_environments() -> Check:
 
 def check_site_cache() -> Check:
     """Whether DVC keeps its notes, which are pickles that it executes, where no other user can write."""
-    subject = "DVC's notes"
+    subject = "DVC's site cache"
     config = RawConfigParser()
     with suppress(ConfigParserError):
         config.read(".dvc/config.local", encoding="utf-8")
@@ -159,12 +159,12 @@ def check_disk() -> Check:
     if refused := {name: why for name, place in places.items() if (why := _refusal(place))}:
         where = "; ".join(str(places[name].absolute()) for name in refused)
         return problem("disk", f"{_by_figure(refused)} ({found})", f"make room or allow writing: {where}")
-    mend = (
+    fix = (
         "`dvc gc --all-commits` removes from the cache what no commit here needs; ~/.cache/lab is made again if removed"
     )
     if min(free.values()) < LEAST_FREE_BYTES:
-        return problem("disk", f"full: {found}", mend)
-    return warning("disk", found, mend) if min(free.values()) < FEW_FREE_BYTES else ok("disk", found)
+        return problem("disk", f"full: {found}", fix)
+    return warning("disk", found, fix) if min(free.values()) < FEW_FREE_BYTES else ok("disk", found)
 
 
 def check_gpu() -> Check:
@@ -176,7 +176,7 @@ def check_gpu() -> Check:
         answer = subprocess.run(command, capture_output=True, text=True)
         if answer.returncode == 0 and answer.stdout.strip():
             return ok("GPU", "; ".join(answer.stdout.strip().splitlines()))
-    found = "none of NVIDIA's"
+    found = "no NVIDIA GPU"
     processes = sorted(path.parent.name for path in PROCESSES.glob("*/params.py"))
     if asking := [process for process in processes if chosen(process).device == "cuda"]:
         found += f", but params.yaml gives {', '.join(asking)} `device: cuda`"

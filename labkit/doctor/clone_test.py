@@ -50,7 +50,7 @@ def test_who_commits_is_told_from_settings_or_variables(
 ) -> None:
     nobody = clone.check_identity()
     assert (nobody.state, nobody.subject) == ("problem", "git identity")
-    assert "git config --global user.name" in nobody.mend
+    assert "git config --global user.name" in nobody.fix
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Ada")
     monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ada@example.com")
     assert clone.check_identity() == ("git identity", "ok", "commits are by Ada", "")
@@ -179,7 +179,7 @@ def test_a_disk_that_takes_nothing_is_a_problem_whatever_its_figures_say(
     check = clone.check_disk()
     assert check.state == "problem"
     assert re.search(f"^[a-z ]+ for {name} \\(", check.found)
-    assert "/proc/" in check.mend
+    assert "/proc/" in check.fix
 
 
 @pytest.mark.integration
@@ -201,7 +201,7 @@ def test_a_full_disk_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ("script", "found"),
     [
         ("echo 'NVIDIA H200, 143771 MiB'", "NVIDIA H200, 143771 MiB"),
-        ("echo 'no devices were found'; exit 6", "none of NVIDIA's"),
+        ("echo 'no devices were found'; exit 6", "no NVIDIA GPU"),
     ],
 )
 def test_the_gpu_is_what_nvidias_tool_says(

@@ -24,7 +24,7 @@ def check_lock_file() -> Check:
     stages = pipeline_status()
     stale = [stage.stage for stage in stages if stage.forecast in ("runs", "may run")]
     if stale:
-        found = f"not that of this code, data and params: {', '.join(stale)}; `python -m lab status` tells why"
+        found = f"stale: {', '.join(stale)}; `python -m lab status` tells why"
         return warning("dvc.lock", found, "`dvc repro`")
     return ok("dvc.lock", f"the {len(stages)} stages are those of this code, data and params")
 
@@ -66,8 +66,8 @@ def check_raw_data() -> Check:
             return ok(subject, f"all that .dvc files name is in the cache ({len(named)})")
         if not default_remote(project):
             found = f"not in the cache, and there is no remote: {', '.join(lacking)}"
-            mend = "set a remote (`python -m lab setup`), then `dvc push` where the data are"
-            return problem(subject, found, mend)
+            fix = "set a remote (`python -m lab setup`), then `dvc push` where the data are"
+            return problem(subject, found, fix)
         limit_waiting(project)
         try:
             gone = raw_data_nowhere(project)

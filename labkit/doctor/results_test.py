@@ -66,7 +66,7 @@ def test_what_git_does_not_track_is_a_problem_once_the_pipeline_that_reads_it_is
     assert check_tracked().state == "warning"
     shell("rm params.yaml && git commit --quiet --no-verify -m less", project)
     found = check_tracked()
-    assert (found.state, found.mend) == ("problem", "`git add code.py raw/b.dvc`, and commit")
+    assert (found.state, found.fix) == ("problem", "`git add code.py raw/b.dvc`, and commit")
 
 
 def test_copies_of_other_results_are_a_warning(project: Path, shell: Shell) -> None:
@@ -75,7 +75,7 @@ def test_copies_of_other_results_are_a_warning(project: Path, shell: Shell) -> N
     shell("echo other > lab/results/all.csv", project)
     check = check_tracked()
     assert (check.state, check.found) == ("warning", "not the results of dvc.lock: lab/results/all.csv")
-    assert check.mend == "`python -m lab tables && git add lab/results`, and commit"
+    assert check.fix == "`python -m lab tables && git add lab/results`, and commit"
 
 
 def test_a_current_lock_needs_no_data(without: Without) -> None:
@@ -88,7 +88,7 @@ def test_a_current_lock_needs_no_data(without: Without) -> None:
 def test_changed_code_is_a_warning_that_names_the_stage(project: Path) -> None:
     (project / "code.py").write_text("changed", encoding="utf-8")
     check = check_lock_file()
-    assert (check.state, check.mend) == ("warning", "`dvc repro`")
+    assert (check.state, check.fix) == ("warning", "`dvc repro`")
     assert "data and params: copy;" in check.found
 
 
@@ -111,8 +111,8 @@ def test_a_record_that_a_server_may_have_squashed_is_a_warning_with_its_remedy(p
 
     assert check.state == "warning"
     assert "copy: " in check.found
-    assert "was squashed by a server, and no commit that is known here has its record" in check.found
-    assert check.mend == "`dvc repro --force --single-item copy`"
+    assert "was squashed by a server, and no commit in this clone has its record" in check.found
+    assert check.fix == "`dvc repro --force --single-item copy`"
 
 
 def test_on_a_runner_changed_code_is_what_the_run_is_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_data_with_no_remote_to_get_them_from_are_a_problem(project: Path, witho
     shell("dvc remote remove share", project)
     check = check_raw_data()
     assert (check.state, check.found) == ("problem", "not in the cache, and there is no remote: raw/a.csv, raw/b")
-    assert check.mend == "set a remote (`python -m lab setup`), then `dvc push` where the data are"
+    assert check.fix == "set a remote (`python -m lab setup`), then `dvc push` where the data are"
 
 
 def test_a_remote_that_is_away_leaves_it_open(

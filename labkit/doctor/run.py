@@ -1,4 +1,4 @@
-"""`python -m lab doctor`: run all checks, say what each found, and what mends it."""
+"""`python -m lab doctor`: run all checks, say what each found, and how to fix it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ OF_EVERYONE = {
     "raw data": results.check_raw_data,
     "DVC remote": services.check_remote,
     "MLflow": services.check_mlflow,
-    "DVC's notes": clone.check_site_cache,
+    "DVC's site cache": clone.check_site_cache,
     "disk": clone.check_disk,
     "GPU": clone.check_gpu,
 }
@@ -43,8 +43,8 @@ def examine() -> int:
     states = set()
     for check in checks(OF_EVERYONE if on_runner() else OF_A_PERSON | OF_EVERYONE):
         console.print(f"[{COLOURS[check.state]}]{check.state:8}[/]{escape(f'{check.subject}: {check.found}')}")
-        if check.state != "ok" and check.mend:
-            console.print(f"{'':8}{escape(f'mend: {check.mend}')}")
+        if check.state != "ok" and check.fix:
+            console.print(f"{'':8}{escape(f'fix: {check.fix}')}")
         if check.state == "problem" and on_runner():
             print(annotation(check), flush=True)
         states.add(check.state)
@@ -72,4 +72,4 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 def annotation(check: Check) -> str:
     """The problem as the line that GitHub shows at the top of the run."""
-    return error_line(check.subject, "\n".join(filter(None, [check.found, check.mend and f"mend: {check.mend}"])))
+    return error_line(check.subject, "\n".join(filter(None, [check.found, check.fix and f"fix: {check.fix}"])))

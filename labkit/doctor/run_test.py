@@ -57,8 +57,8 @@ def test_what_a_check_sets_ends_with_it() -> None:
 
 @pytest.mark.unittest
 def test_github_gets_a_problem_on_one_line() -> None:
-    text = annotation(problem("settings", "50% wrong\nand more", "mend it"))
-    assert text == "::error title=settings::50%25 wrong%0Aand more%0Amend: mend it"
+    text = annotation(problem("settings", "50% wrong\nand more", "fix it"))
+    assert text == "::error title=settings::50%25 wrong%0Aand more%0Afix: fix it"
 
 
 @pytest.mark.integration
@@ -72,7 +72,7 @@ def test_on_a_laptop_every_check_has_its_line(new_lab: Callable[[], Path], shell
     assert [line for line in lines if line.startswith("problem")] == [
         "problem git hooks: not installed: pre-commit, pre-push, post-checkout, the merge driver of dvc.lock"
     ]
-    assert "        mend: `make -B setup`" in lines
+    assert "        fix: `make -B setup`" in lines
     assert done.stderr == ""
     shell("pre-commit install && python -m labkit.publish.merge_driver --install", lab)
     assert shell("python -m lab doctor", lab).returncode == 0

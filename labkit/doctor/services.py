@@ -38,8 +38,8 @@ def check_origin() -> Check:
             words = f"no answer in {SECONDS_TO_ANSWER} s"
     if asking.returncode:
         why = without_credentials(words.strip().splitlines()[0] if words.strip() else "no reason given")
-        mend = "`gh auth login`, or `git remote set-url origin URL` where the address is wrong"
-        return problem(subject, f"{url} does not answer: {why}", mend)
+        fix = "`gh auth login`, or `git remote set-url origin URL` where the address is wrong"
+        return problem(subject, f"{url} does not answer: {why}", fix)
     return ok(subject, f"{url} answers")
 
 
@@ -54,12 +54,12 @@ def check_remote() -> Check:
     if remote is None:
         return ok(subject, "none yet: results stay on this machine; `python -m lab setup` connects one")
     if remote.fault:
-        return problem(subject, remote.fault, remote.mend)
+        return problem(subject, remote.fault, remote.fix)
     if not remote.verified:
         found = (
-            f"{remote.where}: DVC takes what it gives unread, so whoever writes there runs code on colleagues' machines"
+            f"{remote.where}: DVC does not verify what it serves: who writes there can run code on colleagues' machines"
         )
-        return warning(subject, found, remote.mend)
+        return warning(subject, found, remote.fix)
     return ok(subject, f"{remote.where}: wrote, read and removed an object")
 
 
@@ -81,11 +81,11 @@ def check_mlflow() -> Check:
         return problem(subject, f"{where}: {error}", "")
     except NotTakenError as error:
         reason = str(error).removeprefix(f"{where} ")
-        return problem(subject, f"{where}, asked to {error.asked}: {reason}", _mend_mlflow(error.asked, reason))
+        return problem(subject, f"{where}, asked to {error.asked}: {reason}", _fix_mlflow(error.asked, reason))
     return ok(subject, f"{where}: made a run with an artifact, and deleted both")
 
 
-def _mend_mlflow(asked: str, reason: str) -> str:
+def _fix_mlflow(asked: str, reason: str) -> str:
     if re.search(r"error code 40[13]", reason):
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
     if asked == "store an artifact":

@@ -114,7 +114,7 @@ def test_a_remote_whose_objects_dvc_does_not_hash_is_a_warning(remote: CheckRemo
     check = remote("s3://bucket/dvc", endpointurl=s3, **KEYS | {"verify": "false"})
     assert check.state == "warning"
     assert "runs code on colleagues' machines" in check.found
-    assert check.mend == "`dvc remote modify storage verify true`, and commit it"
+    assert check.fix == "`dvc remote modify storage verify true`, and commit it"
 
 
 def test_a_server_that_is_away_is_named(remote: CheckRemote, dead_port: int) -> None:
@@ -123,7 +123,7 @@ def test_a_server_that_is_away_is_named(remote: CheckRemote, dead_port: int) -> 
     )
     assert check.state == "problem"
     assert f"s3://bucket/dvc at http://127.0.0.1:{dead_port} does not answer" in check.found
-    assert "--s3-endpoint" in check.mend
+    assert "--s3-endpoint" in check.fix
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(
@@ -140,7 +140,7 @@ def test_a_wrong_key_is_told_from_a_dead_server(remote: CheckRemote, s3: str, wr
     check = remote("s3://bucket/dvc", endpointurl=s3, **(KEYS | wrong))
     assert check.state == "problem"
     assert f"s3://bucket/dvc at {s3} refuses the key" in check.found
-    assert "python -m lab setup" in check.mend
+    assert "python -m lab setup" in check.fix
 
 
 def test_on_a_runner_a_missing_key_is_mended_by_the_secrets(remote: CheckRemote, s3: str) -> None:
@@ -149,7 +149,7 @@ def test_on_a_runner_a_missing_key_is_mended_by_the_secrets(remote: CheckRemote,
     os.environ |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
     check = remote("s3://bucket/dvc", endpointurl=s3)
     assert (check.state, check.found) == ("problem", f"s3://bucket/dvc at {s3}: there is no key for it")
-    assert "gh secret set MINIO_ACCESS_KEY_ID" in check.mend
+    assert "gh secret set MINIO_ACCESS_KEY_ID" in check.fix
 
 
 def test_a_missing_bucket_is_named_and_not_made(remote: CheckRemote, s3: str, s3_folder: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_bucket_that_is_read_only_is_named_as_that(remote: CheckRemote, s3_fol
         check = remote("s3://bucket/dvc", endpointurl=url, **KEYS)
     assert check.state == "problem"
     assert check.found.startswith(f"s3://bucket/dvc at {url} is read-only for this lab: it can be read, and a write is")
-    assert check.mend.startswith("let this key write there")
+    assert check.fix.startswith("let this key write there")
 
 
 @pytest.mark.parametrize("kind", ["s3", "folder"])
@@ -271,15 +271,15 @@ def test_a_deleted_experiment_is_told(mlflow_server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runner", "mend"), [("", "MLFLOW_TRACKING_URI"), ("true", "gh variable set MLFLOW_TRACKING_URI")]
+    ("runner", "fix"), [("", "MLFLOW_TRACKING_URI"), ("true", "gh variable set MLFLOW_TRACKING_URI")]
 )
-def test_mlflow_that_is_away_is_named_without_its_password(dead_port: int, runner: str, mend: str) -> None:
+def test_mlflow_that_is_away_is_named_without_its_password(dead_port: int, runner: str, fix: str) -> None:
     os.environ["GITHUB_ACTIONS"] = runner
     os.environ["MLFLOW_TRACKING_URI"] = f"http://me:hidden@127.0.0.1:{dead_port}"  # pragma: allowlist secret
     check = check_mlflow()
     assert check.state == "problem"
     assert check.found.startswith(f"http://127.0.0.1:{dead_port}, asked to find the experiment: does not answer")
-    assert mend in check.mend
+    assert fix in check.fix
     assert "hidden" not in str(check)
 
 

@@ -203,10 +203,10 @@ def test_a_run_and_an_execution_of_mlflow_are_found_by_the_records_in_their_tags
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("out/nothing", "'out/nothing' is no file or hash"),
-        ("--all", "'--all' is no file or hash"),
-        ("../dvc.lock", "is no file or hash"),
-        (md5("m")[:2], "is no file or hash"),
+        ("out/nothing", "'out/nothing' is not a file or hash"),
+        ("--all", "'--all' is not a file or hash"),
+        ("../dvc.lock", "is not a file or hash"),
+        (md5("m")[:2], "is not a file or hash"),
         (md5("model 0.")[:12], r"begins 2 hashes .*; give more of it"),
         ("cancer@v7", "has no 'v7'; its versions: v1"),
     ],
@@ -546,4 +546,4 @@ def test_a_clone_with_a_part_of_the_history_is_told(
     shell(f"git clone --quiet --depth 1 file://{made_lab} clone", tmp_path)
     monkeypatch.chdir(tmp_path / "clone")
     show_lineage("out/model", True, True, False, None)
-    assert "only a part of the history; `git fetch --unshallow`" in capsys.readouterr().err
+    assert "shallow clone; `git fetch --unshallow`" in capsys.readouterr().err

@@ -44,8 +44,8 @@ def find(graph: Graph, what: str) -> Found:
     if RUN.fullmatch(what):
         return Found(_of_runs(graph, f"attributes.run_id = '{what}'", f"run {what}"), frozenset())
     raise InputError(
-        f"{what!r} is no file or hash in a dvc.lock of any branch here, no version, commit, branch or tag, and has not "
-        f"the form of a run or an execution of MLflow's; try `git fetch --tags`, or a path as `dvc.lock` has it"
+        f"{what!r} is not a file or hash in a dvc.lock of a branch here, nor a version, commit, branch, tag or ID of "
+        f"a run or an execution of MLflow's; try `git fetch --tags`, or a path as `dvc.lock` has it"
     )
 
 

@@ -32,7 +32,7 @@ def show_lineage(what: str, back: bool, forward: bool, is_json: bool, picture: P
     if picture and picture.suffix not in DRAWN:
         raise InputError(f"{picture} ends with none of {', '.join(DRAWN)}; name a file that does")
     if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
-        print("warning: this clone has only a part of the history; `git fetch --unshallow` brings it", file=sys.stderr)
+        print("warning: this is a shallow clone; `git fetch --unshallow` brings the rest", file=sys.stderr)
     graph, found = lineage_of(what, forward)
     if picture:
         drawn = DRAWN[picture.suffix](refuse_large(without_code(around(graph, found, back, forward))))

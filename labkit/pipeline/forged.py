@@ -38,10 +38,10 @@ class Forged(NamedTuple):
         """What is wrong, for people."""
         if self.certain:
             return (
-                f"{self.commit[:10]} merged two records into its one by lines, and no run made that, "
-                "unless one of the merged code came out as before"
+                f"{self.commit[:10]} merged two records line by line into one that no run made, "
+                "unless the merged code came out as before"
             )
-        return f"{self.commit[:10]} was squashed by a server, and no commit that is known here has its record"
+        return f"{self.commit[:10]} was squashed by a server, and no commit in this clone has its record"
 
 
 def forged_records(rev: str = "HEAD") -> list[Forged]:

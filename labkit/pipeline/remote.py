@@ -18,11 +18,11 @@ SECRETS = "`gh secret set MINIO_ACCESS_KEY_ID --env experiments` and the same fo
 
 
 class Remote(NamedTuple):
-    """A remote that was asked: where it is, what is wrong, what mends that, and whether DVC hashes what it gives."""
+    """A remote that was asked: where it is, what is wrong, how to fix that, and whether DVC hashes what it gives."""
 
     where: str
     fault: str = ""
-    mend: str = ""
+    fix: str = ""
     verified: bool = True
 
 
@@ -44,7 +44,7 @@ def probe_remote() -> Remote | None:
         except Exception as error:  # each kind of remote raises its own
             return Remote(where, *_explain(error, where, settings["url"]))
     if "://" in settings["url"] and not settings.get("verify"):  # DVC hashes what a folder gives without being told
-        return Remote(where, mend=f"`dvc remote modify {name} verify true`, and commit it", verified=False)
+        return Remote(where, fix=f"`dvc remote modify {name} verify true`, and commit it", verified=False)
     return Remote(where)
 
 
@@ -57,7 +57,7 @@ def limit_waiting(project: Project) -> None:
 
 
 def _explain(error: Exception, where: str, url: str) -> tuple[str, str]:
-    """What is wrong, and what mends it. The types are botocore's, or what s3fs makes of them."""
+    """What is wrong, and how to fix it. The types are botocore's, or what s3fs makes of them."""
     kind, words = type(error).__name__, without_credentials(" ".join(str(error).split()))
     code = error_code(error)
     keys = SECRETS if on_runner() else "`python -m lab setup --access-key-id KEY`, which asks for the secret"

@@ -79,7 +79,7 @@ def test_good_parameters_are_read(tmp_path: Path) -> None:
             "layers.0.activation is 'selu': input should be 'relu' or 'tanh'",
         ),
         ("name: null", "name: 3", "training.name is 3: input should be a valid string"),
-        ("lr: 0.1", "lr: 0.1\n  lr: 0.2", "lr stands here for the second time; keep one"),
+        ("lr: 0.1", "lr: 0.1\n  lr: 0.2", "lr is given twice; keep one"),
         ("lr: 0.1", "lr: [0.1", "is not YAML"),
         ("lr: 0.1", "? [lr]\n  : 0.1", "is not YAML"),
     ],

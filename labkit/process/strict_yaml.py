@@ -57,7 +57,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             node = super().compose_node(parent, index)
             if node is not None and node not in self._sizes:
-                raise _problem(f"*{event.anchor} stands for itself", event.start_mark)
+                raise _problem(f"*{event.anchor} contains itself", event.start_mark)
             self._values += self._sizes.get(node, 0) if node is not None else 0
         else:
             self._depth += 1
@@ -76,7 +76,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if (name := str(key.value)) in seen:
-                raise _problem(f"{name:.60} stands here for the second time; keep one", key.start_mark)
+                raise _problem(f"{name:.60} is given twice; keep one", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 

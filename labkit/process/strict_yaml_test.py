@@ -19,7 +19,7 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path, text: str, value: fl
 @pytest.mark.parametrize(("text", "line"), [("a: 1\na: 2\n", 2), ("- b: {a: 1, c: 1, a: 1}\n", 1)])
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=rf"file\.yaml is not YAML: line {line}: a stands here for the second time"):
+    with pytest.raises(InputError, match=rf"file\.yaml is not YAML: line {line}: a is given twice"):
         load_yaml(tmp_path / "file.yaml")
 
 
@@ -46,7 +46,7 @@ def test_a_missing_file_and_text_that_is_no_utf8_are_refused(tmp_path: Path) -> 
         ("a: !wine x\n", "could not determine a constructor for the tag '!wine'"),
         ("a: " + "[" * 51 + "]" * 51, "line 1: nested more than 50 deep"),
         ("[" * 50_000, "line 1: nested more than 50 deep"),
-        ("a: &a [*a]\n", r"line 1: \*a stands for itself"),
+        ("a: &a [*a]\n", r"line 1: \*a contains itself"),
         ("a: &a [1]\nb: &b [*a, *c]\n", "found undefined alias 'c'"),
         (
             "\n".join(["a0: &a0 [1]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]),

@@ -201,6 +201,6 @@ def _check(receipt: Path, commit: str | None) -> int:
         print(f"{'contradicted' if finding.contradicts else 'could not check'}: {finding.words}")
     held = "nothing here contradicts it" if found else "all of it holds here"
     if any(finding.contradicts for finding in found):
-        held = "not to be relied on"
+        held = "do not rely on it"
     print(f"{receipt}: {statement.commit[:12]}: {headline(statement.outcomes)}; {held}")
     return EXIT_CODES[verdict_on(found, statement)]

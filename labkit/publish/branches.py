@@ -67,7 +67,7 @@ def push_results(results: str, side_branch: str) -> Landing:
             return Landing(f"Nothing new: the remote has these results in {there[:10]}")
         branch = branch_of(code)
         if branch is None:
-            return push_aside(results, side_branch, "no branch, or more than one, is the tag's")
+            return push_aside(results, side_branch, "the tag is on no branch, or on two equally near ones")
         tip = git("rev-parse", f"refs/remotes/origin/{branch}")
         if refusals[tip] == 2:
             return push_aside(results, side_branch, f"{branch} refuses pushes")

@@ -189,7 +189,7 @@ def test_a_server_s_merge_by_lines_is_told_and_mended(lab: Path, shell: Shell) -
     shell(f"git reset --quiet --hard {merge} && dvc checkout", lab)
     assert "up to date" in shell("dvc status", lab).stdout  # though nobody ran the new code with the new parameter
 
-    told = f"{merge[:10]} merged two records into its one by lines, and no run made that"
+    told = f"{merge[:10]} merged two records line by line into one that no run made"
     said = shell("python -m lab status", lab).stdout
     assert f"train: {told}, unless " in said
     assert ": `python -m lab mend`" in said
@@ -206,4 +206,4 @@ def test_a_server_s_merge_by_lines_is_told_and_mended(lab: Path, shell: Shell) -
     assert "train:" in shell("dvc status", lab).stdout
     shell("dvc repro && git commit --quiet --no-verify --all -m 'Run both'", lab)
     shell("python -m lab mend --check", lab)
-    assert "no run made that" not in shell("python -m lab status", lab).stdout
+    assert "that no run made" not in shell("python -m lab status", lab).stdout

@@ -41,7 +41,7 @@ def publish_results(tag: str) -> None:
     refuse_uncommitted(code)
     execution = os.environ.get(EXECUTION_VARIABLE) or newest_execution()
     pending: list[tuple[str, str]] = []
-    publication = Publication("**Not published**: publishing broke off", failed=True)
+    publication = Publication("**Not published**: publishing was interrupted", failed=True)
     try:
         changed = changes_since(code)
         print(f"Pushed {push_data([change.stage for change in changed])} files to the DVC remote.")

@@ -82,7 +82,7 @@ def test_the_page_ends_with_where_the_results_are_and_what_mlflow_lacks(
     _, published = page.split("### Publication\n\n")
     where, pending, lacking = published.splitlines()
     assert where.startswith("- Results are on main: ")
-    assert pending.startswith("- Not in MLflow yet, the next run sends it: `judge`: it was for http://mlflow.example")
+    assert pending.startswith("- Not in MLflow yet, the next run sends it: `judge`: meant for http://mlflow.example")
     assert lacking == "- MLflow has not got all of `train`: it lacks f1@5"
 
 

@@ -47,7 +47,9 @@ def refuse_lost(commit: str, source: Source) -> None:
         lacking = not_kept(project, commit, source.stage)
         where = "the DVC remote" if default_remote(project) else "DVC's cache"
     if lacking:
-        raise InputError(f"{where} lacks {', '.join(lacking)} of {commit[:10]}; `dvc push` where they are, then again")
+        raise InputError(
+            f"{where} lacks {', '.join(lacking)} of {commit[:10]}; `dvc push` where they are, and register again"
+        )
 
 
 def disagreement(commit: str, stage: str = "") -> str:

@@ -238,7 +238,7 @@ def _step(name: str, tag: Tag, versions: dict[int, Version]) -> Step | str:
     if not found:
         is_ours = re.match(rf"(@|#{STAGE}\b)", tag.name.removeprefix(name))
         wanted = f"{name}@v3.0.0 is a version, {name}#{STAGE}#7 an assignment"
-        return f"its name is none of the registry's: {wanted}; {MADE_BY}" if is_ours else ""
+        return f"its name is not one of the registry's: {wanted}; {MADE_BY}" if is_ours else ""
     counter = int(found[2])
     if found[1]:
         return Step(counter, 0, tag, None)

@@ -77,7 +77,9 @@ def test_what_is_malformed_is_told_and_not_counted(lab: Lab, capsys: pytest.Capt
     told = faults(registry)
     mend = "tags are made by `python -m lab register`, `promote` and `rollback`"
     light = f"it is a lightweight tag, which names no person and no reason; {mend}"
-    wanted = f"its name is none of the registry's: {NAME}@v3.0.0 is a version, {NAME}#champion#7 an assignment; {mend}"
+    wanted = (
+        f"its name is not one of the registry's: {NAME}@v3.0.0 is a version, {NAME}#champion#7 an assignment; {mend}"
+    )
     other = f"it is on {git('rev-parse', 'better')[:10]}, but v1 is {git('rev-parse', 'first')[:10]}"
     assert told == {
         f"{NAME}@v3.0.0": light,
@@ -202,12 +204,10 @@ def test_a_promotion_that_does_not_have_the_last_word_is_no_success(
     register("first")
     register("better")
     monkeypatch.setattr(Registry, "next_counter", lambda _: 5000)
-    with pytest.raises(InputError, match=r"#champion#5000 was made, and yet the champion is none; .* more than 1000"):
+    with pytest.raises(InputError, match=r"#champion#5000 was made, but the champion is none; .* more than 1000"):
         promote("v2", "Better")
     monkeypatch.setattr(Registry, "next_version", lambda _: f"refs/tags/{NAME}@v5000.0.0")
-    with pytest.raises(
-        InputError, match=r"v5000.0.0 was made, and yet \w+ is no version; .* is more than 1000 above 2"
-    ):
+    with pytest.raises(InputError, match=r"v5000.0.0 was made, but \w+ is not a version; .* is more than 1000 above 2"):
         register("worse")
     assert " is the champion" not in capsys.readouterr().out
 

@@ -148,7 +148,7 @@ def _push(made: str, ref: str) -> None:
             return
         if there:
             raise InputError(
-                f"another was quicker: `origin` has {ref} already; nothing was changed here. "
+                f"somebody else was quicker: `origin` has {ref} already; nothing was changed here. "
                 "`python -m lab history` shows what was done, then decide again"
             ) from None
         raise GitError(f"{error}; nothing was changed here") from None

@@ -53,7 +53,7 @@ def register(revision: str = "HEAD", reason: str = "") -> Registry:
     make_tag(ref, commit, f"Register {registry.name} {number}", trailers)
     after = read_registry(registry.name)
     if after.of_commit(commit) is None:
-        raise InputError(f"{ref} was made, and yet {commit[:10]} is no version; {_why_not(after, ref)}")
+        raise InputError(f"{ref} was made, but {commit[:10]} is not a version; {_why_not(after, ref)}")
     print(f"{registry.name} {number} is {commit[:10]}; goals: {tally(judged)}")
     return after
 
@@ -212,7 +212,7 @@ def _assign(registry: Registry, version: Version, trailers: dict[str, str]) -> R
     make_tag(ref, version.tag.commit, subject, trailers)
     after = read_registry(registry.name)
     if after.champion is None or after.champion.number != version.number:
-        raise InputError(f"{ref} was made, and yet the champion is {after.champion or 'none'}; {_why_not(after, ref)}")
+        raise InputError(f"{ref} was made, but the champion is {after.champion or 'none'}; {_why_not(after, ref)}")
     return after
 
 

@@ -241,7 +241,9 @@ def test_of_two_who_promote_at_once_the_second_is_refused_and_keeps_nothing(
     monkeypatch.chdir(lab.other)
     fetch_tags(NAME)
     in_between(lab, monkeypatch, lambda: promote("v2", "Mine"))
-    with pytest.raises(InputError, match=rf"^another was quicker: `origin` has {SECOND[:-1]}1 already; nothing was"):
+    with pytest.raises(
+        InputError, match=rf"^somebody else was quicker: `origin` has {SECOND[:-1]}1 already; nothing was"
+    ):
         promote("v1", "Theirs")
     assert lab.tags(lab.other) == [V1, V2]
     assert "Version: v2" in lab.message(FIRST)
@@ -253,7 +255,7 @@ def test_of_two_who_register_at_once_the_second_is_refused_and_keeps_nothing(
 ) -> None:
     monkeypatch.chdir(lab.other)
     in_between(lab, monkeypatch, lambda: register("better"))
-    with pytest.raises(InputError, match=f"^another was quicker: `origin` has {V1} already"):
+    with pytest.raises(InputError, match=f"^somebody else was quicker: `origin` has {V1} already"):
         register("first")
     assert lab.tags(lab.other) == []
     assert register("first").versions.keys() == {1, 2}

@@ -81,7 +81,7 @@ def _report(file: Path) -> Report:
         raise InputError(f"{file} can't be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
-    raise InputError(f"{file} is no report of data; name one such as artifacts/data/report.json")
+    raise InputError(f"{file} is not a report of data; name one such as artifacts/data/report.json")
 
 
 def _table(file: Path, like: Report) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def _table(file: Path, like: Report) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror or error}") from None
     except ValueError as error:
-        raise InputError(f"{file} is no table: {error}") from None
+        raise InputError(f"{file} is not a table: {error}") from None
 
 
 def _has_drifted(one: Drift, found: list[Drift]) -> bool:

@@ -98,10 +98,10 @@ def test_levels_that_the_report_leaves_out_are_no_drift() -> None:
     ("before", "now", "words"),
     [
         ("nowhere.json", "now.csv", "nowhere.json can't be read: No such file"),
-        ("list.json", "now.csv", "list.json is no report of data"),
+        ("list.json", "now.csv", "list.json is not a report of data"),
         ("before.json", "nowhere.csv", "nowhere.csv can't be read"),
         ("before.json", "now.txt", "now.txt is neither"),
-        ("before.json", "broken.parquet", "broken.parquet is no table"),
+        ("before.json", "broken.parquet", "broken.parquet is not a table"),
         ("before.json", "other.csv", "other.csv lacks columns of before.json: age, city, day"),
     ],
 )

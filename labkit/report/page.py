@@ -237,7 +237,7 @@ def compared(
 ) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """What a row of only one side is called, the numbers to show of it, and those to compare them with."""
     if row in now:
-        word = " (those before can't be had)" if lies_in(row.file, away) else " (new)"
+        word = " (earlier results not available)" if lies_in(row.file, away) else " (new)"
         return word if old and row not in old else "", now[row], old.get(row, {})
     return (" (not made)", {}, {}) if lies_in(row.file, missing) else (" (removed)", old[row], {})
 
@@ -252,7 +252,7 @@ def ordered(rows: list[Row], board: Leaderboard | None) -> list[Row]:
 def compared_with(now: Metrics, old: Metrics, commit: str, inputs: list[str], away: list[str]) -> str:
     """What the changes are against, and which inputs changed too."""
     if not old and away:
-        return f"The results of {commit} can't be had: neither DVC's cache nor its remote gives them."
+        return f"The results of {commit} are not available: neither DVC's cache nor its remote has them."
     if not old:
         return f"No results of {commit} can be read here."
     said = f"All are as in {commit}." if now == old else f"Changes are against the results of {commit}."

@@ -294,7 +294,7 @@ def test_previous_results_that_can_not_be_had_are_said_to_be_so(remote: str, mon
         reproduce()
         said = summary()
     assert "The results of `" in said
-    assert "` can't be had: neither DVC's cache nor its remote gives them." in said
+    assert "` are not available: neither DVC's cache nor its remote has them." in said
     assert "| ★ `forest` | 0.1000 | 300 |" in said
 
 
@@ -304,7 +304,7 @@ def test_a_model_whose_earlier_file_is_not_here_is_not_called_new() -> None:
     reproduce()
     earlier.unlink()
     said = summary()
-    assert "| ★ `forest` (those before can't be had) | 0.1000 | 300 |" in said
+    assert "| ★ `forest` (earlier results not available) | 0.1000 | 300 |" in said
     assert "| `boosting` (new) | 0.3000 | 300 |" in said
     assert "| `tree` | 0.4000 (=) | 300 (=) |" in said
 

@@ -53,7 +53,7 @@ def mcnemar(paired: Paired) -> tuple[int, int, float]:
 def differences(paired: Paired) -> list[Difference]:
     """Each metric of the two models. Raises InputError where there is but one row, which tells nothing of chance."""
     if paired.rows < 2:
-        raise InputError("one test row tells nothing of chance")
+        raise InputError("one test row is too few to compare")
     return [_difference(name, paired) for name in paired.costs]
 
 

@@ -86,7 +86,7 @@ def test_the_same_predictions_do_not_differ() -> None:
 def test_few_rows_have_an_interval_too_and_one_has_none() -> None:
     for made in (rows(0, 0, 2, 0), rows(1, 1, 0, 0), rows(0, 0, 1, 60)):
         assert np.isfinite(differences(made)[0][1:7]).all()
-    with pytest.raises(InputError, match=r"^one test row tells nothing of chance$"):
+    with pytest.raises(InputError, match=r"^one test row is too few to compare$"):
         differences(rows(1, 0, 0, 0))
 
 

@@ -105,7 +105,7 @@ def test_an_output_that_git_tracks_does_not_beat_dvc_lock(on: Path, shell: Shell
     assert "| it is good | not judged |" in said
     shell(f"git rm --quiet {' '.join(lies)} && git commit --quiet -m mended", on)
     said = branch_page("liar")  # nor does one of the base
-    assert "| ★ `forest` (those before can't be had) | 0.1000 |" in said
+    assert "| ★ `forest` (earlier results not available) | 0.1000 |" in said
     assert "0.0990" not in said
 
 

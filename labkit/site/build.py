@@ -80,7 +80,7 @@ def build_site(to: Path) -> Path:
 def _take(to: Path) -> None:
     """Have the folder, with the mark in it. Raises InputError where it is somebody else's."""
     if to.exists() and not (to / MARK).exists() and (not to.is_dir() or any(to.iterdir())):
-        raise InputError(f"{to} holds something else than a site of this lab; name another folder: `--to FOLDER`")
+        raise InputError(f"{to} is not empty, and not a site of this lab; name another folder: `--to FOLDER`")
     (to / PAGES).mkdir(parents=True, exist_ok=True)
     (to / IMAGES).mkdir(exist_ok=True)
     (to / MARK).touch()

@@ -156,7 +156,7 @@ def test_somebody_elses_folder_is_left_alone(lab: Path) -> None:
     Path("theirs").mkdir()
     Path("theirs/thesis.txt").write_text("all of it", encoding="utf-8")
     for folder in ("theirs", "theirs/thesis.txt"):
-        with pytest.raises(InputError, match="holds something else than a site of this lab; name another folder"):
+        with pytest.raises(InputError, match="is not empty, and not a site of this lab; name another folder"):
             build_site(Path(folder))
     assert [file.name for file in Path("theirs").iterdir()] == ["thesis.txt"]
 

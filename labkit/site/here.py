@@ -84,7 +84,7 @@ def _board(stages: dict[str, Any], unknown: list[str]) -> Leaderboard | None:
     try:
         return leaderboard_in({name: stage for name, stage in stages.items() if isinstance(stage, dict)})
     except InputError as error:
-        unknown.append(f"its models can't be told: {error}")
+        unknown.append(f"its models can't be shown: {error}")
         return None
 
 

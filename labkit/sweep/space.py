@@ -44,7 +44,7 @@ def _distribution(key: str, told: str) -> BaseDistribution:
     if ".." in told:
         low, high = (_value(end) for end in told.split("..", 1))
         if not (is_number(low) and is_number(high)) or low >= high:
-            raise InputError(f"{key}={told} is no range of numbers; write the lower end first, as in {key}=1..10")
+            raise InputError(f"{key}={told} is not a range of numbers; write the lower end first, as in {key}=1..10")
         by_magnitude = low > 0 and high / low >= LOGARITHMIC
         whole = isinstance(low, int) and isinstance(high, int)
         return IntDistribution(low, high, by_magnitude) if whole else FloatDistribution(low, high, by_magnitude)

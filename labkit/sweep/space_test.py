@@ -54,9 +54,9 @@ def test_ranges_and_values_are_distributions(word: str, distribution: object) ->
     [
         (["training.lr"], "training.lr: give a range, as in training.lr=LOW..HIGH, or values, as in training.lr=A,B,C"),
         (["training.lr=1"], "training.lr=1 is one value; give a range"),
-        (["training.lr=2..1"], "training.lr=2..1 is no range of numbers; write the lower end first"),
-        (["training.lr=a..b"], "training.lr=a..b is no range of numbers"),
-        (["training.lr=1..1"], "training.lr=1..1 is no range of numbers"),
+        (["training.lr=2..1"], "training.lr=2..1 is not a range of numbers; write the lower end first"),
+        (["training.lr=a..b"], "training.lr=a..b is not a range of numbers"),
+        (["training.lr=1..1"], "training.lr=1..1 is not a range of numbers"),
         (["training.rate=1..2"], "params.yaml has no parameter training.rate; it has training.batch_size, training."),
         (["training=1..2"], "params.yaml has no parameter training; it has"),
         (["training.lr=1..2", "training.lr=3..4"], "training.lr is given twice; give it once"),

@@ -331,7 +331,7 @@ def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab:
     assert f"{server} does not answer" in said
     assert "Goals" in said
     refused = shell("python -m lab track", lab, check=False)
-    assert f"it was for {server}; set MLFLOW_TRACKING_URI" in refused.stderr
+    assert f"meant for {server}; set MLFLOW_TRACKING_URI" in refused.stderr
     shell("python -m lab track", lab, MLFLOW_TRACKING_URI=f"sqlite:///{lab / 'mlflow.db'}")
     assert len(mlflow_client(lab / "mlflow.db").search_runs(["1"], "tags.`lab.stage` != ''")) == 12
 

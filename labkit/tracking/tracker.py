@@ -91,7 +91,7 @@ def meant_for_here(found: list[Path]) -> list[Path]:
 def why_not(journal: Path, anywhere: bool) -> str:
     """Why a journal is not in MLflow."""
     if not anywhere and (uri := meant_for_another(journal)):
-        return f"it was for {uri}; set MLFLOW_TRACKING_URI to that, or to where it shall go, and `python -m lab track`"
+        return f"meant for {uri}; set MLFLOW_TRACKING_URI to it, or to another server, and `python -m lab track`"
     return load_progress(journal).failure or f"not tried yet; see {journal.parent / 'tracker.log'}"
 
 

@@ -340,7 +340,7 @@ def test_a_run_that_was_for_a_server_goes_nowhere_else_until_told_where(
     assert carry_all(folder, anywhere=False) == {journal}
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # which the tracker has set for itself
     ((left, reason),) = deliver(WAIT_SECONDS, folder)
-    assert (left, reason.split(";")[0]) == (journal, "it was for http://127.0.0.1:9")
+    assert (left, reason.split(";")[0]) == (journal, "meant for http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
     assert deliver(WAIT_SECONDS, folder) == []
     assert [run.info.status for run in found_runs()] == ["FINISHED"]

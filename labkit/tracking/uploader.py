@@ -108,7 +108,7 @@ class Uploader:
         if running and whole:
             return
         last_word = int(self.journal.stat().st_mtime * 1000)
-        reason = SILENT_END if whole else "tracking broke off"
+        reason = SILENT_END if whole else "tracking was interrupted"
         self._end({"run": ROOT_RUN, "time": last_word, "status": "FAILED", "reason": reason})
         self._runs_in_mlflow()
         self._leave()

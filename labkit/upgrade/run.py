@@ -83,7 +83,7 @@ def check(version: str | None = None, source: str | None = None, base: str | Non
         if is_in(step.wanted, step.base):
             print(f"{step.base_name} is the newest" if version is None else f"this lab has {step.wanted_name}")
             return 0
-        print(f"{step.wanted_name} is there; this lab has {step.base_name}: `python -m lab upgrade`")
+        print(f"{step.wanted_name} is available; this lab has {step.base_name}: `python -m lab upgrade`")
         return NEWER
 
 
@@ -92,7 +92,7 @@ def check_clone() -> None:
     if git("rev-parse", "--show-prefix"):
         raise InputError("the lab is not at the top of its Git repository, which an upgrade needs")
     if git("rev-parse", "--is-shallow-repository") == "true":
-        raise InputError("this clone has only a part of the history; `git fetch --unshallow`, then again")
+        raise InputError("this is a shallow clone; `git fetch --unshallow` first")
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD")
     except GitError:

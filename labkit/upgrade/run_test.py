@@ -276,7 +276,10 @@ def test_the_command_says_whether_there_is_a_newer_version(lab: Path, template: 
         return done.returncode, (done.stdout + done.stderr).strip()
 
     before = state()
-    assert run(f"--check --from {template}") == (3, "v0.10.0 is there; this lab has v0.1.0: `python -m lab upgrade`")
+    assert run(f"--check --from {template}") == (
+        3,
+        "v0.10.0 is available; this lab has v0.1.0: `python -m lab upgrade`",
+    )
     assert run("--check") == (1, "error: this lab does not know where its template is: give its address, --from URL")
     assert state() == before
     assert run(f"--from {template}")[0] == 0
@@ -340,7 +343,7 @@ def made_shallow(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "arguments", "message"),
     [
-        (made_shallow, {}, r"this clone has only a part of the history; `git fetch --unshallow`, then again"),
+        (made_shallow, {}, r"this is a shallow clone; `git fetch --unshallow` first"),
         (lambda lab: append(lab, "Makefile", "# new"), {}, r"changed and not committed: Makefile; commit that first"),
         (in_the_way, {}, r"untracked working tree files would be overwritten by merge: runtimes/new\.py"),
         (None, {"version": "v9"}, r"no version 'v9'; its versions: v0\.10\.0, v0\.2\.0, v0\.1\.0; a branch"),

@@ -31,7 +31,7 @@ def build_context(model: Place, to: Path) -> Path:
     Raises InputError where the model is none that MLflow packaged, or of other versions than the lab's lock has.
     """
     if to.exists() and not (to / "Dockerfile").is_file():
-        raise InputError(f"{to} is there and is no build context; name another folder with --to")
+        raise InputError(f"{to} exists and is not a build context; name another folder with --to")
     python = _python(model.folder)
     pinned = serving_requirements((model.folder / "requirements.txt").read_text(encoding="utf-8"))
     with replacing(to) as beside:

@@ -32,7 +32,7 @@ def parsed(schema: type[Schema], text: bytes, name: str) -> tuple[Schema | None,
     try:
         content: Any = parse_yaml(text, name)
         if not isinstance(content, dict):
-            return None, [f"{name} is no mapping"]
+            return None, [f"{name} is not a mapping"]
         return validate(schema, content, name), []
     except InputError as error:
         return None, str(error).splitlines()

@@ -108,7 +108,7 @@ def _workflow(workflow: Workflow) -> Iterator[str]:
             if subscription.split(".")[0] == process.name:
                 yield f"{place}: {process.name} subscribes to itself"
             elif other is None:
-                yield f"{place}: {process.name} subscribes to {subscription!r}, which is no process"
+                yield f"{place}: {process.name} subscribes to {subscription!r}, which is not a process"
             elif other not in allowed:
                 yield f"{place}: {process.name} is a {process.type}, which can't subscribe to {other} {subscription}"
         yield from (f"{place}: {process.name}: {found}" for found in twice("subscription", process.subscriptions))

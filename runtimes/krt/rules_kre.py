@@ -83,7 +83,7 @@ def krt_problems(path: Path) -> list[str]:
                 if entry.name in (MANIFEST, PROTO) and entry.isfile() and (file := archive.extractfile(entry))
             }
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        return [f"{path.name} is no gzip tar: {error}"]
+        return [f"{path.name} is not a gzip tar: {error}"]
     return [*_layout(entries), *_described(entries, texts)]
 
 
@@ -137,20 +137,20 @@ def _workflow(workflow: Workflow, files: set[str], rpcs: set[str]) -> Iterator[s
     names = {node.name for node in workflow.nodes}
     yield from (f"{place}: {found}" for found in twice("node", (node.name for node in workflow.nodes)))
     if rpcs and workflow.entrypoint not in rpcs:
-        yield f"{place}: entrypoint {workflow.entrypoint!r} is no rpc of {PROTO}; it has {', '.join(sorted(rpcs))}"
+        yield f"{place}: entrypoint {workflow.entrypoint!r} is not an rpc of {PROTO}; it has {', '.join(sorted(rpcs))}"
     if workflow.exitpoint not in names:
         yield f"{place}: exitpoint {workflow.exitpoint!r} is none of its nodes"
     for node in workflow.nodes:
         if node.name == "entrypoint":
             yield f"{place}: a node can't be called entrypoint, which is KRE's own"
         if node.src not in files:
-            yield f"{place}: {node.name}: src {node.src!r} is no file of the archive"
+            yield f"{place}: {node.name}: src {node.src!r} is not a file of the archive"
         for subscription in node.subscriptions:
             wanted = subscription.split(".")[0]
             if wanted == node.name:
                 yield f"{place}: {node.name} subscribes to itself"
             elif wanted != "entrypoint" and wanted not in names:
-                yield f"{place}: {node.name} subscribes to {subscription!r}, which is no node"
+                yield f"{place}: {node.name} subscribes to {subscription!r}, which is not a node"
         yield from (f"{place}: {node.name}: {found}" for found in twice("subscription", node.subscriptions))
 
 

@@ -72,7 +72,7 @@ MANIFESTS = {
     "a variable in small letters": ({"config": {"variables": ["key"]}}, "variables"),
     "no workflow": ({"workflows": []}, "workflows"),
     "two workflows of one name": ({"workflows.+": WORKFLOW}, "workflow 'predict' is there twice"),
-    "an entrypoint that is no rpc": ({"workflows.0.entrypoint": "Train"}, "no rpc"),
+    "an entrypoint that is no rpc": ({"workflows.0.entrypoint": "Train"}, "not an rpc"),
     "an exitpoint that is no node": ({"workflows.0.exitpoint": "end"}, "none of its nodes"),
     "no node": ({"workflows.0.nodes": []}, "nodes"),
     "two nodes of one name": ({"workflows.0.nodes.+": NODE | {"name": "model"}}, "node 'model' is there twice"),
@@ -80,10 +80,10 @@ MANIFESTS = {
         {"workflows.0.nodes.+": NODE | {"name": "entrypoint", "subscriptions": ["model"]}},
         "KRE's own",
     ),
-    "a source that is not there": ({"workflows.0.nodes.0.src": "src/main.py"}, "no file"),
-    "a source that is a folder": ({"workflows.0.nodes.0.src": "src/model"}, "no file"),
+    "a source that is not there": ({"workflows.0.nodes.0.src": "src/main.py"}, "not a file"),
+    "a source that is a folder": ({"workflows.0.nodes.0.src": "src/model"}, "not a file"),
     "no subscription": ({"workflows.0.nodes.0.subscriptions": []}, "subscriptions"),
-    "an unknown subscription": ({"workflows.0.nodes.0.subscriptions.0": "etl.mails"}, "which is no node"),
+    "an unknown subscription": ({"workflows.0.nodes.0.subscriptions.0": "etl.mails"}, "which is not a node"),
     "a subscription to itself": ({"workflows.0.nodes.0.subscriptions.0": "model"}, "to itself"),
     "a subscription twice": ({"workflows.0.nodes.0.subscriptions.+": "entrypoint"}, "is there twice"),
     "a store of another scope": ({"workflows.0.nodes.0.objectStore": {"name": "a", "scope": "product"}}, "scope"),
@@ -174,9 +174,9 @@ def test_an_archive_that_breaks_a_rule_is_refused(tmp_path: Path, names: list[st
 
 def test_what_is_no_gzip_tar_is_refused(tmp_path: Path) -> None:
     assert krt_problems(packed(tmp_path, SOUND)) == []
-    assert "no gzip tar" in krt_problems(packed(tmp_path, SOUND, mode="w:xz"))[0]
+    assert "not a gzip tar" in krt_problems(packed(tmp_path, SOUND, mode="w:xz"))[0]
     (tmp_path / "it.krt").write_bytes(packed(tmp_path, SOUND).read_bytes()[:100])
-    assert "no gzip tar" in krt_problems(tmp_path / "it.krt")[0]
+    assert "not a gzip tar" in krt_problems(tmp_path / "it.krt")[0]
 
 
 def limits(**given: tuple[str, str]) -> dict[str, Any]:
@@ -206,7 +206,7 @@ PRODUCTS = {
         {"workflows.0.processes.+": TASK | {"name": "end", "type": "exit", "subscriptions": ["model"]}},
         "exit, which can't subscribe to exit",
     ),
-    "an unknown subscription": ({EXIT + ".subscriptions.0": "etl"}, "which is no process"),
+    "an unknown subscription": ({EXIT + ".subscriptions.0": "etl"}, "which is not a process"),
     "a subscription to itself": ({EXIT + ".subscriptions.0": "model"}, "to itself"),
     "a subscription twice": ({EXIT + ".subscriptions.+": "entrypoint"}, "is there twice"),
     "two processes of one name": ({"workflows.0.processes.+": TASK | {"name": "entrypoint"}}, "is there twice"),
@@ -232,7 +232,7 @@ def test_a_sound_product_has_no_problems() -> None:
     assert kai_problems(kai_yaml(RELEASE).encode()) == []
     tasks = changed(kai_yaml(RELEASE), {"workflows.0.processes.+": TASK, EXIT + ".subscriptions.+": "task.late"})
     assert kai_problems(tasks.encode()) == []
-    assert "no mapping" in kai_problems(b"[]")[0]
+    assert "not a mapping" in kai_problems(b"[]")[0]
 
 
 @pytest.mark.parametrize(

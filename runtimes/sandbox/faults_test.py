@@ -312,7 +312,7 @@ def test_with_a_service_away_or_silent_nothing_is_trained(
         exit_code, log = run_again(sandbox, tag)
         assert exit_code != 0
         assert told[service] in log
-        assert "mend: start it, or" in log
+        assert "fix: start it, or" in log
     assert begun(sandbox) == before
     assert git_in(sandbox.origin, "rev-parse", "main") == commit
     exit_code, log = run_again(sandbox, tag)

@@ -136,5 +136,5 @@ def need_free_port(port: int, service: str, remedy: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise InputError(
-                f"port {port} of 127.0.0.1, for {service}, cannot be had ({error.strerror}); end what uses it, {remedy}"
+                f"port {port} of 127.0.0.1, for {service}, can't be used ({error.strerror}); end what uses it, {remedy}"
             ) from None

@@ -39,7 +39,7 @@ def submit(tag: str) -> dict[str, str]:
         raise InputError(f"{tag} is in the queue already; `scancel {listed}` ends it")
     plan = plan_here()
     if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}").strip() != plan.commit:
-        raise InputError(f"{tag} is no tag of what is checked out: `git tag {shlex.quote(tag)}`")
+        raise InputError(f"{tag} is not a tag of the commit checked out: `git tag {shlex.quote(tag)}`")
     done = {f"{tag}:{stage}" for stage in published(tag, plan.commit)}
     LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
     numbers: dict[str, str] = {}

@@ -131,7 +131,7 @@ def test_nothing_stays_of_what_was_refused_or_cancelled(
 ) -> None:
     lab, begun = tiny_lab / "alone", tmp_path / "begun"
     untagged = shell("python -m lab slurm submit run-2", lab, check=False, **cluster).stderr
-    assert untagged == "error: run-2 is no tag of what is checked out: `git tag run-2`\n"
+    assert untagged == "error: run-2 is not a tag of the commit checked out: `git tag run-2`\n"
     hanging = cluster | {"HINDRANCE": f"touch {begun}; sleep 300"}
     shell("git tag run-2 && python -m lab slurm submit run-2", lab, **hanging)
     wait_until(begun.exists)
