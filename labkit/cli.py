@@ -123,6 +123,28 @@ def site(
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
+def report(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[REVISION] | [FILES]", help="HEAD, or all.")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file to write; else it is named by the commit.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Tell which figures of FILES are not their sources'.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write what the sources say into FILES.")] = False,
+) -> None:
+    """Write what the results of REVISION say to lab/docs/reports, each figure bound to its source.
+
+    With --check or --update: of the figures that FILES bind, all Markdown by default. Exit code 1 where one is wrong.
+    """
+    if check or update:
+        from labkit.figures.check import check_figures, update_figures
+
+        sys.exit((update_figures if update else check_figures)([*map(Path, what or [])]))
+    if what and len(what) > 1:
+        raise InputError(f"a report is of one revision, not of {len(what)}: {' '.join(what)}")
+    from labkit.writeup.write import write_report
+
+    print(write_report(what[0] if what else "HEAD", to))
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def first_goals(
     replace: Annotated[bool, typer.Option(help="Replace goals of your own, without asking.")] = False,
 ) -> None:

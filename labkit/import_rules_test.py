@@ -10,6 +10,8 @@ pytestmark = pytest.mark.unittest
 # Each layer imports only those below it. Modules in one layer know nothing of each other.
 LAYERS: list[set[str]] = [
     {"cli"},
+    {"writeup"},
+    {"figures"},
     {"site"},
     {"compare", "doctor", "lineage", "run", "scaffold", "setup", "sweep", "ui", "upgrade"},
     {"distribute", "proof", "publish"},

@@ -214,7 +214,7 @@ def metrics_section(
     here: Metrics, before: Metrics, rev: str, inputs: list[str], missing: list[str], board: Leaderboard | None
 ) -> str:
     """Every model's metrics with their signed changes, new, removed and not made models told; the best first."""
-    now, old = _with_numbers(here), _with_numbers(before)
+    now, old = with_numbers(here), with_numbers(before)
     away = [row.file for row, metrics in before.items() if not metrics]
     if not now:
         return ""
@@ -225,7 +225,7 @@ def metrics_section(
     for row in [*ordered(list(now), board), *(row for row in old if row not in now)]:
         note, numbers, against = compared(row, now, old, missing, away)
         changes = (change(numbers, against, name) + interval_text(numbers, name) for name in names)
-        lines.append([_named(row, best, selected) + note, *changes])
+        lines.append([named(row, best, selected) + note, *changes])
     said = compared_with(now, old, _short(rev), inputs, away)
     if any(interval_text(numbers, name) for numbers in now.values() for name in names):
         said += f" {INTERVAL}"
@@ -395,7 +395,7 @@ def _parts(metrics: Any) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def _with_numbers(found: Metrics) -> Metrics:
+def with_numbers(found: Metrics) -> Metrics:
     """The rows that have numbers, and these alone."""
     numbers = {
         row: {name: value for name, value in metrics.items() if is_number(value)} for row, metrics in found.items()
@@ -403,7 +403,8 @@ def _with_numbers(found: Metrics) -> Metrics:
     return {row: own for row, own in numbers.items() if own}
 
 
-def _named(row: Row, best: str, selected: Any) -> str:
+def named(row: Row, best: str, selected: Any) -> str:
+    """What a row is called; a star where it is of the selected model."""
     if row == Row(best, "test") and selected:
         return f"★ {code(str(selected))} on its test rows"
     name = Path(row.file).stem

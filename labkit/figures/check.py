@@ -1,0 +1,153 @@
+"""Which figures of reports, of the README and of any other Markdown are what their sources say, and to mend them.
+
+python -m lab report --check [FILES]      and --update
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labkit.figures.notation import NUMBER, OPENING, Figure, figures_in, parse_formula
+from labkit.figures.rounding import agrees, rewritten
+from labkit.figures.sources import NotHereError
+from labkit.figures.values import Evaluating, evaluator
+from labkit.git_cli import git, git_or_empty
+from labkit.process.credentials import without_credentials
+from labkit.process.errors import InputError
+from labkit.process.files import replacing
+from labkit.process.flat import is_number
+from labkit.report.markdown import code
+from labkit.terminal import printable
+
+COMMAND = "python -m lab report --update"
+
+
+class Fault(NamedTuple):
+    """A figure that is not its source's, or of which that can't be told.
+
+    `wanted` is what its source says, as it would be shown; empty where there is no source. `is_sure` unless the source
+    is somewhere else.
+    """
+
+    file: str
+    figure: Figure
+    wanted: str
+    words: str
+    is_sure: bool = True
+
+    def __str__(self) -> str:
+        """As people are told of it."""
+        return printable(without_credentials(f"{self.file}:{self.figure.line}: {self.words}"))
+
+
+def check_figures(files: list[Path]) -> int:
+    """Tell of each figure that is not its source's, in all Markdown that has any unless `files` are named; exit code.
+
+    Raises InputError for a file that can't be read, GitError outside of a repository.
+    """
+    faults, count = _all_faults(files)
+    for fault in faults:
+        print(fault, file=sys.stdout if fault.is_sure else sys.stderr)
+    wrong = sum(fault.is_sure for fault in faults)
+    unknown = f", {len(faults) - wrong} can't be checked here" if len(faults) > wrong else ""
+    if any(fault.wanted for fault in faults):
+        print(f"`{COMMAND}` writes what the sources say")
+    print(f"{count} figures: {wrong} are not what they claim{unknown}")
+    return int(wrong > 0)
+
+
+def update_figures(files: list[Path]) -> int:
+    """Write what the sources say in the place of what is shown; exit code 1 where a figure has no source.
+
+    Nothing else in a file changes. Raises as `check_figures`.
+    """
+    faults, _ = _all_faults(files)
+    for name in dict.fromkeys(fault.file for fault in faults if fault.wanted):
+        _mend(Path(name), [fault for fault in faults if fault.file == name and fault.wanted])
+    for fault in faults:
+        if fault.wanted:
+            print(printable(f"{fault.file}:{fault.figure.line}: {fault.figure.shown} → {fault.wanted}"))
+    left = [fault for fault in faults if not fault.wanted]
+    for fault in left:
+        print(fault, file=sys.stderr)
+    return int(any(fault.is_sure for fault in left))
+
+
+def faults_in(text: str, name: str, evaluate: Evaluating) -> Iterator[Fault]:
+    """The faults of a text, which is of the file `name`."""
+    for figure in figures_in(text):
+        if (fault := _fault(figure, name, evaluate)) is not None:
+            yield fault
+
+
+def bound_files() -> list[Path]:
+    """The Markdown files here that have bound figures. Raises GitError outside of a repository."""
+    git("rev-parse", "--git-dir")
+    found = git_or_empty("grep", "--untracked", "-l", "-z", "--fixed-strings", "-e", OPENING, "--", "*.md")
+    return [Path(name) for name in found.split("\0") if name]
+
+
+def _all_faults(files: Iterable[Path]) -> tuple[list[Fault], int]:
+    evaluate, faults, count = evaluator(), list[Fault](), 0
+    for file in files or bound_files():
+        text = _text(file)
+        count += sum(1 for _ in figures_in(text))
+        faults += faults_in(text, str(file), evaluate)
+    return faults, count
+
+
+def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
+    if not figure.shown:
+        return Fault(
+            name, figure, "", f"`{OPENING}{figure.comment}` stands after no figure, or does not end in its line"
+        )
+    try:
+        formula = parse_formula(figure.comment)
+        value = evaluate(formula)
+        wanted = _wanted(figure, value)
+        told = float(value) if isinstance(value, Fraction) else value
+    except NotHereError as error:
+        return Fault(name, figure, "", f"{figure.shown} can't be checked: {error}", is_sure=False)
+    except (InputError, ValueError, OverflowError) as error:
+        return Fault(name, figure, "", f"{figure.shown} has no source: {error}")
+    if wanted == figure.shown:
+        return None
+    return Fault(name, figure, wanted, f"{figure.shown} is shown, {formula} is {told}: {wanted}")
+
+
+def _wanted(figure: Figure, value: Any) -> str:
+    """What is to be shown: what is, where that is right. Raises ValueError for a value that can't be shown so.
+
+    A number is shown rounded; of a list, how many entries it has, and in `code` the whole.
+    """
+    number = len(value) if isinstance(value, list) and not figure.is_code else value
+    if (is_number(number) or isinstance(number, Fraction)) and re.fullmatch(NUMBER, figure.shown):
+        return figure.shown if agrees(figure.shown, number) else rewritten(figure.shown, number)
+    if not figure.is_code:
+        raise ValueError(f"it is {str(value)[:60]!r}, which is no number; a word is bound in `code`")
+    return code(str(value))[1:-1]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 at byte {error.start + 1}; save it as such") from None
+    except OSError as error:
+        raise InputError(f"{file} can't be read: {error.strerror}") from None
+
+
+def _mend(file: Path, faults: list[Fault]) -> None:
+    """Put what is wanted in the place of what is shown; a file is whole at all times."""
+    target = file.resolve()
+    text, parts, place = _text(target), [], 0
+    for fault in faults:
+        parts += [text[place : fault.figure.start], fault.wanted]
+        place = fault.figure.end
+    with replacing(target) as beside:
+        beside.write_bytes("".join([*parts, text[place:]]).encode())
+        shutil.copymode(target, beside)

@@ -1,0 +1,53 @@
+"""The pictures of a report: plots as SVG files, and the lineage as Mermaid's text, which GitHub draws."""
+
+import re
+from pathlib import Path
+
+from labkit.lineage.nodes import Graph
+from labkit.lineage.picture import mermaid, refuse_large, without_code
+from labkit.lineage.show import around, lineage_of
+from labkit.process.errors import InputError
+from labkit.site.plots import plots_of
+
+# A file by itself, on whichever page: it says what it is, and stands on white.
+HEAD = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    'style="background:#fff;color:#24292f" font-family="system-ui, sans-serif"'
+)
+
+
+def pictures_of(commit: str) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
+    """The plots of a commit that can be drawn, by file name, each with what it is drawn from; and what can't."""
+    plots, unknown = plots_of({commit: commit[:7]})
+    found: dict[str, tuple[str, bytes]] = {}
+    for plot in (plot for plot in plots if plot.svg):
+        stem = slug(str(Path(plot.file).with_suffix("").as_posix()).removeprefix("artifacts/")) or "plot"
+        name = next(name for name in _names(stem) if name not in found)
+        found[name] = (plot.file, plot.svg.replace("<svg", HEAD, 1).encode() + b"\n")
+    return found, unknown
+
+
+def lineage_text(commit: str) -> str:
+    """What a commit's results were made of, in Mermaid's words; nothing where that is not known, or too much."""
+    try:
+        graph, found = lineage_of(commit, forward=False)
+        return mermaid(refuse_large(_sorted(without_code(around(graph, found, forward=False)))))
+    except InputError:
+        return ""
+
+
+def slug(text: str, longest: int = 60) -> str:
+    """Text as a part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:longest].strip("-")
+
+
+def _names(stem: str) -> list[str]:
+    return [f"{stem}.svg", *(f"{stem}-{number}.svg" for number in range(2, 1000))]
+
+
+def _sorted(graph: Graph) -> Graph:
+    """The graph in an order that other branches' commits do not change."""
+    found = Graph()
+    found.add_nodes_from(sorted(graph.nodes(data=True), key=lambda node: repr(node[0])))
+    found.add_edges_from(sorted(graph.edges, key=repr))
+    return found
