@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 TABLES = "lab/results"  # copies in Git of results that are small
 CODE = ("lab/", "labkit/", "lib/", "goals/")  # below these a stage reads code, elsewhere data
+REPORTS = "lab/docs/reports"  # of `python -m lab report`
 RECEIPTS = Path(".lab/receipts")  # of `python -m lab verify`, each called by its commit
 PROCESSES = ROOT / "lab" / "processes"
 RUNTIMES = ROOT / "runtimes"

@@ -49,7 +49,7 @@ def check_figures(files: list[Path]) -> int:
 
     Raises InputError for a file that can't be read, GitError outside of a repository.
     """
-    faults, count = _all_faults(files)
+    faults, count = all_faults(files)
     for fault in faults:
         print(fault, file=sys.stdout if fault.is_sure else sys.stderr)
     wrong = sum(fault.is_sure for fault in faults)
@@ -65,7 +65,7 @@ def update_figures(files: list[Path]) -> int:
 
     Nothing else in a file changes. Raises as `check_figures`.
     """
-    faults, _ = _all_faults(files)
+    faults, _ = all_faults(files)
     for name in dict.fromkeys(fault.file for fault in faults if fault.wanted):
         _mend(Path(name), [fault for fault in faults if fault.file == name and fault.wanted])
     for fault in faults:
@@ -91,7 +91,8 @@ def bound_files() -> list[Path]:
     return [Path(name) for name in found.split("\0") if name]
 
 
-def _all_faults(files: Iterable[Path]) -> tuple[list[Fault], int]:
+def all_faults(files: Iterable[Path] = ()) -> tuple[list[Fault], int]:
+    """The faults of all Markdown that has bound figures, unless `files` are named; and how many figures there are."""
     evaluate, faults, count = evaluator(), list[Fault](), 0
     for file in files or bound_files():
         text = _text(file)

@@ -18,7 +18,7 @@ DIFFERENCE = " - "
 SAFE = "_+:,=-"
 NUMBER = r"[+\-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[ \u00a0]?%)?"
 
-_SOURCE = re.compile(r"(?P<file>[^\s#@]+)#(?P<key>[^\s#@]+)(?: @(?P<commit>\S+))?")
+_SOURCE = re.compile(r"(?P<file>[^\s#@()]+)#(?P<key>[^\s#@()]+)(?: @(?P<commit>\S+))?")
 _ENDED = re.compile(r"(?P<end>low|high)\((?P<inner>.*)\)")
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)")
 # From left to right: an escaped character, a figure with its comment, other code and comments, a comment by itself.

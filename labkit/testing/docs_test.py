@@ -24,6 +24,7 @@ NAMES = (
     "pipeline",
     "processes",
     "promoting",
+    "reports",
     "sandbox",
     "serving",
     "setting-up",

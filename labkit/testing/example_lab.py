@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from labkit.declared import declared_sections, optional_keys
-from labkit.paths import TABLES, overlaps
+from labkit.paths import REPORTS, TABLES, overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
 STAGES = ("prepare_data", "train_standard_classifiers", "train_dnn_pytorch", "select_best_model")
@@ -102,7 +102,8 @@ def needed_stages(stages: dict[str, Any]) -> list[str]:
 def belongs_to_code(name: str) -> bool:
     """Whether a file is neither data of the project nor a record of them or of results."""
     is_data = name.startswith("data/raw/") and name != "data/raw/README.md"
-    return not (is_data or name.endswith(".dvc") or name == "dvc.lock" or name.startswith(f"{TABLES}/"))
+    is_of_results = name == "dvc.lock" or name.startswith((f"{TABLES}/", f"{REPORTS}/"))
+    return not (is_data or name.endswith(".dvc") or is_of_results)
 
 
 def is_in_other_process(name: str, kept: set[str]) -> bool:

@@ -49,6 +49,7 @@ BAD_FILES = [
     ("mypy", "lib/new.py", "a: int = ''\n"),
     ("imports", "labkit/new.py", "import lib.viz\n"),
     ("params", "params.yaml", "project: {name: 3}\n"),
+    ("figures", "notes.md", "0.5<!--= params.yaml#training.no_such -->\n"),
     ("workflows", ".github/workflows/new.yml", "on: push\njobs: {a: {}}\n"),
     ("workflows-security", ".github/workflows/new.yml", WORKFLOW),
     ("workflows-run", ".github/workflows/new.yml", WORKFLOW.replace("github.ref_name", "secretz.a")),

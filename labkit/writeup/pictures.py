@@ -9,6 +9,7 @@ from labkit.lineage.show import around, lineage_of
 from labkit.process.errors import InputError
 from labkit.site.plots import plots_of
 
+LONGEST_NAME = 50
 # A file by itself, on whichever page: it says what it is, and stands on white.
 HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
@@ -36,9 +37,10 @@ def lineage_text(commit: str) -> str:
         return ""
 
 
-def slug(text: str, longest: int = 60) -> str:
-    """Text as a part of a file's name."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:longest].strip("-")
+def slug(text: str) -> str:
+    """Text as a part of a file's name: its first words."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME + 1].rpartition("-")[0] or words[:LONGEST_NAME]
 
 
 def _names(stem: str) -> list[str]:

@@ -27,6 +27,7 @@ from labkit.writeup.cells import CHANGE, COUNT, NOTHING, interval, key_of, numbe
 
 STATISTICS = ("missing", "min", "median", "max")
 SMALL = "0.000"
+SAME = "The test metrics are the same."
 
 
 class Experiment(NamedTuple):
@@ -80,7 +81,8 @@ def models(one: Experiment) -> str:
     best = board.selected.as_posix() if board else ""
     selection = read.metrics.get(Row(best, ""), {})
     rows = []
-    for row in ordered(list(numbers), board and board._replace(models=read.folder / board.models)):
+    ranked = ordered(list(numbers), board and board._replace(models=read.folder / board.models))
+    for row in sorted(ranked, key=lambda row: row != Row(best, "test")):
         content = _json(read.folder / row.file)
         cells = [_metric(one, row, name, content, numbers[row], selection) for name in names]
         label = named(row, best, selection.get("selected"))
@@ -94,7 +96,7 @@ def models(one: Experiment) -> str:
 def change(one: Experiment) -> tuple[str, list[str]]:
     """The selected model's test metrics, before and now, and how sure their difference is; and what is not known."""
     board, other = one.here.board, one.before.board if one.before else None
-    if board is None or other is None or board.selected != other.selected:
+    if one.before is None or board is None or other is None or board.selected != other.selected:
         return "", []
     unknown, intervals = list[str](), dict[Any, Any]()
     try:
@@ -103,8 +105,9 @@ def change(one: Experiment) -> tuple[str, list[str]]:
         unknown.append(f"how sure the differences are: {error}")
     rows = []
     file = board.selected.as_posix()
+    old = one.before.read.metrics.get(Row(file, "test"), {})
     for name, value in one.here.read.metrics.get(Row(file, "test"), {}).items():
-        if is_number(value):
+        if is_number(value) and value != old.get(name):
             now, before = (Source(file, ("test", name), short(commit)) for commit in (one.commit, one.before_commit))
             cells = [
                 of(one.evaluate, before),
@@ -114,7 +117,7 @@ def change(one: Experiment) -> tuple[str, list[str]]:
             *_, verdict = intervals.get((file, ("test", name)), ("",))
             sure = f" {interval(one.evaluate, now, before, look=CHANGE)}" if verdict else ""
             rows.append([code(name), *cells[:2], cells[2] + sure, verdict])
-    return table(["metric", "before", "now", "change", ""], rows) if rows else "", unknown
+    return table(["metric", "before", "now", "change", ""], rows) if rows else SAME, unknown
 
 
 def goals(one: Experiment) -> str:

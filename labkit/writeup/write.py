@@ -13,7 +13,7 @@ from labkit.compare.gather import differences_of, outputs
 from labkit.compare.sides import Side
 from labkit.figures.values import evaluator
 from labkit.git_cli import git
-from labkit.paths import overlaps
+from labkit.paths import REPORTS, overlaps
 from labkit.pipeline.records import DVC_LOCK
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
@@ -26,7 +26,6 @@ from labkit.site.here import read_commit, take_copies
 from labkit.writeup import sections
 from labkit.writeup.pictures import lineage_text, pictures_of, slug
 
-REPORTS = Path("lab/docs/reports")
 TEMPLATE = Path(__file__).with_name("report.md.jinja")
 
 
@@ -44,7 +43,7 @@ def write_report(revision: str, to: Path | None = None) -> Path:
     Raises InputError where there is no such revision, it has no results, or the file says something else already.
     """
     entry = entry_of(revision)
-    place = to or REPORTS / f"{name_of(entry)}.md"
+    place = to or Path(REPORTS, f"{name_of(entry)}.md")
     if place.suffix != ".md":
         raise InputError(f"{place} is not Markdown; name a file that ends with .md")
     report = make_report(entry, place.stem)
