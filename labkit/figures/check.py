@@ -67,7 +67,7 @@ def update_figures(files: list[Path]) -> int:
     """
     faults, _ = all_faults(files)
     for name in dict.fromkeys(fault.file for fault in faults if fault.wanted):
-        _mend(Path(name), [fault for fault in faults if fault.file == name and fault.wanted])
+        _mend(Path(name), [fault for fault in faults if fault.file == name])
     for fault in faults:
         if fault.wanted:
             print(printable(f"{fault.file}:{fault.figure.line}: {fault.figure.shown} → {fault.wanted}"))
@@ -82,6 +82,15 @@ def faults_in(text: str, name: str, evaluate: Evaluating) -> Iterator[Fault]:
     for figure in figures_in(text):
         if (fault := _fault(figure, name, evaluate)) is not None:
             yield fault
+
+
+def mended(text: str, faults: Iterable[Fault]) -> str:
+    """A text with what is wanted in the place of what is shown."""
+    parts, place = [], 0
+    for fault in (fault for fault in faults if fault.wanted):
+        parts += [text[place : fault.figure.start], fault.wanted]
+        place = fault.figure.end
+    return "".join([*parts, text[place:]])
 
 
 def bound_files() -> list[Path]:
@@ -145,10 +154,7 @@ def _text(file: Path) -> str:
 def _mend(file: Path, faults: list[Fault]) -> None:
     """Put what is wanted in the place of what is shown; a file is whole at all times."""
     target = file.resolve()
-    text, parts, place = _text(target), [], 0
-    for fault in faults:
-        parts += [text[place : fault.figure.start], fault.wanted]
-        place = fault.figure.end
+    content = mended(_text(target), faults).encode()
     with replacing(target) as beside:
-        beside.write_bytes("".join([*parts, text[place:]]).encode())
+        beside.write_bytes(content)
         shutil.copymode(target, beside)

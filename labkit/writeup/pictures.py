@@ -24,7 +24,7 @@ def pictures_of(commit: str) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
     for plot in (plot for plot in plots if plot.svg):
         stem = slug(str(Path(plot.file).with_suffix("").as_posix()).removeprefix("artifacts/")) or "plot"
         name = next(name for name in _names(stem) if name not in found)
-        found[name] = (plot.file, plot.svg.replace("<svg", HEAD, 1).encode() + b"\n")
+        found[name] = (plot.file, f"{_renumbered(plot.svg).replace('<svg', HEAD, 1)}\n".encode())
     return found, unknown
 
 
@@ -41,6 +41,13 @@ def slug(text: str) -> str:
     """Text as a part of a file's name: its first words."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME + 1].rpartition("-")[0] or words[:LONGEST_NAME]
+
+
+def _renumbered(svg: str) -> str:
+    """An SVG whose ids are counted from 0: Vega counts on over all that a process draws."""
+    ids = dict.fromkeys(re.findall(r'\bid="([a-z_]+\d+)"', svg))
+    numbers = {name: f"{name.rstrip('0123456789')}{number}" for number, name in enumerate(ids)}
+    return re.sub(r'(\bid="|url\(#)([a-z_]+\d+)', lambda found: found[1] + numbers.get(found[2], found[2]), svg)
 
 
 def _names(stem: str) -> list[str]:

@@ -117,7 +117,7 @@ def change(one: Experiment) -> tuple[str, list[str]]:
             *_, verdict = intervals.get((file, ("test", name)), ("",))
             sure = f" {interval(one.evaluate, now, before, look=CHANGE)}" if verdict else ""
             rows.append([code(name), *cells[:2], cells[2] + sure, verdict])
-    return table(["metric", "before", "now", "change", ""], rows) if rows else SAME, unknown
+    return (table(["metric", "before", "now", "change", ""], rows), unknown) if rows else (SAME, [])
 
 
 def goals(one: Experiment) -> str:
