@@ -31,7 +31,7 @@ def write_results(f1: float, selected: str = "forest") -> None:
     """What a run and `python -m lab tables` leave for Git."""
     told = {
         "selected": selected, "test": {"f1": f1, "accuracy": 0.9557, "rows": 113}, "folds": [f1, f1],
-        "runs": [{"name": "one", "n": 1}],
+        "runs": [{"name": "one", "n": 1}], "nothing": None,
     }  # fmt: skip
     files = {
         METRICS: json.dumps(told),
@@ -124,6 +124,8 @@ def test_of_a_commit_later_results_are_no_matter() -> None:
         ("1<!--= out/metrics.json#folds.2 -->", "no '2' in a list of 2"),
         ("1<!--= out/metrics.json#test -->", "names no single value"),
         ("1<!--= out/models.csv#twice.f1 -->", "is not there"),
+        ("1<!--= out/models.csv#twice -->", "names no single value"),
+        ("1<!--= out/metrics.json#nothing -->", "it is 'None', which is no number"),
         ("1<!--= out/metrics.json#test.f1 @gone -->", "there is no commit gone here"),
         ("1<!--= out/metrics.json#test.f1 @--all -->", "there is no commit --all here"),
         ("1<!--= ../secret.json#a -->", "is not a path from the root of the lab"),
@@ -141,6 +143,13 @@ def test_what_has_no_source_is_told_in_words_and_left(text: str, words: str) -> 
     assert words in fault(f"{text}\n")
     assert update_figures([]) == 1
     assert Path("page.md").read_text() == f"{text}\n"
+
+
+def test_a_word_may_be_nothing_or_a_list_and_a_number_in_code_is_one() -> None:
+    keys = {"None": "nothing", "[0.95, 0.95]": "folds", "113": "test.rows", "0.950": "test.f1"}
+    Path("page.md").write_text("".join(f"`{told}`<!--= {METRICS}#{key} -->\n" for told, key in keys.items()))
+    assert faults() == []
+    assert ": 113 is shown, out/metrics.json#nothing is None: None" in fault(f"`113`<!--= {METRICS}#nothing -->")
 
 
 def test_a_copy_that_dvc_lock_does_not_record_is_not_believed() -> None:

@@ -148,11 +148,11 @@ def _parsed(content: bytes, file: PurePosixPath, where: str) -> Any:
 
 
 def _table(text: str) -> dict[str, Any]:
-    """The rows of a table by what their first column says; nothing where several say the same."""
+    """The rows of a table by what their first column says; nothing in that of which there are several."""
     found: dict[str, Any] = {}
     for row in csv.DictReader(StringIO(text, newline=""), strict=True, restkey="", restval=""):
         name = next(iter(row.values()), "")
-        found[name] = None if name in found else {column: _read(value) for column, value in row.items()}
+        found[name] = {} if name in found else {column: _read(value) for column, value in row.items()}
     return found
 
 
@@ -171,7 +171,7 @@ def _value_at(content: Any, source: Source) -> Any:
     value = content
     for part in source.key:
         value = _entry(value, part, source)
-    if value is None or isinstance(value, dict):
+    if isinstance(value, dict):
         raise InputError(f"{source} names no single value")
     return value
 

@@ -42,7 +42,7 @@ def word(value: Any, source: Source) -> str:
     """A value as it is, with its source; without one where not all of it may be shown."""
     text = str(value)
     told = without_credentials(text)
-    if told != text or len(text) > LONGEST:
+    if told != text or len(text) > LONGEST or isinstance(value, dict):
         return code(told[:LONGEST])
     return bound(code(text), Formula((source,)))
 
