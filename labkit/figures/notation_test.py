@@ -87,6 +87,7 @@ def test_the_figure_right_before_it_is_meant(text: str, figure: str) -> None:
 def test_examples_in_code_and_escaped_ones_are_none() -> None:
     text = "`0.5<!--= a#b -->`\n``a` 0.5<!--= a#b -->``\n```\n0.5<!--= a#b -->\n````\n> ~~~\n> 1<!--= a#b -->\n> ~~~\n"
     assert shown(text) == []
+    assert shown("````\n```\n1<!--= a#b -->\n~~~~\n1<!--= a#b -->\n````\n2<!--= a#b -->") == [(7, "2")]
     assert shown(r"0.5\<!--= a#b -->") == []
     assert shown("<!-- 0.5 --> 1<!--= a#b -->") == [(1, "1")]
     assert shown("```\n```\n2<!--= a#b --> 3<!--= a#b -->\r\n4<!--= a#b -->") == [(3, "2"), (3, "3"), (4, "4")]
