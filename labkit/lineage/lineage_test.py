@@ -308,7 +308,7 @@ def test_forward_it_leads_to_the_goals_of_the_commit_as_its_copies_of_results_te
         assert {*named.values()} == {
             ("goal: good", "accuracy ≥ 0.8: 0.9: met"),
             ("goal: better", "accuracy ≥ 0.95: 0.9: missed"),
-            ("goal: best", "accuracy ≥ 1.0: 0.9: open"),
+            ("goal: best", "accuracy ≥ 1.0: 0.9: ambition"),
             ("goal: other", f"f1 ≥ 0.5: {UNKNOWN}"),
         }
     Path("lab/results/out/metrics.json").write_text('{"accuracy": 1.0}')  # not what dvc.lock records
