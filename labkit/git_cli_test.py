@@ -80,7 +80,9 @@ def test_a_silent_server_is_given_up_and_nothing_goes_on_waiting(
 ) -> None:
     git("remote", "set-url", "origin", f"{protocol}://127.0.0.1:{silent_port}/lab.git")
     before = {*psutil.Process(os.getpid()).children(recursive=True)}
-    with pytest.raises(GitError, match=rf"^git {command[0]} failed: the server of `origin` takes .* and says nothing$"):
+    with pytest.raises(
+        GitError, match=rf"^git {command[0]} failed: the server of `origin` accepts .* and never answers$"
+    ):
         ask_server(*command)
     assert {*psutil.Process(os.getpid()).children(recursive=True)} <= before
 

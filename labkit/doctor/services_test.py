@@ -113,7 +113,7 @@ def test_the_key_may_come_from_the_environment(remote: CheckRemote, s3: str) -> 
 def test_a_remote_whose_objects_dvc_does_not_hash_is_a_warning(remote: CheckRemote, s3: str) -> None:
     check = remote("s3://bucket/dvc", endpointurl=s3, **KEYS | {"verify": "false"})
     assert check.state == "warning"
-    assert "runs code on colleagues' machines" in check.found
+    assert "can run code on colleagues' machines" in check.found
     assert check.fix == "`dvc remote modify storage verify true`, and commit it"
 
 

@@ -226,7 +226,9 @@ def test_the_command_that_the_page_shows_takes_the_results_whatever_the_tag_is_c
     place.ran(NEW)
     (page,) = (token for token in MarkdownIt().parse(f"- {publish(side_branch=f'results/{tag}')}") if token.children)
     *words, command = page.children or []
-    assert "".join(word.content for word in words).startswith(f"Results are on results/{tag} (no branch, or more than")
+    assert "".join(word.content for word in words).startswith(
+        f"Results are on results/{tag} (the tag is on no branch, or on"
+    )
     assert command.type == "code_inline"
     place.on_laptop(command.content)
     assert read_records((place.laptop / "dvc.lock").read_text()) == NEW

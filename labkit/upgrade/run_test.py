@@ -379,7 +379,7 @@ def test_a_server_that_says_nothing_is_given_up(lab: Path, monkeypatch: pytest.M
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        with pytest.raises(InputError, match=r"can't be fetched \(the server of .* says nothing\); correct --from"):
+        with pytest.raises(InputError, match=r"can't be fetched \(the server of .* never answers\); correct --from"):
             upgrade(source=f"git://127.0.0.1:{server.getsockname()[1]}/template")
 
 

@@ -105,7 +105,7 @@ def test_a_model_of_other_versions_than_the_lock_s_is_refused() -> None:
 
 def test_a_folder_of_one_s_own_is_not_replaced(finished_lab: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    with pytest.raises(InputError, match="is no build context; name another folder with --to"):
+    with pytest.raises(InputError, match="is not a build context; name another folder with --to"):
         build_context(Place(finished_lab / "artifacts/best_model/model", "best-model", "v1"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     with pytest.raises(InputError, match="holds no model"):
