@@ -38,6 +38,7 @@ from labkit.tracking.journal import (
     set_aside,
     told_run,
 )
+from labkit.tracking.names import mlflow_name
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 WRITTEN_TAG = "lab.written"  # by which labkit/publish knows the run that made a result
@@ -166,12 +167,12 @@ class Uploader:
         for event in events:
             match event["event"]:
                 case "params":
-                    entities += [Param(name, value) for name, value in event["params"].items()]
+                    entities += [Param(mlflow_name(name), value) for name, value in event["params"].items()]
                 case "tags":
-                    entities += [RunTag(name, value) for name, value in event["tags"].items()]
+                    entities += [RunTag(mlflow_name(name), value) for name, value in event["tags"].items()]
                 case "metrics":
                     at = event["time"], event["step"]
-                    entities += [Metric(name, value, *at) for name, value in event["metrics"].items()]
+                    entities += [Metric(mlflow_name(name), value, *at) for name, value in event["metrics"].items()]
                 case "input":
                     inputs.append(_dataset(event))
                 case "artifact":

@@ -263,19 +263,37 @@ def test_a_server_that_lost_its_runs_gets_them_again_from_the_beginning(
 def test_what_mlflow_refuses_is_left_out_and_named_and_the_rest_arrives(record: Record) -> None:
     def main(run: Run) -> None:
         run.log_params({"lr": 0.1})
-        run.log_metrics({"accuracy": 0.9, "f1@5": 0.8, "loss": 0.2})
+        run.log_params({"depth": 3})
         run.log_params({"lr": 0.2})
 
     journal = record(main)
     carry(journal)
     run = found_runs()["train"]
-    assert run.data.metrics == {"accuracy": 0.9, "loss": 0.2}
-    assert run.data.params == {"lr": "0.1"}
+    assert run.data.params == {"lr": "0.1", "depth": "3"}
     assert run.info.status == "FINISHED"
-    assert "f1@5: " in run.data.tags["lab.incomplete"]
     assert "lr: " in run.data.tags["lab.incomplete"]
     assert journals(journal.parent) == []
-    assert "f1@5" in journal.with_suffix(".refused").read_text().splitlines()[-1]
+    assert "lr" in journal.with_suffix(".refused").read_text().splitlines()[-1]
+
+
+def test_names_that_mlflow_does_not_take_such_as_those_of_columns_are_written_otherwise(record: Record) -> None:
+    question = "missing." + "How often, " * 30
+
+    def main(run: Run) -> None:
+        run.log_params({"missing": {"Gewicht (kg)": "median", "a//b": 1}, question: "median", f"{question}?": "none"})
+        run.log_metrics({"recall.<50": 0.1, "recall.>50": 0.9, "recall.Größe": 0.5})
+        run.set_tags({"unit (kg)": "yes"})
+
+    journal = record(main)
+    carry(journal)
+    run = found_runs()["train"]
+    names = {name for name in run.data.params if not name.startswith("missing.How often_x002c_ How")}
+    assert names == {"missing.Gewicht _x0028_kg_x0029_", "missing.a_x002f__x002f_b"}
+    assert len(run.data.params) == 4
+    assert run.data.metrics == {"recall._x003c_50": 0.1, "recall._x003e_50": 0.9, "recall.Größe": 0.5}
+    assert run.data.tags["unit _x0028_kg_x0029_"] == "yes"
+    assert "lab.incomplete" not in run.data.tags
+    assert not journal.with_suffix(".refused").exists()
 
 
 def test_a_damaged_journal_is_set_aside_and_its_run_says_so(record: Record) -> None:
