@@ -1,5 +1,6 @@
 """All that a table lacks to be prepared, found before anything is made of it."""
 
+import re
 from collections.abc import Iterator
 from numbers import Number
 from typing import Any
@@ -21,6 +22,7 @@ from lab.processes.prepare_data.recognition import (
 from lab.processes.prepare_data.target import target_problems
 from lib.columns import LARGEST, Column, as_dates, as_text
 
+LIMIT = re.compile(r"[<>≤≥]\s*\d")  # as laboratories write what is too little to measure
 ID_ROWS = 20  # from here on, words that never repeat name their rows
 
 
@@ -167,12 +169,18 @@ def is_date(name: str, found: Recognised, data: Data) -> bool:
 
 def _kind_problems(name: str, column: "pd.Series[Any]", data: Data, found: Recognised) -> Iterator[Problem]:
     """What a column holds that is no number, and nothing says what to do with."""
-    known = column.first_valid_index()
-    example = f"{name} is {shown(column[known])} in {place(known)}"
+    marked, written = column.isin(found.marks), column.notna()
+    if found.kind == "number" and found.settings:
+        written &= column.map(str).str.contains("|".join(map(re.escape, found.settings.values())))
+    example = first(name, column, written & ~marked)
     if found.marks:
-        marked = int(column.isin(found.marks).to_numpy().argmax())
-        mark = f"{name} is {shown(column.iloc[marked])} in {place(column.index[marked])}"
-        yield Problem(f"words between the values: {mark}", {"missing_values": found.marks})
+        limits = column.isin([mark for mark in found.marks if LIMIT.match(mark)])
+        if limits.any():
+            told = f"a limit in the place of a value: {first(name, column, limits)}; a missing value tells nothing of"
+            told += f" the limit, but data.missing: {{{name}: {{constant: ...}}}} can"
+        else:
+            told = f"words between the values: {first(name, column, marked)}"
+        yield Problem(told, {"missing_values": found.marks})
     match found.kind:
         case "number" if found.settings:
             yield Problem(f"numbers with other marks: {example}", found.settings)

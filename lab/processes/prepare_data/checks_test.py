@@ -78,7 +78,16 @@ def test_labels_of_any_kind_become_ordered_classes(labels: list[object], classes
         (lambda t: t.assign(species=t["species"].where(t.index > 0)),
          "rows without a label: species is empty in data row 1", {"drop_unlabelled": True}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "1,5")),
-         "numbers with other marks: height is ", {"decimal": ","}),
+         "numbers with other marks: height is '1,5' in data row 3", {"decimal": ","}),
+        (lambda t: t.assign(height=["?", *(f"{row},5" for row in range(59))]),
+         "numbers with other marks: height is '0,5' in data row 2",
+         {"missing_values": ["?"], "decimal": ",", "missing": {"height": "median"}}),
+        (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "<5")),
+         "a limit in the place of a value: height is '<5' in data row 3; a missing value tells nothing of the limit, "
+         "but data.missing: {height: {constant: ...}} can",
+         {"missing_values": ["<5"], "missing": {"height": "median"}}),
+        (lambda t: t.assign(width=[f"w{row}" if row else None for row in range(60)]),
+         "missing values: width has none in 1 of 60 rows, first in data row 1", {"drop": ["width"]}),
         (lambda t: t.assign(height=t["height"].astype(object).where(t.index != 2, "?")),
          "words between the values: height is '?' in data row 3",
          {"missing_values": ["?"], "missing": {"height": "median"}}),
@@ -118,7 +127,11 @@ def test_what_cannot_be_learned_from_is_refused_with_what_would_clear_it(
             "than one column is called 'species'",
         ),
         (lambda t: t[t["species"] == "rose"], "'species' is 'rose' in all rows; add rows of another class"),
-        (lambda t: t.iloc[:53], "less than 5 rows, one for each part of the split: 'iris' has 3; add rows, merge"),
+        (
+            lambda t: t.iloc[:53],
+            "less than 5 rows, one for each part of the split: 'iris' has 3; add rows, or name these classes in "
+            "data.missing_values and set data.drop_unlabelled: true to leave out their rows, or enlarge",
+        ),
     ],
 )
 def test_what_no_setting_clears_is_refused(
@@ -268,9 +281,10 @@ def test_a_column_of_anything_is_refused_in_words(table: pd.DataFrame, values: l
 
 
 def test_many_problems_are_told_in_part_and_advised_in_full() -> None:
-    wide = pd.DataFrame({f"f{number}": ["a", "b"] * 5 for number in range(40)}).assign(species=["rose", "lily"] * 5)
-    told = refusal(wide)
-    assert "and 20 more" in told
+    wide = pd.DataFrame({f"f{number}": ["a", "b"] * 5 for number in range(40)})
+    told = refusal(wide.assign(species=["rose"] * 5 + ["lily"] * 4 + ["iris"]))
+    assert "classes of 'species' with less than 5 rows" in told  # no line clears it, so it is told first
+    assert "and 21 more" in told
     assert len(advised(told)["categories"]) == 40
 
 

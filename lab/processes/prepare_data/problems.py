@@ -39,10 +39,14 @@ def refuse(data: Data, problems: Sequence[Problem]) -> None:
     """Raise InputError that tells all problems, and the lines to add, if there is any problem."""
     if not problems:
         return
-    told = [f"  {problem.told}" for problem in problems[:MOST_TOLD]]
+    first = sorted(problems, key=lambda problem: bool(problem.settings))  # those that a person alone can clear
+    told = [f"  {problem.told}" for problem in first[:MOST_TOLD]]
     if len(problems) > MOST_TOLD:
         told.append(f"  and {len(problems) - MOST_TOLD} more")
     settings = merged(data, (problem.settings or {} for problem in problems))
+    filled, dropped = settings.pop("missing", {}), settings.get("drop", [])
+    if kept := {name: how for name, how in filled.items() if name not in dropped}:
+        settings["missing"] = kept
     if settings:
         told.append(
             "To go on so, put these lines below `data:` in params.yaml, in the place of those of the same keys; "

@@ -71,7 +71,8 @@ def class_problems(labels: "pd.Series[Any]", data: Data, split: Split) -> Iterat
     if small := [f"{shown(name)} has {count}" for name, count in counts if count < needed]:
         yield Problem(
             f"classes of {data.target!r} with less than {needed} rows, one for each part of the split: {some(small)}; "
-            "add rows, merge or drop these classes, or enlarge split.validation and split.test"
+            "add rows, or name these classes in data.missing_values and set data.drop_unlabelled: true to leave out "
+            "their rows, or enlarge split.validation and split.test"
         )
 
 
