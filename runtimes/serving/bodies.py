@@ -27,7 +27,9 @@ def read_table(body: bytes, content_type: str, columns: list[str], words: Sequen
         try:
             return checked(pd.read_csv(BytesIO(body), dtype=dict.fromkeys(words, "str")))
         except (ValueError, UnicodeDecodeError, pd.errors.ParserError):
-            raise BadRequestError("the body is not CSV with a line of column names") from None
+            raise BadRequestError(
+                "the body is not CSV with a line of column names, commas between fields, points in numbers"
+            ) from None
     if kind not in ("", "application/json"):
         raise BadRequestError("the Content-Type is neither application/json nor text/csv")
     content = read_json(body)
