@@ -473,6 +473,17 @@ def test_an_error_of_dvcs_is_one_line_in_its_words() -> None:
         pass
 
 
+def test_a_commit_from_before_the_lab_was_connected_is_read_though_the_key_names_a_remote_that_it_lacks(
+    project: Path, tmp_path: Path, shell: Shell
+) -> None:
+    shell("dvc remote add --quiet later s3://lab/dvc && git commit -qm connected .dvc/config", project)
+    shell("dvc remote modify --local later access_key_id key", project)
+    with open_project() as opened:
+        copy_from(opened, "HEAD~1", "score.json", tmp_path / "score.json")
+    with open_project("HEAD~1") as opened:
+        assert remotes(opened)["later"]["url"] == "s3://lab/dvc"
+
+
 def test_files_of_a_commit_are_those_of_then_from_the_remote_too_and_whole_or_not_at_all(
     project: Path, tmp_path: Path, shell: Shell
 ) -> None:

@@ -16,6 +16,7 @@ from dvc.parsing import DataResolver, ForeachDefinition, MatrixDefinition
 from dvc.repo import Repo
 from dvc.utils import serialize
 
+from labkit.dvc_adapter.settings import all_settings
 from labkit.dvc_adapter.yaml_guard import refuse_harmful, refuse_harmful_files
 from labkit.process.errors import InputError
 
@@ -37,7 +38,9 @@ def open_project(commit: str | None = None, remote: bool = True) -> Iterator[Pro
     refuse_harmful_files(commit)
     logging.getLogger("dvc").setLevel(logging.ERROR)  # its advice is for those who typed `dvc`
     try:
-        with Repo(rev=commit, config=None if remote else {"core": {"remote": ""}}) as repo:
+        # Today's remotes in each commit: DVC refuses one from before a remote that .dvc/config.local has a key for.
+        settings = {"remote": all_settings().get("remote", {})}
+        with Repo(rev=commit, config=settings | ({} if remote else {"core": {"remote": ""}})) as repo:
             yield Project(repo)
     except InputError:  # of the caller's
         raise
