@@ -54,6 +54,17 @@ def test_a_row_has_the_model_its_metric_the_change_and_how_sure_that_is(lab: Pat
     assert row("lied").value == pytest.approx(40 / 60)  # not what its message says
 
 
+def test_on_other_data_a_metric_is_another_and_has_not_changed(
+    lab: Path, capsys: pytest.CaptureFixture[str], shell: Shell
+) -> None:
+    for rows, change in ((500, None), (500, pytest.approx(0.05))):
+        write_results(0.02, 40 + (change is not None) * 3, rows=rows)
+        shell("git add --all && git commit --quiet -m another", lab)
+        built(capsys)
+        assert row("HEAD").value is not None
+        assert row("HEAD").change == change
+
+
 def test_only_what_is_new_is_made(lab: Path, capsys: pytest.CaptureFixture[str], shell: Shell) -> None:
     before = everything("site")
     assert built(capsys) == "0"

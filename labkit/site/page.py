@@ -27,8 +27,8 @@ HEIGHT = 16
 class Row(BaseModel):
     """What the table tells of an experiment: the selected model, its metric, how that changed, and the goals.
 
-    `low` and `high` are the interval of the change where both have predictions of the same rows; `verdict` is then
-    `better`, `worse` or `noise`. Empty or None is what is not known.
+    It changed where the data are the same. `low` and `high` are the interval of the change where both have predictions
+    of the same rows; `verdict` is then `better`, `worse` or `noise`. Empty or None is what is not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,7 +68,7 @@ def row_of(here: Here, before: Here | None, found: Found | None) -> Row:
     changed: dict[str, Any] = {}
     if before and value is not None:
         *_, other, was = _selection(before)
-        if other == metric and was is not None:
+        if other == metric and was is not None and _data_hashes(before) == _data_hashes(here):
             changed = {"change": value - was} | _tested(here, before, found, metric)
     return Row(model=model, metric=metric, value=value, **told, **changed)
 
@@ -99,6 +99,13 @@ def _reports(here: Here) -> Iterator[tuple[str, Any]]:
         with suppress(OSError, KeyError, TypeError, ValueError):
             described(report := read_json(here.read.folder / str(file)))
             yield str(file), report
+
+
+def _data_hashes(here: Here) -> list[str]:
+    """What dvc.lock records of the reports of the data: a metric of other data has not changed, it is another."""
+    files = {str(file) for file in metas(here.read.stages, "data").values()}
+    outs = [out for record in here.read.records.values() for out in record.get("outs") or []]
+    return [str(out.get("md5")) for out in outs if out["path"] in files]
 
 
 def _bars(column: dict[str, Any]) -> list[int]:
