@@ -13,7 +13,6 @@ before writes the very bytes that a merge by lines does.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cache, reduce
 from itertools import permutations
 from pathlib import Path
@@ -50,9 +49,13 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
     A shallow clone tells only of the merges that it has. Raises InputError for a broken dvc.lock.
     """
     try:
-        now = _records(git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}"))
+        commit = git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
     except GitError:  # no repository, or no commit yet
         return []
+    try:
+        now = _parsed(_text(commit))
+    except InputError:
+        raise InputError(f"{DVC_LOCK} of {commit[:10]} can't be read; commit one that `dvc repro` wrote") from None
     found = {
         stage: Forged(stage, commit, certain) for stage, commit, certain in [*_squashed(rev, now), *_merged(rev, now)]
     }
@@ -60,18 +63,13 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
 
 
 def forged_anywhere() -> set[tuple[str, str]]:
-    """The stages whose records the merges and copies of all branches made by lines, each after the commit.
-
-    A dvc.lock of long ago that can't be read tells nothing.
-    """
-    found = set()
-    for commit, sources in [*_copies("--all"), *_merges("--all")]:
-        with suppress(InputError):
-            for stage, record in _records(commit).items():
-                known = [_records(source)[stage] for source in sources if stage in _records(source)]
-                if is_of_lines(record, known) and not _is_elsewhere(stage, commit):
-                    found.add((commit, stage))
-    return found
+    """The stages whose records the merges and copies of all branches made by lines, each after the commit."""
+    return {
+        (commit, stage)
+        for commit, sources in [*_copies("--all"), *_merges("--all")]
+        for stage, record in _records(commit).items()
+        if is_of_lines(record, _of_stage(stage, record, sources)) and not _is_elsewhere(stage, commit)
+    }
 
 
 def forged_here() -> list[Forged]:
@@ -119,9 +117,21 @@ def _by_lines(rev: str, now: Records) -> Iterator[tuple[str, str]]:
     """The stages of `now` whose records merges and copies in `rev`'s history made by lines, each with the commit."""
     for commit, sources in [*_copies(rev), *_merges(rev)]:
         for stage, record in _still(commit, now).items():
-            known = [_records(source)[stage] for source in sources if stage in _records(source)]
-            if is_of_lines(record, known):
+            if is_of_lines(record, _of_stage(stage, record, sources)):
                 yield stage, commit
+
+
+def _of_stage(stage: str, record: Any, commits: Iterable[str]) -> list[Any]:
+    """The records of a stage in commits, also where one calls it otherwise: no two stages have the same outputs."""
+    found = []
+    for records in map(_records, commits):
+        same = [other for other in records.values() if _outputs(other) == _outputs(record) != []]
+        found += [records[stage]] if stage in records else same
+    return found
+
+
+def _outputs(record: Any) -> list[str]:
+    return sorted(str(out["path"]) for out in record.get("outs", []))
 
 
 def _mended(rev: str) -> set[tuple[str, str]]:
@@ -276,8 +286,8 @@ def _parsed(text: str) -> Records:
 
 
 def _records(commit: str) -> Records:
-    """The records of a commit, by its full hash."""
+    """The records of a commit, by its full hash. One that can't be read, as with a conflict's marks, tells nothing."""
     try:
         return _parsed(_text(commit))
     except InputError:
-        raise InputError(f"{DVC_LOCK} of {commit[:10]} can't be read; commit one that `dvc repro` wrote") from None
+        return {}

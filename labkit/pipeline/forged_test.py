@@ -215,6 +215,33 @@ def test_the_name_of_one_side_with_the_content_of_the_other_is_of_lines() -> Non
     assert not is_of_lines(record("z.py", "7", "3"), [renamed, changed])
 
 
+def test_a_merge_of_a_stage_that_one_side_renamed_is_found_and_mended(git: Git) -> None:
+    git("git switch --quiet lr")
+    renamed = lock("1", "2", "2").replace("train:", "fit:")
+    Path("dvc.lock").write_text(renamed, encoding="utf-8")
+    git("git commit --quiet --all -m Rename && git switch --quiet code")
+    commit = merged_by_a_server(git, "-p code -p lr")
+    assert forged_records() == [("fit", commit, True)]
+    mend()
+    assert forged_records() == []
+    assert read_records(Path("dvc.lock").read_bytes())["fit"] == read_records(renamed)["fit"]
+
+
+def test_a_dvc_lock_with_a_conflict_s_marks_in_the_history_blocks_nothing_and_hides_nothing(git: Git) -> None:
+    commit = merged_by_a_server(git, "-p code -p lr")
+    whole = Path("dvc.lock").read_text(encoding="utf-8")
+    git("git switch --quiet --create notes main && git commit --quiet --allow-empty -m notes")
+    git("git switch --quiet code && git merge --quiet --no-ff --no-commit -s ours notes")
+    Path("dvc.lock").write_text(f"<<<<<<< HEAD\n{whole}", encoding="utf-8")
+    git("git commit --quiet --all -m 'Merge notes'")
+    with pytest.raises(InputError, match=r"dvc\.lock of \w+ can't be read"):
+        forged_records()
+    Path("dvc.lock").write_text(whole, encoding="utf-8")
+    git("git commit --quiet --all -m 'Take the marks out'")
+    assert [(one.stage, one.commit) for one in forged_records()] == [("train", commit)]
+    assert [one.stage for one in mend()] == ["train"]
+
+
 def test_a_lab_in_a_folder_of_its_repository_is_looked_at_too(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     git("git switch --quiet main && mkdir inner && git mv dvc.lock inner/ && git commit --quiet -m Move")
     monkeypatch.chdir("inner")
