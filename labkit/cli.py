@@ -322,6 +322,8 @@ def mend(
     from labkit.github import error_line, on_runner
     from labkit.pipeline import forged
 
+    if check:
+        forged.refuse_cut()
     found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
     for one in found:
         print(error_line(one.stage, f"{one}; `python -m lab mend` and push") if on_runner() else f"{one.stage}: {one}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit.doctor.results import check_lock_file, check_raw_data, check_tracked
+from labkit.paths import ROOT
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -113,6 +114,18 @@ def test_a_record_that_a_server_may_have_squashed_is_a_warning_with_its_remedy(p
     assert "copy: " in check.found
     assert "was squashed by a server, and no commit in this clone has its record" in check.found
     assert check.fix == "`dvc repro --force --single-item copy`"
+
+
+def test_a_shallow_clone_is_a_warning_since_it_cannot_tell(
+    project: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell(f"git clone --quiet --depth 1 file://{project} cut", tmp_path)
+    monkeypatch.chdir(tmp_path / "cut")
+    check = check_lock_file()
+    assert (check.state, check.mend) == ("warning", "`git fetch --unshallow`")
+    refused = shell("python -m lab mend --check", tmp_path / "cut", check=False, PYTHONPATH=str(ROOT))
+    assert refused.returncode == 1
+    assert "this clone is shallow" in refused.stderr
 
 
 def test_on_a_runner_changed_code_is_what_the_run_is_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,13 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.git_cli import GitError, git
+from labkit.git_cli import GitError, git, git_or_empty
 from labkit.pipeline.records import DVC_LOCK, Records, merge_records, read_records, records_of, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 
 SERVERS = ("noreply@github.com",)  # who commits when somebody presses GitHub's button
+WHOLE = "`git fetch --unshallow`"  # or, of GitHub's checkout, `fetch-depth: 0`
 
 
 class Forged(NamedTuple):
@@ -60,6 +61,17 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
         stage: Forged(stage, commit, certain) for stage, commit, certain in [*_squashed(rev, now), *_merged(rev, now)]
     }
     return [found[stage] for stage in now if stage in found]
+
+
+def is_cut() -> bool:
+    """Whether this clone is shallow: a merge whose parents are not here can't be told from a run's commit."""
+    return git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def refuse_cut() -> None:
+    """Raise InputError where the history that a check of all records needs is not here."""
+    if is_cut():
+        raise InputError(f"this clone is shallow, and where the records of {DVC_LOCK} come from is not here: {WHOLE}")
 
 
 def forged_anywhere() -> set[tuple[str, str]]:
