@@ -67,11 +67,11 @@ def check_settings() -> Check:
     """Whether params.yaml, goals.yaml and the limits of the stages are valid, and all outputs of dvc.yaml kept."""
     from labkit.goals import read_goals
     from labkit.launch.limits import read_limits
-    from labkit.pipeline.uncached import refuse_uncached
+    from labkit.pipeline.uncached import refuse_nested, refuse_uncached
     from labkit.process.params import CommonParams, read_params
 
     wrong = []
-    for read in (lambda: read_params(CommonParams), read_goals, read_limits, refuse_uncached):
+    for read in (lambda: read_params(CommonParams), read_goals, read_limits, refuse_uncached, refuse_nested):
         try:
             read()
         except InputError as error:

@@ -34,6 +34,22 @@ def refuse_uncached(root: Path = Path()) -> None:
         )
 
 
+def refuse_nested() -> None:
+    """Raise InputError where stages of another folder's dvc.yaml take part: no results commit has their records."""
+    if not git_or_empty("ls-files", "--cached", "--others", "--exclude-standard", "--", f"*/{DVC_YAML}"):
+        return  # as in most labs, without DVC, which takes long to import
+    from labkit.dvc_adapter.graph import nodes_here
+    from labkit.dvc_adapter.repository import open_project
+
+    with open_project() as project:
+        nested = [node.name for node in nodes_here(project) if ":" in node.name]
+    if nested:
+        raise InputError(
+            f"{', '.join(nested)}: only records of the root's {DVC_LOCK} are published, merged and checked; "
+            f"move {'it' if len(nested) == 1 else 'them'} to the root's {DVC_YAML}, with `wdir: FOLDER`"
+        )
+
+
 def tracked_outputs(root: Path = Path()) -> list[str]:
     """The files of the outputs in dvc.lock that Git tracks. Raises InputError when it can't be read."""
     lock = root / DVC_LOCK

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labkit.doctor.clone import check_settings
-from labkit.pipeline.uncached import refuse_uncached, uncached_outputs
+from labkit.pipeline.uncached import refuse_nested, refuse_uncached, uncached_outputs
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 
@@ -64,3 +64,25 @@ def test_it_is_refused_before_training_and_what_the_words_say_mends_it(
     )
     with pytest.raises(InputError, match=told):
         refuse_uncached()
+
+
+@pytest.mark.integration
+def test_stages_of_another_folder_are_refused_once_they_take_part(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stage = "{cmd: cat ../raw > made, deps: [../raw], outs: [made]"
+    shell("git init --quiet && dvc init --quiet && mkdir sub && echo 1 > raw", tmp_path)
+    Path("sub/dvc.yaml").write_text(f"stages: {{make: {stage}}}}}")
+    Path("dvc.yaml").write_text("stages: {use: {cmd: cat raw > used, deps: [raw], outs: [used]}}")
+    refuse_nested()
+    Path("dvc.yaml").write_text("stages: {use: {cmd: cat sub/made > used, deps: [sub/made], outs: [used]}}")
+    told = r"^sub/dvc\.yaml:make: only records of the root's dvc\.lock .* root's dvc\.yaml, with `wdir: FOLDER`$"
+    with pytest.raises(InputError, match=told):
+        refuse_nested()
+    assert "sub/dvc.yaml:make" in check_settings().found
+    Path("sub/dvc.yaml").unlink()
+    used = "use: {cmd: cat sub/made > used, deps: [sub/made], outs: [used]}"
+    Path("dvc.yaml").write_text(f"stages: {{make: {stage}, wdir: sub}}, {used}}}")
+    refuse_nested()
+    shell("dvc repro --quiet", tmp_path)

@@ -12,7 +12,7 @@ from labkit.git_cli import git
 from labkit.github import append_summary, error_line, github_run
 from labkit.pipeline.changes import changed_params, changes_since
 from labkit.pipeline.tables import tables_of_lock
-from labkit.pipeline.uncached import refuse_uncached
+from labkit.pipeline.uncached import refuse_nested, refuse_uncached
 from labkit.process.errors import InputError
 from labkit.publish.auto_register import register_candidate
 from labkit.publish.branches import RESULTS_BRANCHES, Landing, push_results
@@ -34,10 +34,11 @@ DELIVERY_SECONDS = 60.0
 def publish_results(tag: str) -> None:
     """Publish the results that are here as those of `tag`, and print where they are.
 
-    Raises InputError when the DVC remote or the Git remote can't take them, or an output is kept nowhere.
+    Raises InputError when the DVC remote or the Git remote can't take them, or an output or a record is kept nowhere.
     """
     code = git("rev-parse", "HEAD")
     refuse_uncached()
+    refuse_nested()
     refuse_uncommitted(code)
     execution = os.environ.get(EXECUTION_VARIABLE) or newest_execution()
     pending: list[tuple[str, str]] = []
