@@ -4,6 +4,7 @@
 contents of one file, whoever reads the commit may get the one that no run made.
 """
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,24 +52,32 @@ def refuse_nested() -> None:
 
 
 def tracked_outputs(root: Path = Path()) -> list[str]:
-    """The files of the outputs in dvc.lock that Git tracks. Raises InputError when it can't be read."""
+    """The files of the outputs in dvc.lock or dvc.yaml that Git tracks. Raises InputError when they can't be read."""
     lock = root / DVC_LOCK
     records = read_records(lock.read_bytes()) if lock.exists() else {}
     outs = [out["path"] for record in records.values() for out in record.get("outs", [])]
+    outs += [os.path.normpath(out) for stage in declared_stages(root).values() for _, _, _, out in _outputs(stage)]
+    here = [out for out in outs if not out.startswith(("../", "/"))]  # of others Git says nothing at all
     command = ("--literal-pathspecs", "-C", str(root), "ls-files", "-z", "--")
-    return list(filter(None, git_or_empty(*command, *outs).split("\0"))) if outs else []
+    return list(filter(None, git_or_empty(*command, *here).split("\0"))) if here else []
 
 
 def uncached_outputs(stage: Any) -> Iterator[tuple[str, str, Path]]:
     """The outputs of a stage of dvc.yaml that say `cache: false`: their list, the remedy, their path from the root."""
+    for kind, path, settings, place in _outputs(stage):
+        if settings.get("cache") is False:
+            remedy = f"{path}: remove `cache: false`" if len(settings) > 1 else f"write `- {path}` alone"
+            yield kind, remedy, place
+
+
+def _outputs(stage: Any) -> Iterator[tuple[str, str, dict[Any, Any], Path]]:
+    """The outputs of a stage of dvc.yaml: their list, path and settings, and their path from the root."""
     options = _mapping(_mapping(stage).get("do", stage))  # of a stage with foreach or matrix
     for kind in ("outs", "metrics", "plots"):
         outs = options.get(kind)
-        entries = [item for out in (outs if isinstance(outs, list) else []) for item in _mapping(out).items()]
-        for path, settings in entries:
-            if _mapping(settings).get("cache") is False:
-                remedy = f"{path}: remove `cache: false`" if len(settings) > 1 else f"write `- {path}` alone"
-                yield kind, remedy, Path(str(options.get("wdir", "")), str(path))
+        for item in outs if isinstance(outs, list) else []:
+            for path, settings in _mapping({item: None} if isinstance(item, str) else item).items():
+                yield kind, str(path), _mapping(settings), Path(str(options.get("wdir", "")), str(path))
 
 
 def fault(stage: str, kind: str, remedy: str, out: Path) -> str:

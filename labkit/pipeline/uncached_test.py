@@ -67,6 +67,20 @@ def test_it_is_refused_before_training_and_what_the_words_say_mends_it(
 
 
 @pytest.mark.integration
+def test_what_git_tracks_of_an_output_is_refused_before_its_first_run(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outs = "[../../elsewhere, made: {persist: true}]"
+    Path("dvc.yaml").write_text(f"stages: {{a: {{cmd: a, wdir: sub, outs: {outs}}}}}")
+    shell("git init --quiet && mkdir -p sub/made && echo 1 > sub/made/note && git add --all", tmp_path)
+    with pytest.raises(InputError, match=r"^sub/made/note: Git tracks what a stage writes"):
+        refuse_uncached()
+    shell("git rm --quiet -r --cached sub/made/note", tmp_path)
+    refuse_uncached()
+
+
+@pytest.mark.integration
 def test_stages_of_another_folder_are_refused_once_they_take_part(
     tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
