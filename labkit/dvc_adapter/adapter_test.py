@@ -107,6 +107,24 @@ def states() -> dict[str, Stage]:
         return {stage.name: stage for stage in stages_here(project)}
 
 
+def test_notes_of_dvc_that_are_no_database_are_one_line_with_the_remedy(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "notes"))
+    with open_project() as opened:
+        stages_here(opened)
+    databases = [*(tmp_path / "notes").rglob("*.db")]
+    assert databases
+    for file in databases:
+        file.write_text("half written")
+    told = r"^DVC's notes: file is not a database; make room .* `dvc config core.site_cache_dir` names$"
+    with pytest.raises(InputError, match=told), open_project() as opened:
+        stages_here(opened)
+    shutil.rmtree(tmp_path / "notes")
+    with open_project() as opened:
+        assert stages_here(opened)
+
+
 def test_stages_come_in_order_with_what_is_recorded_of_them(project: Path) -> None:
     train, judge = states().values()
     assert (train.name, judge.name) == ("train", "judge")

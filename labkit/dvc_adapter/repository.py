@@ -5,6 +5,7 @@ neither why a stage is stale nor what a folder was; so most of what is used here
 """
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -22,6 +23,7 @@ from labkit.process.errors import InputError
 
 # What DVC raises besides its own, for files of another shape and an alias that stands for itself: caught below.
 OF_OTHER_SHAPES = (NotImplementedError, RecursionError, ValueError)
+NOTES = "make room if the disk is full, else remove the folder that `dvc config core.site_cache_dir` names"
 
 MOST_STAGES = 10_000  # DVC takes half a minute to read these
 
@@ -44,6 +46,8 @@ def open_project(commit: str | None = None, remote: bool = True) -> Iterator[Pro
             yield Project(repo)
     except InputError:  # of the caller's
         raise
+    except sqlite3.Error as error:  # a full disk, or a file that a crash of the machine left half written
+        raise InputError(f"DVC's notes: {error}; {NOTES}") from None
     except (DvcException, *OF_OTHER_SHAPES) as error:
         reason = getattr(error, "exc", None)  # what in the file is wrong, and where
         told = str(error) or type(error).__name__
