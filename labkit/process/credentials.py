@@ -53,8 +53,7 @@ _SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN, _USER)
 
 def without_credentials(text: str) -> str:
     """The text with all before the last @ of a URL taken out, and the values of such settings as password= hidden."""
-    text = _SPACED.sub(r"\g<name>", text)
-    text = re.sub(r"\S+", lambda word: _without_user(word[0]), text)
+    text = _without_users(text)
     for shape in _SHAPES:
         text = shape.sub(rf"\g<name>{HIDDEN}", text)
     return text
@@ -62,7 +61,8 @@ def without_credentials(text: str) -> str:
 
 def code_without_credentials(text: str) -> str:
     """As `without_credentials`, of code or a diff: whatever a line has after such a name as password is hidden."""
-    for shape in (_KEY_BLOCK, _CODE):
+    text = _without_users(text)  # before the names: a password may have the word secret in it
+    for shape in (_USER, _KEY_BLOCK, _CODE):
         text = shape.sub(rf"\g<name> {HIDDEN}", text)
     return without_credentials(text)
 
@@ -104,6 +104,11 @@ def shown(value: object, key: str = "") -> str:
     if holds_credentials(text) or _NAME.search(told_by):
         return "(not shown: it may hold a password)"
     return without_credentials(text)[:60]
+
+
+def _without_users(text: str) -> str:
+    text = _SPACED.sub(r"\g<name>", text)
+    return re.sub(r"\S+", lambda word: _without_user(word[0]), text)
 
 
 def _without_user(word: str) -> str:

@@ -165,6 +165,12 @@ def test_code_is_told_without_what_follows_the_name_of_a_secret(line: str) -> No
     assert told.endswith("\n below\n+return 1")
 
 
+@pytest.mark.parametrize("url", ["postgresql://me:{}@host/db", "https://{}@host", "me:{}@host"])
+@pytest.mark.parametrize("password", ["S3CRET", "my_secret_S3CRET", "tokenS3CRET", "S3CRETpassword"])
+def test_a_password_in_a_url_is_hidden_in_code_whatever_words_it_has(url: str, password: str) -> None:
+    assert "S3CRET" not in code_without_credentials(f'+connect("{url.format(password)}")')
+
+
 @pytest.mark.parametrize("code", ["+return tokens", "+key = 1", "+def f(password):", "+)"])
 def test_code_without_a_secret_is_told_as_it_is(code: str) -> None:
     assert code_without_credentials(code) == code
