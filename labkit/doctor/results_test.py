@@ -122,7 +122,7 @@ def test_a_shallow_clone_is_a_warning_since_it_cannot_tell(
     shell(f"git clone --quiet --depth 1 file://{project} cut", tmp_path)
     monkeypatch.chdir(tmp_path / "cut")
     check = check_lock_file()
-    assert (check.state, check.mend) == ("warning", "`git fetch --unshallow`")
+    assert (check.state, check.fix) == ("warning", "`git fetch --unshallow`")
     refused = shell("python -m lab mend --check", tmp_path / "cut", check=False, PYTHONPATH=str(ROOT))
     assert refused.returncode == 1
     assert "this clone is shallow" in refused.stderr
