@@ -68,6 +68,23 @@ def predict(
     print(f"{predict_file(file, find(model), to)} rows: {to}")
 
 
+@app.command(rich_help_panel=RUNNERS)
+def kubeflow(
+    image: Annotated[str, typer.Argument(help="An image with a clone of the lab in which `make setup` ran.")],
+    clone: Annotated[str, typer.Option(help="Where the image has it.")] = "/lab",
+    secret: Annotated[
+        list[str] | None, typer.Option(help="A secret of Kubernetes and its keys, as NAME:VARIABLE,VARIABLE.")
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, help="How often a stage that failed is tried again.")] = 2,
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path(".lab/pipeline.yaml"),
+) -> None:
+    """Write the commit's pipeline for Kubeflow Pipelines: a task for each stage, and one that publishes."""
+    from runtimes.kubeflow.pipeline import write_pipeline
+
+    write_pipeline(to, image, clone, secret or [], retries)
+    print(f"{to}: upload it, or `kfp run create --package-file {to}`")
+
+
 slurm = typer.Typer(no_args_is_help=True, help="Run the pipeline on a SLURM cluster, each stage as a job.")
 app.add_typer(slurm, name="slurm", rich_help_panel=RUNNERS)
 Tag = Annotated[str, typer.Argument(help="A tag of what is checked out; its results will be committed as this tag's.")]

@@ -53,7 +53,12 @@ def process_python(process: str) -> Path:
 
     Raises RuntimeError when installing failed, and as `process_environment`.
     """
-    environment, lock = process_environment(process), process_lock(process)
+    return python_of(process, process_lock(process))
+
+
+def python_of(name: str, lock: Path) -> Path:
+    """The interpreter of the environment of a lock, as `process_python`."""
+    environment = environment_of(name, lock)
     if not (environment / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
         with environment.with_suffix(".lock").open("w") as guard:
@@ -70,11 +75,15 @@ def process_environment(process: str) -> Path:
 
     Raises FileNotFoundError when it has no Pipfile.lock, and as `process_lock`.
     """
-    lock = process_lock(process)
+    return environment_of(process, process_lock(process))
+
+
+def environment_of(name: str, lock: Path) -> Path:
+    """Where the environment of a lock is, made or not. Raises FileNotFoundError when there is no such lock."""
     # A home may be shared by machines whose Pythons differ or lie elsewhere.
     machine = f"{sys.version} {sys.base_prefix} {sysconfig.get_platform()}"
     identity = hashlib.sha256(lock.read_bytes() + machine.encode()).hexdigest()
-    return ENVIRONMENTS / f"{process}-{identity[:12]}"
+    return ENVIRONMENTS / f"{name}-{identity[:12]}"
 
 
 def process_lock(process: str) -> Path:
