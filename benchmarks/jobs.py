@@ -31,19 +31,23 @@ WORK = {"computing": 'python -c "sum(range(100_000_000))"', "waiting": "sleep 2"
 AT_ONCE = "import os, sys; from labkit.pipeline.parallel import reproduce; sys.exit(reproduce({jobs}, os.environ))"
 
 
-def wide(folder: Path, width: int, work: str) -> None:
-    """Make a pipeline of so many independent stages between a first and a last."""
-    middle = {
+def wide_stages(width: int, work: str) -> dict[str, dict[str, object]]:
+    """So many independent stages between a first and a last, for dvc.yaml."""
+    middle: dict[str, dict[str, object]] = {
         f"stage{number}": {"cmd": f"{work} && cp start made{number}", "deps": ["start"], "outs": [f"made{number}"]}
         for number in range(width)
     }
     outs = [f"made{number}" for number in range(width)]
-    stages = {
+    return {
         "first": {"cmd": "cp raw start", "deps": ["raw"], "outs": ["start"]},
         **middle,
         "last": {"cmd": f"cat {' '.join(outs)} > joined", "deps": outs, "outs": ["joined"]},
     }
-    write_yaml(folder / "dvc.yaml", {"stages": stages})
+
+
+def wide(folder: Path, width: int, work: str) -> None:
+    """Make a pipeline of them."""
+    write_yaml(folder / "dvc.yaml", {"stages": wide_stages(width, work)})
     command("git init --quiet && dvc init --quiet && echo 1 > raw", folder)()
 
 
