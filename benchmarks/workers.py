@@ -27,24 +27,34 @@ from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
 from labkit.testing.example_lab import write_yaml  # noqa: E402
 
 # As stages do that wait for a disk, a server or a GPU; and a few seconds of one core.
-WORK = {"wait for 10 s": "sleep 10", "compute": 'python -c "sum(range(300_000_000))"'}
+WAIT, COMPUTE = "sleep 10", 'python -c "sum(range(300_000_000))"'
 WORKERS = (1, 2, 4, 8)
+OWN = [["prepare_data"], ["train_standard_classifiers", "train_dnn_pytorch"], ["select_best_model"]]
+
+Levels = list[list[str]]
 
 
-def wide_lab(place: Path, width: int, work: str) -> Path:
-    """A lab of so many independent stages between a first and a last, with its origin and its remote beside it."""
+def wide_levels(width: int) -> Levels:
+    """The stages of `wide_stages`, each after those of the levels before it."""
+    return [["first"], [f"stage{number}" for number in range(width)], ["last"]]
+
+
+def shared_lab(place: Path, stages: dict[str, dict[str, object]] | None) -> Path:
+    """A lab of these stages, or of its own, without results, with its origin and its remote beside it."""
     lab = copy_of_the_lab(place / "lab")
-    shutil.rmtree(lab / "lab" / "processes")
     (lab / "dvc.lock").unlink(missing_ok=True)
-    write_yaml(lab / "dvc.yaml", {"stages": wide_stages(width, work)})
-    commit = "git add --all && git -c user.name=b -c user.email=b@b commit --quiet --no-verify --message wide"
-    share = "dvc remote add --force --quiet --default share ../share"
-    command(f"echo 1 > raw && {share} && {commit} && git init --quiet --bare ../origin", lab)()
-    command("git remote add origin ../origin && git push --quiet origin HEAD:main", lab)()
+    if stages:
+        shutil.rmtree(lab / "lab" / "processes")
+        write_yaml(lab / "dvc.yaml", {"stages": stages})
+        (lab / "raw").write_text("1\n")
+    commit = "git add --all && git -c user.name=b -c user.email=b@b commit --quiet --no-verify --message shared"
+    command(f"dvc remote add --force --quiet --default share ../share && {commit}", lab)()
+    command("git init --quiet --bare ../origin && git remote add origin ../origin", lab)()
+    command("git push --quiet origin HEAD:main", lab)()
     return lab
 
 
-def seconds_of_workers(place: Path, width: int, workers: int) -> float:
+def seconds_of_workers(place: Path, levels: Levels, workers: int) -> float:
     """Seconds until workers have run all stages and one of them has put the results together, from empty caches."""
     shutil.rmtree(place / "share", ignore_errors=True)
     clones: SimpleQueue[Path] = SimpleQueue()
@@ -59,7 +69,7 @@ def seconds_of_workers(place: Path, width: int, workers: int) -> float:
         clones.put(clone)
 
     def run_all(pool: ThreadPoolExecutor) -> None:
-        for level in (["first"], [f"stage{number}" for number in range(width)], ["last"]):
+        for level in levels:
             list(pool.map(call, [f"task {stage}" for stage in level]))
         call("collect")
 
@@ -68,20 +78,25 @@ def seconds_of_workers(place: Path, width: int, workers: int) -> float:
 
 
 def main() -> None:
-    """Measure each width, kind of work and number of workers once, and print one table."""
-    table = Table(title=f"`dvc repro` to workers, one turn, {os.cpu_count()} cores")
+    """Measure each pipeline once with each number of workers that it can use, and print one table."""
+    cores = os.cpu_count() or 1
+    pipelines = [
+        (what, wide_stages(width, work), wide_levels(width), min(width, most))
+        for what, work, most in (("wait for 10 s", WAIT, max(WORKERS)), ("compute", COMPUTE, cores))
+        for width in WIDTHS
+    ]
+    table = Table(title=f"`dvc repro` to workers, one turn, {cores} cores")
     for heading in ("stages that", "wide", "`dvc repro`, s", *map(str, WORKERS), "a stage costs, s"):
         table.add_column(heading, justify="left" if heading == "stages that" else "right")
-    for kind, work in WORK.items():
-        for width in WIDTHS:
-            with tempfile.TemporaryDirectory() as name:
-                lab = wide_lab(Path(name), width, work)
-                took = {n: seconds_of_workers(Path(name), width, n) for n in WORKERS if n <= width}
-                alone = seconds(command("dvc repro", lab))
-            ratios = (f"{alone / took[workers]:.2f}" if workers in took else "" for workers in WORKERS)
-            more = (took[1] - alone) / (width + 2)
-            table.add_row(kind, str(width), f"{alone:.1f}", *ratios, f"{more:.1f}")
-            Console(width=120).print(table)  # it takes long: what there is, is shown
+    for what, stages, levels, most in [*pipelines, ("the lab has", None, OWN, 2)]:
+        with tempfile.TemporaryDirectory() as name:
+            lab = shared_lab(Path(name), stages)
+            took = {count: seconds_of_workers(Path(name), levels, count) for count in WORKERS if count <= most}
+            alone = seconds(command("dvc repro", lab))
+        ratios = (f"{alone / took[count]:.2f}" if count in took else "" for count in WORKERS)
+        more = (took[1] - alone) / sum(map(len, levels))
+        table.add_row(what, str(max(map(len, levels))), f"{alone:.1f}", *ratios, f"{more:.1f}")
+        Console(width=120).print(table)  # it takes long: what there is, is shown
     print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}")
 
 

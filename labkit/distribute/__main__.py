@@ -26,6 +26,7 @@ from labkit.tracking.journal import EXECUTION_VARIABLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Execution = Annotated[str, typer.Option(envvar=EXECUTION_VARIABLE, help="A name that no other execution has.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Take what there is, where not all have published.")]
 Commit = Annotated[str, typer.Option(help="The plan's.")]
 
 
@@ -37,14 +38,20 @@ def task(stage: str, execution: Execution, commit: Commit = "HEAD") -> None:
 
 @app.command()
 def finish(execution: Execution, commit: Commit = "HEAD") -> None:
-    """Collect in a clone of its own, publish as `python -m lab publish` does, for the tag of that name, and forget."""
+    """Collect in a clone of its own, publish as `python -m lab publish` does, for the tag of that name, and forget.
+
+    Where a stage has not finished, the others are published, nothing is forgotten, and the exit code is 1.
+    """
     finish_execution(execution, commit)
 
 
 @app.command()
-def collect(execution: Execution) -> None:
+def collect(
+    execution: Execution,
+    partial: Annotated[bool, typer.Option("--partial", help="Not all need have published.")] = False,
+) -> None:
     """Put what the stages of an execution have published into dvc.lock."""
-    collect_results(execution)
+    collect_results(execution, partial)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from labkit.distribute.task import refuse_misfits
 from labkit.dvc_adapter.folders import hash_of
 from labkit.git_cli import git
 from labkit.process.errors import InputError
+from labkit.testing.example_lab import read_yaml
 from labkit.testing.fixtures import Shell
 from labkit.tracking.journal import TrackedRun, remember, runs_of_execution
 
@@ -31,6 +32,34 @@ def test_a_stage_waits_for_what_it_needs_and_publishes_once(tiny_lab: Path, shel
     assert "already" in shell(f"{HERE} task first {OPTIONS}", lab).stdout
     refused = shell(f"{HERE} collect {OPTIONS}", lab, check=False)
     assert refused.stderr == "error: run~1 is not complete: each@b, each@c, join, elsewhere has not published\n"
+
+
+@pytest.mark.nightly
+def test_what_finished_is_published_and_the_rest_later(tiny_lab: Path, shell: Shell) -> None:
+    lab, origin = tiny_lab / "alone", tiny_lab / "origin"
+    code = shell("git rev-parse main", origin).stdout
+    nothing = shell(f"{HERE} finish {OPTIONS}", lab, check=False)
+    assert "error: run~1 is not complete: first, each@b, each@c, join, elsewhere has not published" in nothing.stderr
+    assert shell("git rev-parse main", origin).stdout == code
+    for stage in ("first", "each@b"):
+        shell(f"{HERE} task {stage} {OPTIONS}", lab)
+    partly = shell(f"{HERE} finish {OPTIONS}", lab, check=False)
+    told = "error: run~1 is published as far as it came: each@c, join, elsewhere has not finished; "
+    assert (partly.returncode, partly.stderr.splitlines()[-1][: len(told)]) == (1, told)
+    message = shell("git log -1 --format=%B main", origin).stdout
+    assert message.startswith("Incomplete results of run~1")
+    assert {"Not-Run: join", "Not-Run: elsewhere", "From-Cache: first"} <= {*message.splitlines()}
+    assert shell("git rev-parse main^", origin).stdout == code
+    shell("git fetch --quiet && git checkout --quiet --detach origin/main", lab)
+    recorded = {*read_yaml(lab / "dvc.lock")["stages"]}
+    assert recorded == {"first", "each@b"}
+    shell("git checkout --quiet --detach HEAD^", lab)
+    for stage in ("each@c", "join", "elsewhere"):
+        shell(f"{HERE} task {stage} {OPTIONS}", lab)
+    assert "run~1 is published" in shell(f"{HERE} finish {OPTIONS}", lab).stdout
+    shell("dvc repro", lab)
+    assert shell("git show main:dvc.lock", origin).stdout == (lab / "dvc.lock").read_text()
+    assert shell("git ls-remote origin 'refs/lab/*'", lab).stdout == ""
 
 
 @pytest.mark.nightly

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -63,39 +62,53 @@ def run_task(stage: str, execution: str, revision: str) -> None:
 def finish(execution: str, revision: str) -> None:
     """Collect the results of an execution in a clone of its own, publish them as the tag of that name's, and forget.
 
-    Raises InputError where the commit can't be had, and RuntimeError where one of these fails, after its own words.
+    What finished is published although a stage has failed; then nothing is forgotten, so that it goes on from there.
+
+    Raises InputError where the commit can't be had or nothing has finished, and RuntimeError where one of these fails,
+    after its own words, or a stage has not finished.
     """
     os.chdir(ROOT)
     own = ["--execution", execution]
     with _clone(revision) as clone, chdir(clone):
-        for words in (["labkit.distribute", "collect", *own], ["lab", "publish", execution]):
+        lacking = _lacking(plan := plan_here(), published(execution, plan.commit))
+        for words in (["labkit.distribute", "collect", "--partial", *own], ["lab", "publish", execution]):
             if _ended_with([sys.executable, "-m", *words], execution):
                 raise RuntimeError(f"{words[1]} failed; run again, it goes on from there")
+        if lacking:
+            raise RuntimeError(
+                f"{execution} is published as far as it came: {lacking} has not finished; run that, and this again"
+            )
         forget(execution)
         print(f"{execution} is published")
 
 
-def collect(execution: str) -> None:
+def collect(execution: str, partial: bool = False) -> None:
     """Put the records that an execution has published into dvc.lock here, where its commit is checked out.
 
-    Raises InputError where one is missing, or two don't fit.
+    Raises InputError where one is missing, but for `partial`, or there is none, or two don't fit.
     """
     os.chdir(ROOT)
     plan = plan_here()
     done = published(execution, plan.commit)
-    if lacking := [stage.name for stage in plan.stages if stage.name not in done]:
-        raise InputError(f"{execution} is not complete: {', '.join(lacking)} has not published")
-    merged = _merged(plan, done)
+    lacking = _lacking(plan, done)
+    if lacking and not (partial and done):
+        raise InputError(f"{execution} is not complete: {lacking} has not published")
     with open_project() as project:
-        refuse_misfits(merged, partial(files_cached, project))
-    _write_lock(merged)
+        refuse_misfits(done, lambda md5: files_cached(project, md5))
+    _write_lock(_merged(plan, done))
     here = {run.stage for run in runs_of_execution(execution)}
     JOURNALS.mkdir(mode=0o700, parents=True, exist_ok=True)
     for run in dict.fromkeys(run for run in told_runs(execution) if run.stage not in here):
         remember(JOURNALS, run)
-    with open_project() as project:
-        pull(project)  # what is here after `dvc repro`, and publishing looks at
+    with open_project() as project:  # what is here after `dvc repro`, and publishing looks at
+        read = [path for stage in done for path in kept_inputs(project, stage)]
+        pull(project, [*dict.fromkeys([*read, *done])])
     print(f"{DVC_LOCK} has the results of {execution}: `python -m lab publish TAG` commits them")
+
+
+def _lacking(plan: Plan, done: Records) -> str:
+    """The stages that have not published."""
+    return ", ".join(stage.name for stage in plan.stages if stage.name not in done)
 
 
 def _merged(plan: Plan, done: Records) -> Records:

@@ -75,8 +75,9 @@ def told(tag: str) -> dict[str, str]:
 
 
 def sbatch(job: Job, needs: list[str]) -> list[str]:
-    """The command that submits a job, to run once those with the numbers `needs` have succeeded."""
-    after = [f"--dependency=afterok:{':'.join(needs)}", "--kill-on-invalid-dep=yes"] if needs else []
+    """The command that submits a job, to run once those with the numbers `needs` have ended as it wants."""
+    kind = "afterany" if job.publishes else "afterok"
+    after = [f"--dependency={kind}:{':'.join(needs)}", "--kill-on-invalid-dep=yes"] if needs else []
     log = str(log_of(job.name)).replace("%", "%%")
     place = [f"--chdir={ROOT}", f"--output={log}", "--open-mode=append"]
     return [

@@ -17,12 +17,13 @@ AROUND_SECONDS = 3600  # for the clone, a new environment and the data, beside t
 
 
 class Job(NamedTuple):
-    """A job: `needs` are the names of those that must have succeeded before."""
+    """A job: `needs` are the names of those that must have succeeded before, or only ended where it `publishes`."""
 
     name: str
     needs: list[str]
     command: list[str]
     resources: list[str]
+    publishes: bool = False
 
 
 def jobs_of(plan: Plan, tag: str) -> list[Job]:
@@ -33,7 +34,7 @@ def jobs_of(plan: Plan, tag: str) -> list[Job]:
         Job(name, [f"{tag}:{needed}" for needed in stage.needs], _call("task", *own, "--", stage.name), _asked(stage))
         for name, stage in zip(every, plan.stages, strict=True)
     ]
-    return [*jobs, Job(tag, every, _call("finish", *own), [])]
+    return [*jobs, Job(tag, every, _call("finish", *own), [], publishes=True)]
 
 
 def log_of(job: str) -> Path:

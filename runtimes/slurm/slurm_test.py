@@ -57,6 +57,7 @@ def test_a_job_asks_for_what_its_stage_needs() -> None:
     assert {"--dependency=afterok:7:8", "--kill-on-invalid-dep=yes"} <= {*command}
     assert "--output=.lab/slurm/run%%2F1:each@50%%25.log" in command  # to SLURM, %% is one %
     assert not any("dependency" in word for word in sbatch(first, []))
+    assert "--dependency=afterany:7:8" in sbatch(last, ["7", "8"])
     assert log_of(last.name).name == "run%2F1.log"
 
 
@@ -112,7 +113,9 @@ def test_what_failed_goes_on_from_there(tiny_lab: Path, cluster: dict[str, str],
     told = submitted(lab, "run-1", shell, **hindered)
     assert "run-1:elsewhere: ended: error: elsewhere failed" in told
     assert "run-1:join: ended: join has published its results of run-1" in told
-    assert "is published" not in told
+    assert "run-1: ended: error: run-1 is published as far as it came: elsewhere has not finished" in told
+    message = shell("git log -1 --format=%B main", tiny_lab / "origin").stdout
+    assert message.startswith("Incomplete results of run-1")
     broken.unlink()
     again = shell("python -m lab slurm submit run-1", lab, **hindered).stdout
     assert [line.split()[1] for line in again.splitlines()] == ["run-1:elsewhere", "run-1"]
