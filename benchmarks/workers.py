@@ -2,19 +2,22 @@
 
     python benchmarks/workers.py
 
-Pipelines 2, 4 and 8 stages wide, on 1 to 8 workers. A worker is a clone with a cache of its own, and calls what every
-engine calls; they share a Git remote and a DVC remote on the disk, and all of them this one machine: more workers than
-cores gain with stages that wait, and not with stages that compute. Publishing the results is not in it.
+Pipelines 2, 4 and 8 stages wide, on 2 to 8 workers, and what the call for one stage costs. A worker is a clone with a
+cache of its own, and calls what every engine calls; they share a Git remote and a DVC remote on the disk, and all of
+them this one machine: more workers than cores gain with stages that wait, and not with stages that compute. Publishing
+the results is not in it.
 """
 
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +31,8 @@ from labkit.testing.example_lab import write_yaml  # noqa: E402
 
 # As stages do that wait for a disk, a server or a GPU; and a few seconds of one core.
 WAIT, COMPUTE = "sleep 10", 'python -c "sum(range(300_000_000))"'
-WORKERS = (1, 2, 4, 8)
+WORKERS = (2, 4, 8)
+TURNS = 3
 OWN = [["prepare_data"], ["train_standard_classifiers", "train_dnn_pytorch"], ["select_best_model"]]
 
 Levels = list[list[str]]
@@ -77,27 +81,60 @@ def seconds_of_workers(place: Path, levels: Levels, workers: int) -> float:
         return seconds(partial(run_all, pool))
 
 
-def main() -> None:
-    """Measure each pipeline once with each number of workers that it can use, and print one table."""
+def cost(action: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of a call, and the processor's seconds of what it started."""
+    before = os.times()
+    took = seconds(action)
+    after = os.times()
+    return took, sum(after[2:4]) - sum(before[2:4])  # of children
+
+
+def one_stage(table: Table) -> None:
+    """A stage that copies a line, called as an engine does, and by `dvc repro`; medians of turns."""
+    with tempfile.TemporaryDirectory() as name:
+        lab = shared_lab(Path(name), {"first": wide_stages(1, WAIT)["first"]})
+        clear = command("rm -rf dvc.lock .dvc/cache start", lab)
+        alone, called = [], []
+        for turn in range(TURNS):
+            alone.append(cost(command("dvc repro", lab)))
+            clear()
+            called.append(cost(command(f"python -m labkit.distribute task first --execution turn-{turn}", lab)))
+            clear()
+    for number, of in enumerate(("seconds", "processor's seconds")):
+        mine, theirs = ([pair[number] for pair in pairs] for pairs in (alone, called))
+        ratio = median(b / a for a, b in zip(mine, theirs, strict=True))
+        table.add_row(of, f"{median(mine):.1f}", f"{median(theirs):.1f}", f"{ratio:.1f}")
+
+
+def pipelines(table: Table) -> None:
+    """Each pipeline once with each number of workers that it can use, against `dvc repro`."""
     cores = os.cpu_count() or 1
-    pipelines = [
+    wide = [
         (what, wide_stages(width, work), wide_levels(width), min(width, most))
         for what, work, most in (("wait for 10 s", WAIT, max(WORKERS)), ("compute", COMPUTE, cores))
         for width in WIDTHS
     ]
-    table = Table(title=f"`dvc repro` to workers, one turn, {cores} cores")
-    for heading in ("stages that", "wide", "`dvc repro`, s", *map(str, WORKERS), "a stage costs, s"):
-        table.add_column(heading, justify="left" if heading == "stages that" else "right")
-    for what, stages, levels, most in [*pipelines, ("the lab has", None, OWN, 2)]:
+    for what, stages, levels, most in [*wide, ("the lab has", None, OWN, 2)]:
         with tempfile.TemporaryDirectory() as name:
             lab = shared_lab(Path(name), stages)
             took = {count: seconds_of_workers(Path(name), levels, count) for count in WORKERS if count <= most}
             alone = seconds(command("dvc repro", lab))
         ratios = (f"{alone / took[count]:.2f}" if count in took else "" for count in WORKERS)
-        more = (took[1] - alone) / sum(map(len, levels))
-        table.add_row(what, str(max(map(len, levels))), f"{alone:.1f}", *ratios, f"{more:.1f}")
+        table.add_row(what, str(max(map(len, levels))), f"{alone:.1f}", *ratios)
         Console(width=120).print(table)  # it takes long: what there is, is shown
-    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}")
+
+
+def main() -> None:
+    """Measure both, and print a table of each."""
+    load = os.getloadavg()[0]
+    first = Table("one stage", "`dvc repro`", "an engine's call", "ratio", title=f"medians of {TURNS} turns")
+    one_stage(first)
+    Console(width=120).print(first)
+    second = Table(
+        "stages that", "wide", "`dvc repro`, s", *map(str, WORKERS), title="`dvc repro` to N workers, one turn"
+    )
+    pipelines(second)
+    print(f"{os.cpu_count()} cores, load at the start {load:.1f}, at the end {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
