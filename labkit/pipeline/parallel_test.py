@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from time import sleep
 
@@ -14,6 +15,7 @@ import pytest
 
 from labkit.dvc_adapter.graph import Step
 from labkit.paths import ROOT
+from labkit.pipeline import parallel
 from labkit.pipeline.parallel import is_chain
 from labkit.testing.fixtures import Shell
 
@@ -184,3 +186,16 @@ def test_steps_that_each_need_the_one_before_are_a_chain() -> None:
     assert is_chain([first, second])
     assert is_chain([first])
     assert not is_chain([first, second, third])
+
+
+@pytest.mark.unittest
+def test_a_remote_that_fails_stops_nothing_and_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("https://me:S3CRET@host/x is away")  # pragma: allowlist secret
+
+    monkeypatch.setattr(parallel, "open_project", nullcontext)
+    monkeypatch.setattr(parallel, "bring_unchanged", fail)
+    parallel._bring()
+    assert capsys.readouterr().err == "warning: the DVC remote: https://host/x is away\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.process.errors import InputError
+from labkit.proof import rerun
 from labkit.proof.rerun import clean_environment, fresh_caches, no_tracker
 from labkit.proof.verify import tolerance_of
 from labkit.tracking import tracker
@@ -70,3 +71,13 @@ def test_a_stage_may_give_its_tolerance(meta: object, tolerance: float) -> None:
 def test_a_tolerance_that_is_no_positive_number_is_refused(value: object) -> None:
     with pytest.raises(InputError, match=r"dvc.yaml: stages.train.meta.tolerance is .*; give a positive number"):
         tolerance_of("train", {"tolerance": value})
+
+
+@pytest.mark.parametrize(("code", "told"), [(1, ["https://host/x is away"]), (0, [])])
+def test_why_dvc_failed_is_told_without_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, told: list[str]
+) -> None:
+    said = "ERROR: https://me:S3CRET@host/x is away"  # pragma: allowlist secret
+    program = f"print('Running'); print({said!r}); raise SystemExit({code})"
+    monkeypatch.setattr(rerun, "dvc", lambda *_: [sys.executable, "-c", program])
+    assert rerun._dvc(tmp_path, "repro") == told

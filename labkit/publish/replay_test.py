@@ -39,3 +39,8 @@ def test_its_execution_is_that_of_the_commit_if_that_ran_it(ran: str, execution:
     kept: Kept = NOTHING
     (start, *_) = replay.events(result({}, [Commit("a", ["b"], 1, "b", told, "Results")]), kept, RunData(), {}, 0)
     assert start["tags"].get("lab.execution") == execution
+
+
+def test_its_remote_is_named_without_its_password() -> None:
+    tags = replay.result_tags(result({}, []), NOTHING, "https://me:S3CRET@host/dvc")  # pragma: allowlist secret
+    assert tags["lab.remote"] == "https://host/dvc"

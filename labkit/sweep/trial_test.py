@@ -1,6 +1,7 @@
 """What a trial reached is read of its own table."""
 
 import json
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from labkit.pipeline.leaderboard import Leaderboard
 from labkit.process.errors import InputError
 from labkit.sweep import trial
-from labkit.sweep.trial import Score, score_of
+from labkit.sweep.trial import Score, TrialError, run_trial, score_of
 
 pytestmark = pytest.mark.unittest
 
@@ -52,3 +53,13 @@ def test_where_the_table_lacks_it_that_is_told(
 ) -> None:
     with pytest.raises(InputError, match=told):
         reached(monkeypatch, rows, model)
+
+
+def test_why_one_failed_is_told_in_its_last_words_without_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "1\n2\n\n3\n4\nhttps://me:S3CRET@host/x is away"  # pragma: allowlist secret
+    program = f"print({said!r}); raise SystemExit(1)"
+    monkeypatch.setattr(trial, "dvc", lambda *_: [sys.executable, "-c", program])
+    with pytest.raises(TrialError) as failed:
+        run_trial("one", {})
+    assert str(failed.value).endswith("\nhttps://host/x is away")
+    assert len(str(failed.value).splitlines()) == trial.LAST_WORDS
