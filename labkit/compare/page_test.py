@@ -9,6 +9,7 @@ import pytest
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
+from labkit.compare import page as page_module
 from labkit.compare.gather import gather_differences
 from labkit.compare.page import write_page
 from labkit.compare.sides import find_side
@@ -100,3 +101,14 @@ def test_where_the_plots_are_nowhere_that_is_told(lab: Path) -> None:
     text = (lab / "page.html").read_text(encoding="utf-8")
     assert "out/dots.png of one (" in text
     assert "<svg" not in text
+
+
+def test_plots_that_a_remote_does_not_give_are_told_without_its_password(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("https://me:S3CRET@host/x is away")  # pragma: allowlist secret
+
+    monkeypatch.setattr(page_module, "while_remote_answers", fail)
+    write_page(gather_differences(find_side("one"), find_side("two")), lab / "page.html")
+    assert "the plots are not available: https://host/x is away" in (lab / "page.html").read_text()

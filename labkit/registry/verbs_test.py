@@ -33,13 +33,14 @@ def champions(registry: Registry) -> list[str]:
 
 
 def test_a_version_is_an_annotated_tag_of_the_remote_with_the_reason_the_verdict_and_the_person(lab: Lab) -> None:
-    registry = register("better", "It learned faster")
+    reason = "It learned faster\nPerson: of https://me:S3CRET@host"  # pragma: allowlist secret
+    registry = register("better", reason)
     assert lab.tags(lab.origin) == lab.tags(lab.laptop) == [V1]
     assert lab.git(f"git rev-parse '{V1}^{{commit}}'", lab.origin) == git("rev-parse", "better")
     subject, trailers = lab.message(V1).split("\n\n")
     assert subject == f"Register {NAME} v1"
     assert trailers.splitlines() == [
-        "Reason: It learned faster",
+        "Reason: It learned faster Person: of https://host",
         "Person: test@NAME.example <test@EMAIL.example>",
         "Before: none",
         "Goals: 1 of 1 met, 1 ambition open",
