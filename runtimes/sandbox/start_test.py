@@ -95,13 +95,13 @@ def test_a_service_that_ends_at_once_leaves_nothing_and_shows_its_log(
 ) -> None:
     rclone = tmp_path / "bin" / "rclone"
     rclone.parent.mkdir()
-    rclone.write_text("#!/bin/sh\necho no space left >&2\nexit 1\n")
+    rclone.write_text(f"#!/bin/sh\nls -ld {folder} | cut -c1-10 >&2; echo no space left >&2\nexit 1\n")
     rclone.chmod(0o755)
     python = rclone.with_name("python")
     python.symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]))
-    with pytest.raises(RuntimeError, match="s3 ended as soon as it was started\nno space left"):
+    with pytest.raises(RuntimeError, match="s3 ended as soon as it was started\ndrwx------\nno space left"):
         up(folder, free_port(), free_port())
     assert running(folder) == []
     assert not folder.exists()
