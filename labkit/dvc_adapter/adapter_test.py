@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -282,6 +283,16 @@ def test_the_remote_is_used_with_dvcs_settings() -> None:
     with open_project() as project:
         use_remote(project)
     assert [*bucket.rglob("*")] == []
+
+
+def test_a_remote_that_gives_back_other_bytes_is_told_and_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_project() as project:
+        repo: Any = project
+        monkeypatch.setattr(type(repo.cloud.get_remote().fs), "cat_file", lambda *_: b"other")
+        before = {*Path("../share").rglob("*")}
+        with pytest.raises(OSError, match="it gives back other bytes than it took"):
+            use_remote(project)
+    assert {*Path("../share").rglob("*")} == before
 
 
 def test_raw_data_have_their_hashes_here_and_in_a_commit_and_the_cache_has_their_files(shell: Shell) -> None:
