@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from labkit.pipeline.dependencies import faults
+from labkit.process.errors import InputError
+from labkit.scaffold import remove
 from labkit.testing.fixtures import Shell
 
 REMOVE = f"{sys.executable} -m lab remove-process"
@@ -80,3 +82,51 @@ def test_an_unknown_process_is_told_which_there_are(lab: Path, shell: Shell, nam
     refused = shell(f"{REMOVE} {name}", lab, check=False)
     assert "there are: describe_data, prepare_data" in refused.stderr
     assert shell("git status --porcelain", lab).stdout == ""
+
+
+@pytest.mark.integration
+def test_what_is_not_committed_of_a_process_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
+) -> None:
+    monkeypatch.setattr(remove, "ROOT", tmp_path)
+    folder = tmp_path / "lab/processes/own"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text("1\n")
+    shell("git init --quiet", tmp_path)
+    remove.refuse_if_uncommitted("own")  # Git has nothing of it: it is set aside
+    shell("git add --all && git commit --quiet --no-verify --message own", tmp_path)
+    remove.refuse_if_uncommitted("own")
+    (folder / "notes.md").write_text("hours of work\n")
+    with pytest.raises(InputError, match=r"lab/processes/own/notes\.md: not committed, and would be lost"):
+        remove.refuse_if_uncommitted("own")
+
+
+@pytest.mark.unittest
+def test_what_lies_outside_of_the_lab_or_beside_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, data = tmp_path / "lab", tmp_path / "data"
+    monkeypatch.setattr(remove, "ROOT", lab)
+    kept = [data / "table.csv", lab / "artifacts/other/model"]
+    for file in (*kept, lab / "artifacts/own/model", lab / "alone/table.json"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (lab / "link").symlink_to(data)
+    for place in (
+        "../data/table.csv",
+        "../data",
+        "link",
+        "link/table.csv",
+        "artifacts/own",
+        "alone/table.json",
+        "none",
+    ):
+        remove.remove_place(lab / place)
+    assert all(file.exists() for file in kept)
+    assert sorted(path.name for path in lab.iterdir()) == ["artifacts", "link"]
+    assert [path.name for path in (lab / "artifacts").iterdir()] == ["other"]
+
+
+@pytest.mark.unittest
+def test_a_text_that_is_no_yaml_any_more_is_refused() -> None:
+    remove.refuse_if_broken({Path("dvc.yaml"): "stages: {}"})
+    with pytest.raises(InputError, match=r"dvc\.yaml would not be YAML any more .* take out by hand what uses it"):
+        remove.refuse_if_broken({Path("dvc.yaml"): "stages: {"})
