@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from labkit import git_cli
-from labkit.git_cli import MOST_FAILED_LOOKS, GitError, ask_server, file_in, git, read_blobs
+from labkit.git_cli import MOST_FAILED_LOOKS, GitError, ask_server, file_in, git, read_blob, read_blobs
 from labkit.testing.fixtures import Shell
 
 pytestmark = pytest.mark.integration
@@ -46,6 +46,14 @@ def test_many_are_read_at_once_and_what_is_not_there_is_none(clone: Path) -> Non
     names = [":a b", ":nowhere", ":./empty", "HEAD", "none such:x", ":end"]
     assert read_blobs(names) == [b"1\n", None, b"", None, None, b"\n\nx missing\n"]
     assert read_blobs([]) == []
+
+
+def test_one_that_is_not_there_is_an_error_and_no_empty_file(clone: Path) -> None:
+    (clone / "end").write_bytes(b"\n\r\n")
+    git("add", ".")
+    assert read_blob(":end") == b"\n\r\n"
+    with pytest.raises(GitError, match=r"git cat-file failed: .*none"):
+        read_blob(":none")
 
 
 def test_a_file_of_a_commit_has_its_very_bytes(clone: Path) -> None:
