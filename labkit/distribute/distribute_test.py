@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.distribute import task
 from labkit.distribute.exchange import publish, published
 from labkit.distribute.task import refuse_misfits
 from labkit.dvc_adapter.folders import hash_of
@@ -15,7 +16,7 @@ from labkit.git_cli import git
 from labkit.process.errors import InputError
 from labkit.testing.example_lab import read_yaml
 from labkit.testing.fixtures import Shell
-from labkit.tracking.journal import TrackedRun, remember, runs_of_execution
+from labkit.tracking.journal import EXECUTION_VARIABLE, TrackedRun, remember, runs_of_execution
 
 pytestmark = pytest.mark.integration
 
@@ -124,3 +125,19 @@ def test_records_that_do_not_fit_are_refused() -> None:
 def test_an_execution_has_a_name_of_its_own(name: str) -> None:
     with pytest.raises(InputError, match="give it another name"):
         published(name, "0" * 40)
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GIT_CONFIG_VALUE_0", "DVC_ROOT", "PYTHONPATH"])
+def test_a_stage_gets_nothing_that_opens_origin_or_reaches_into_its_clone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    program = f"import os; raise SystemExit({name!r} in os.environ or os.environ[{EXECUTION_VARIABLE!r}] != 'run 1')"
+    monkeypatch.setenv(name, "a-token")
+    monkeypatch.setattr(task, "dvc", lambda *_: [sys.executable, "-c", program])
+    task._repro("train", "run 1")
+
+
+def test_a_stage_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "dvc", lambda *_: [sys.executable, "-c", "raise SystemExit(1)"])
+    with pytest.raises(RuntimeError, match="train failed"):
+        task._repro("train", "run 1")
