@@ -1,8 +1,11 @@
-"""The files of a record, read by its lines where that is enough."""
+"""The files of a record, read by its lines where that is enough; and where an import took its data from."""
+
+import json
 
 import pytest
 
-from labkit.lineage.nodes import File, Made, Outs, files_in, parsed
+from labkit.lineage.added import origin_of
+from labkit.lineage.nodes import Added, File, Made, Outs, files_in, parsed
 
 pytestmark = pytest.mark.unittest
 
@@ -59,3 +62,10 @@ def test_what_overlaps_a_path_lies_in_it_or_holds_it() -> None:
     assert outs.overlapping("out/x/y") == [(File("out", A), lock["out"])]
     assert [file.path for file, _ in outs.overlapping("more")] == ["more/a", "more/b"]
     assert outs.overlapping("oute") == []
+
+
+def test_another_repository_is_named_without_its_password() -> None:
+    repository = {"url": "https://me:S3CRET@host/lab", "rev_lock": "abc"}  # pragma: allowlist secret
+    text = json.dumps({"deps": [{"path": "model", "repo": repository}], "outs": [{"path": "model", "md5": A}]})
+    assert origin_of(Added("model.dvc", text)) == "model of https://host/lab at abc"
+    assert origin_of(Added("raw.dvc", json.dumps({"outs": [{"path": "raw", "md5": A}]}))) == ""
