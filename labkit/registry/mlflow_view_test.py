@@ -1,6 +1,7 @@
 """MLflow's registry shows what Git says, in a real SQLite store: made again, repeated, followed, and away."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,13 +106,18 @@ def test_a_server_that_is_away_holds_up_nothing_and_the_same_command_sends_the_r
 ) -> None:
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")  # pragma: allowlist secret
+        away.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")  # by MLflow's own default it would wait for minutes
         show_in_mlflow(register("first"))
         show_in_mlflow(promote("v1", "Good"))
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     told = capsys.readouterr().err
     assert told.count("not in MLflow yet: http://127.0.0.1:9 does not answer: ") == 2
     assert "secret" not in told
     assert len(lab.tags(lab.origin)) == 2
     show_in_mlflow(promote("v1", "Good"))
+    assert f"\n{NAME} v1 is version 1 in MLflow\n" in capsys.readouterr().out
+    show_in_mlflow(read_registry(NAME))
+    assert capsys.readouterr().out == "MLflow shows it already\n"
     assert list(shown()) == TAGS[:1]
     assert champion() == TAGS[0]
 
