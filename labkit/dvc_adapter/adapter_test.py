@@ -535,3 +535,19 @@ def test_files_of_a_commit_are_those_of_then_from_the_remote_too_and_whole_or_no
     assert (tmp_path / "model" / "weights").read_text() == "ax = 1"
     assert (tmp_path / "params.yaml").read_text() == "lr: 0.1"
     assert not (tmp_path / "lost").exists()
+
+
+def test_a_file_of_a_folder_is_what_was_recorded_or_refused(project: Path, tmp_path: Path, shell: Shell) -> None:
+    weights = project / "model" / "weights"
+    with open_project() as opened:
+        copy_from(opened, "HEAD", "model/weights", tmp_path / "weights")
+    assert (tmp_path / "weights").read_bytes() == weights.read_bytes()
+    weights.unlink()  # the cache may have the same file
+    weights.write_text("other")
+    shell("git add --force model/weights && git commit --quiet --no-verify -m tracked", project)
+    with (
+        open_project() as opened,
+        pytest.raises(InputError, match=r"^model/weights of \w+ has other bytes than dvc\.lock"),
+    ):
+        copy_from(opened, "HEAD", "model/weights", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
