@@ -36,6 +36,7 @@ EMPTY = (
     "A cherry-pick that is empty now ends with `git cherry-pick --skip`; an empty revert has nothing to undo. "
     f"`git checkout COMMIT -- {DVC_LOCK}` takes all records of the other commit."
 )
+NEXT = "`dvc repro` runs what the merged code and parameters change; then commit its dvc.lock."
 MERGED = "GITHEAD_"  # so `git merge` names what it merges: a commit that was fetched by URL is on no branch
 REPLAYED = re.compile(r"(?:p|pick|r|reword|e|edit|s|squash|f|fixup) (?:-[cC] )?([0-9a-f]{4,})\b")
 
@@ -75,7 +76,7 @@ def merge_files(base: Path, ours: Path, theirs: Path) -> str:
     told = f"{DVC_LOCK}: both sides have a new record of {twice}"
     if own == theirs:
         return f"{told}: your incoming record is kept; the other one is in a commit"
-    return f"{told}: the one here is kept. {EMPTY}"
+    return f"{told}: the one here is kept. {NEXT if _merged() else EMPTY}"
 
 
 def own_side(ours: Path, theirs: Path, stages: str) -> Path:
@@ -104,10 +105,14 @@ def is_replayed(file: Path) -> bool:
 
 def is_committed(file: Path) -> bool:
     """Whether a branch, a tag, HEAD or what is merged has this dvc.lock in its history; a stash does not count."""
-    merged = [name.removeprefix(MERGED) for name in os.environ if name.startswith(MERGED)]
-    revisions = ["HEAD", "--branches", "--tags", "--remotes", *merged]
+    revisions = ["HEAD", "--branches", "--tags", "--remotes", *_merged()]
     found = ("log", "-1", "-m", "--full-history", "--format=%H", f"--find-object={_object(file)}")
     return bool(git(*found, *revisions, "--", f":(top,glob)**/{DVC_LOCK}"))
+
+
+def _merged() -> list[str]:
+    """The commits that `git merge` merges; none in a cherry-pick, a revert and a rebase."""
+    return [name.removeprefix(MERGED) for name in os.environ if name.startswith(MERGED)]
 
 
 def _object(file: Path) -> str:

@@ -127,7 +127,8 @@ def test_an_empty_cherry_pick_or_revert_says_what_to_do(git: Git, tmp_path: Path
 def test_a_worktree_uses_the_driver_of_its_clone(git: Git, tmp_path: Path) -> None:
     git("git worktree add ../worktree lr && ln -s $PWD/labkit ../worktree/labkit")
     said = git("cd ../worktree && PATH=/usr/bin:/bin git merge --no-edit other")
-    assert "the one here is kept" in said
+    assert "the one here is kept. `dvc repro` runs what the merged code and parameters change" in said
+    assert "cherry-pick" not in said
     assert (tmp_path / "worktree/dvc.lock").read_text(encoding="utf-8") == lock("lr")
 
 

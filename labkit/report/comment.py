@@ -39,6 +39,8 @@ def show_changes(base: str, drawings: Path | None) -> None:
             print("A job of a fork's pull request may not comment: the page is in the job's summary alone.")
         elif found:
             print(f"Commented: {_comment(found.number, page, token)}")
+    except requests.ConnectionError:
+        raise InputError(f"there is no comment on the pull request: {os.environ['GITHUB_API_URL']} is away") from None
     except requests.RequestException as error:
         raise InputError(f"there is no comment on the pull request: {error}") from None
 

@@ -42,8 +42,9 @@ def command_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of which nothing is taken for Markdown or HTML."""
-    return re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], one_line(text))
+    """Text of which nothing is taken for Markdown or HTML, or for a person who is to be told."""
+    escaped = re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], one_line(text))
+    return re.sub(r"(?<!\w)@(?=\w)", "@<!-- -->", escaped)
 
 
 def link(text: str, url: str) -> str:

@@ -28,6 +28,7 @@ def test_names_break_neither_a_table_nor_the_text() -> None:
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
     assert not re.search(r"(?<!\\)[<\[*_]", plain(NASTY))
     assert plain("train_dnn_pytorch") == "train_dnn_pytorch"
+    assert plain("as @ada said, best-model@v1") == "as @<!-- -->ada said, best-model@v1"  # nobody is told
     assert "\x1b" not in row
 
 
