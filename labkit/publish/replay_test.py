@@ -44,3 +44,14 @@ def test_its_execution_is_that_of_the_commit_if_that_ran_it(ran: str, execution:
 def test_its_remote_is_named_without_its_password() -> None:
     tags = replay.result_tags(result({}, []), NOTHING, "https://me:S3CRET@host/dvc")  # pragma: allowlist secret
     assert tags["lab.remote"] == "https://host/dvc"
+
+
+@pytest.mark.parametrize(
+    ("machines", "named"),
+    [("cpu a", "cpu a"), ("cpu a: prepare\ncpu b: train", "cpu b: train"), ("cpu a: prepare\ncpu b: judge", None)],
+)
+def test_its_machine_is_the_one_of_all_or_that_of_its_stage(machines: str, named: str | None) -> None:
+    kept: Kept = NOTHING
+    commit = Commit("a", ["b"], 1, "b", {"Machine": machines}, "Results")
+    (start, *_) = replay.events(result({}, [commit]), kept, RunData(), {}, 0)
+    assert start["tags"].get("lab.machine") == named
