@@ -1,6 +1,7 @@
 """Figures are held to results that dvc.lock records, in commits and here; what is wrong is told, and mended."""
 
 import json
+import shutil
 from hashlib import md5
 from pathlib import Path
 
@@ -54,17 +55,27 @@ def commit(tag: str) -> None:
     git("tag", tag)
 
 
-@pytest.fixture(autouse=True)
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> Path:
+@pytest.fixture(scope="module")
+def made_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     """A lab with two commits of results, and a page of the second."""
+    place = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        shell("git init --quiet --initial-branch main && dvc init --quiet", place)
+        Path("params.yaml").write_text("training: {epochs: 3}\n")
+        write_results(0.9)
+        commit("first")
+        write_results(0.95)
+        Path("page.md").write_bytes(PAGE.encode())
+        commit("second")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def lab(made_lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that, in which this process stands."""
+    shutil.copytree(made_lab, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    shell("git init --quiet --initial-branch main && dvc init --quiet", tmp_path)
-    Path("params.yaml").write_text("training: {epochs: 3}\n")
-    write_results(0.9)
-    commit("first")
-    write_results(0.95)
-    Path("page.md").write_bytes(PAGE.encode())
-    commit("second")
     return tmp_path
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.testing.fixtures import Shell
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.nightly]
 
 METRICS = "artifacts/best_model/metrics.json"
 
