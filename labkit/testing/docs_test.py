@@ -47,6 +47,7 @@ LONG = {
     "pipeline",
     "processes",
     "promoting",
+    "reports",
     "sweeps",
     "tracking",
     "walkthrough",
