@@ -104,7 +104,7 @@ def _new_pages(wanted: list[Wanted]) -> Iterator[tuple[str, Page]]:
     if not wanted:
         return
     if len(wanted) > MANY:
-        print(f"making {len(wanted)} pages, a second or less each", file=sys.stderr)
+        print(f"making {len(wanted)} pages, some seconds each", file=sys.stderr)
     take_copies(dict.fromkeys(commit for one in wanted for commit in (one.entry.commit, one.entry.before) if commit))
     draw_lineage = ancestry_pictures()
     with TemporaryDirectory() as folder:
