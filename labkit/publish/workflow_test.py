@@ -215,13 +215,22 @@ def test_a_verification_is_started_by_hand_and_has_no_secret_for_the_code_that_i
     assert verify["jobs"]["verify"]["permissions"] == {"contents": "read"}
 
 
+@pytest.mark.unittest
+def test_what_signs_a_receipt_runs_no_code_of_the_revision() -> None:
+    job = yaml.safe_load(VERIFY.read_text(encoding="utf-8"))["jobs"]["attest"]
+    assert job["permissions"] == {"id-token": "write", "attestations": "write"}
+    assert [step["uses"].split("@")[0] for step in job["steps"]] == ["actions/download-artifact", "actions/attest"]
+    assert job["needs"] == "verify"
+    assert "needs.verify.outputs.receipt" in job["if"]
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("exit_code", [0, 1, 2])
 def test_a_verification_shows_its_page_and_passes_on_its_exit_code(
     exit_code: int, tmp_path: Path, shell: Shell
 ) -> None:
     """The step runs as GitHub runs it, by `bash -e`, with another program in the verifier's place."""
-    script = yaml.safe_load(VERIFY.read_text(encoding="utf-8"))["jobs"]["verify"]["steps"][-1]["run"]
+    script = yaml.safe_load(VERIFY.read_text(encoding="utf-8"))["jobs"]["verify"]["steps"][-2]["run"]
     (tmp_path / "step.sh").write_text(script, encoding="utf-8")
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
