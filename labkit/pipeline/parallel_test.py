@@ -199,3 +199,27 @@ def test_a_remote_that_fails_stops_nothing_and_is_told_without_its_password(
     monkeypatch.setattr(parallel, "bring_unchanged", fail)
     parallel._bring()
     assert capsys.readouterr().err == "warning: the DVC remote: https://host/x is away\n"
+
+
+@pytest.mark.integration
+def test_data_that_are_asked_again_run_what_they_change_and_nothing_else(tmp_path: Path, shell: Shell) -> None:
+    lab, source = tmp_path / "lab", tmp_path / "source"
+    lab.mkdir()
+    (lab / "dvc.yaml").write_text("""
+stages:
+  prepare:
+    cmd: echo asked >> ../asked; cp ../source data
+    always_changed: true
+    outs: [data]
+  train:
+    cmd: echo trained >> ../trained; cp data model
+    deps: [data]
+    outs: [model]
+""")
+    shell("git init --quiet && dvc init --quiet", lab)
+    for night, (content, trained) in enumerate((("old", 1), ("old", 1), ("new", 2)), 1):
+        source.write_text(content)
+        shell(f"{HERE} 2", lab, PYTHONPATH=str(ROOT))
+        assert (tmp_path / "asked").read_text() == night * "asked\n"
+        assert (tmp_path / "trained").read_text() == trained * "trained\n"
+        assert (lab / "model").read_text() == content
