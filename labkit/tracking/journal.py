@@ -115,8 +115,11 @@ class TrackedRun(NamedTuple):
 
 def remember(folder: Path, run: TrackedRun) -> None:
     """Note a run that is in MLflow to its end."""
-    with (folder / "carried.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(run._asdict()) + "\n")
+    with (folder / "carried.jsonl").open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+        begin = b"\n" if file.read(1) not in b"\n" else b""  # after half a line, which a full disk leaves
+        file.write(begin + json.dumps(run._asdict()).encode() + b"\n")
 
 
 def runs_of_execution(execution: str, folder: Path = JOURNALS) -> list[TrackedRun]:

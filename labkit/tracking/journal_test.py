@@ -172,3 +172,14 @@ def test_runs_are_read_from_a_folder_shared_with_older_and_newer_labs_and_a_full
     (tmp_path / "99-train.jsonl").write_text('{"event": "sta')
     assert all_runs(tmp_path) == [TrackedRun("train", "c1", "r1", "u1"), TrackedRun("train", "c1", "r2", "u2")]
     assert last_seconds(tmp_path) == {}
+
+
+def test_a_run_noted_after_half_a_line_is_not_lost_with_it(tmp_path: Path) -> None:
+    run = TrackedRun("train", "e1", "r1", "u1", "FINISHED", 840.0)
+    remember(tmp_path, run)
+    for half in ('{"stage": "tr', "{"):  # as a full disk leaves it, and the next try finds it
+        with (tmp_path / "carried.jsonl").open("a") as file:
+            file.write(half)
+        remember(tmp_path, run._replace(run_id=f"after {half}"))
+    assert [run.run_id for run in all_runs(tmp_path)] == ["r1", 'after {"stage": "tr', "after {"]
+    assert "\n\n" not in (tmp_path / "carried.jsonl").read_text()
