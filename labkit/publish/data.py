@@ -6,6 +6,7 @@ from tenacity import before_sleep_log, retry, stop_after_attempt, wait_exponenti
 
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.storage import default_remote, push
+from labkit.pipeline.remote import probe_remote
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.process.errors import InputError
 
@@ -26,7 +27,9 @@ def push_data(stages: list[str]) -> int:
     try:
         pushed, lacking = while_remote_answers(lambda: _push(stages), LOOK_SECONDS, MOST_FAILED_LOOKS)
     except RuntimeError as error:
-        raise InputError(f"dvc push failed: {error}; the data are in the cache: run it again") from None
+        remote = probe_remote()  # it knows what is wrong, and the remedy; an upload fails with a bare "Forbidden"
+        why = f"{remote.fault}; {remote.fix}" if remote and remote.fault else str(error)
+        raise InputError(f"dvc push failed: {why}; the data are in the cache: run it again") from None
     if lacking:
         raise InputError(f"neither the DVC remote nor the cache has {', '.join(lacking)}; run the pipeline again")
     return pushed

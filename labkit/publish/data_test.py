@@ -1,7 +1,9 @@
 """Data reach the remote, or nothing is said to be there."""
 
+import re
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,21 @@ def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for(
         shell(f"dvc remote modify share url s3://bucket && dvc remote modify share endpointurl {url}", project)
         with pytest.raises(InputError, match=f"dvc push failed: .* at {url} does not answer.*run it again"):
             push_data(["a"])
+
+
+def test_a_key_that_the_server_refuses_is_named_as_that_with_the_remedy(
+    project: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.parent / "s3" / "bucket").mkdir(parents=True)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "wrong-key")
+    command = ["rclone", "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", "key,secret", "../s3"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            found = (re.search(r"server on \[(http://[\d.:]+)", line) for line in server.stderr or ())
+            url = next(match[1] for match in found if match)
+            shell(f"dvc remote modify share url s3://bucket && dvc remote modify share endpointurl {url}", project)
+            with pytest.raises(InputError, match=f"s3://bucket at {url} refuses the key: .*; `python -m lab setup"):
+                push_data(["a"])
+        finally:
+            server.terminate()
