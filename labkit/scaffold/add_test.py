@@ -10,7 +10,8 @@ import pytest
 from labkit.paths import ROOT
 from labkit.pipeline.dependencies import declared_stages, faults
 from labkit.process.errors import InputError
-from labkit.scaffold.add import NEEDED, check_name, check_needed
+from labkit.scaffold import add
+from labkit.scaffold.add import NEEDED, add_process, check_name, check_needed
 from labkit.testing.fixtures import Shell
 
 
@@ -62,6 +63,32 @@ def test_a_model_without_a_stage_that_prepares_its_data_is_refused(tmp_path: Pat
         check_needed(tmp_path)
     dvc_yaml.write_text("stages: {prepare: {cmd: prepare, outs: [data/processed]}}\n", encoding="utf-8")
     check_needed(tmp_path)
+
+
+@pytest.mark.unittest
+def test_params_yaml_is_as_before_where_dvc_yaml_takes_no_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "params.yaml": "project: {name: lab}\n",
+        "dvc.yaml": "stages: {train: {cmd: x}}\n",
+        "Pipfile": "[packages]\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "processes").mkdir()
+    for name, place in (
+        ("ROOT", ""),
+        ("PROCESSES", "processes"),
+        ("PARAMS_YAML", "params.yaml"),
+        ("DVC_YAML", "dvc.yaml"),
+    ):
+        monkeypatch.setattr(add, name, tmp_path / place)
+    monkeypatch.setattr(add, "lock_process", lambda _: None)
+    with pytest.raises(InputError, match=r"^stages: write its entries on lines of their own"):
+        add_process("describe_data")
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in texts} == texts
+    assert not list((tmp_path / "processes").iterdir())
 
 
 @pytest.fixture
