@@ -154,7 +154,9 @@ def test_without_its_raw_data_nothing_runs_and_nothing_is_guessed(
     receipt = receipt_of(lab / RECEIPT)
     assert {one.verdict for one in receipt.outcomes} == {"could not check"}
     assert receipt.predicate.result == "WARNED"
-    assert told in capsys.readouterr().out
+    page, line = capsys.readouterr()
+    assert told in page
+    assert line.endswith(f"; the receipt is {next(RECEIPT.glob('*.json'))}\n")
     assert not (lab / "ran").exists()
     assert raw.exists() == is_damaged  # whatever of it can be saved is left
     assert verify_revision(receipt=lab / RECEIPT / f"{receipt.commit[:12]}.json") == 2
