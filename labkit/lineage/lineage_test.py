@@ -343,6 +343,10 @@ def test_raw_data_lead_to_what_added_them(clone: Callable[[str], None]) -> None:
     Path("data/raw/table.csv").write_bytes(b"edited")
     with pytest.raises(InputError, match=r"data/raw/table\.csv here is not what"):
         find(graph, "data/raw/table.csv")
+    Path("data/raw/table.csv.dvc").unlink()
+    clone("without the table")
+    graph = lineage_graph()
+    assert added in made_of(graph, *find(graph, "HEAD~1"))  # as its own commit tells, and not the newest
 
 
 def test_a_version_leads_on_to_what_was_made_of_its_import(clone: Callable[[str], None]) -> None:
