@@ -21,7 +21,7 @@ from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
 from runtimes.sandbox.__main__ import app
-from runtimes.sandbox.origin import MAKING
+from runtimes.sandbox.origin import MAKING, uncommitted
 from runtimes.sandbox.processes import PART, running
 from runtimes.sandbox.start import down, up
 
@@ -134,6 +134,13 @@ def test_a_folder_without_a_commit_is_named(folder: Path, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"has no Git commit to begin with: `git init"):
         up(folder, free_port(), free_port(), source=tmp_path)
     assert not folder.exists()
+
+
+def test_what_is_not_committed_and_left_out_is_listed(tmp_path: Path, shell: Shell) -> None:
+    shell("git init -q && git commit -q --allow-empty -m begin", tmp_path)
+    assert uncommitted(tmp_path) == []
+    (tmp_path / "notes.md").write_text("new\n", encoding="utf-8")
+    assert uncommitted(tmp_path) == ["?? notes.md"]
 
 
 @pytest.mark.parametrize("name", ["S3_PORT", "MLFLOW_PORT"])
