@@ -43,6 +43,7 @@ from labkit.tracking.names import mlflow_name
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 WRITTEN_TAG = "lab.written"  # by which labkit/publish knows the run that made a result
 MOST_LETTERS = 4000  # of it: MLflow takes 5000 in a tag
+SQLALCHEMYS_WAY = "(raised as a result of"  # how it came to the error, which stands on the next line
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
 # What MLflow, and a proxy before it, answer to that which they will not take at any later time either.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
@@ -288,7 +289,8 @@ def explain(error: Exception) -> str:
     cause = error.__context__
     if isinstance(cause, requests.RequestException):
         return no_answer(uri, cause)
-    return cut_short(uri) or without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
+    lines = [line for line in str(error).splitlines() if not line.startswith(SQLALCHEMYS_WAY)] or [""]
+    return cut_short(uri) or without_credentials(f"{type(error).__name__}: {lines[0]}")
 
 
 def copy_version(file: Path, md5: str, copy: Path) -> bool:

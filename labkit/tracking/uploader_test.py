@@ -408,6 +408,14 @@ def test_reasons_tell_no_password() -> None:
     )
 
 
+def test_a_reason_is_the_databases_and_not_the_way_to_it() -> None:
+    from labkit.tracking.uploader import explain
+
+    way = "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush block)"
+    assert explain(OSError(f"{way}\ndatabase or disk is full\n[SQL: ...]")) == "OSError: database or disk is full"
+    assert explain(OSError()) == "OSError: "
+
+
 @pytest.mark.parametrize("password", ["s3cr@hush", "s3cr/h@ush", "s3cr#hush"])
 def test_no_part_of_mlflows_password_is_in_a_reason_or_an_address(
     password: str, monkeypatch: pytest.MonkeyPatch
