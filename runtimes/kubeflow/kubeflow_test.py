@@ -14,8 +14,6 @@ from labkit.testing.example_lab import read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
 from runtimes.kubeflow.pipeline import HERE, secret_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.nightly]
-
 COMPILE = "python -m lab kubeflow registry.example/lab@sha256:12"
 # The runner in processes takes nothing but Python functions, though it would run any command.
 LOCALLY = """
@@ -39,6 +37,8 @@ def tasks_of(pipeline: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.nightly
+@pytest.mark.integration
 def test_the_stages_follow_each_other_as_in_dvc(tiny_lab: Path, shell: Shell) -> None:
     lab = tiny_lab / "alone"
     shell(COMPILE, lab)
@@ -53,6 +53,8 @@ def test_the_stages_follow_each_other_as_in_dvc(tiny_lab: Path, shell: Shell) ->
     assert (lab / ".lab/pipeline.yaml").read_bytes() == before
 
 
+@pytest.mark.nightly
+@pytest.mark.integration
 def test_a_task_asks_for_what_its_stage_needs_and_names_secrets(tiny_lab: Path, shell: Shell) -> None:
     lab = tiny_lab / "alone"
     content = read_yaml(lab / "dvc.yaml")
@@ -90,6 +92,8 @@ def test_a_task_asks_for_what_its_stage_needs_and_names_secrets(tiny_lab: Path, 
     assert "a-key" not in (lab / ".lab/pipeline.yaml").read_text()
 
 
+@pytest.mark.nightly
+@pytest.mark.integration
 def test_what_cannot_be_distributed_is_refused(tiny_lab: Path, shell: Shell) -> None:
     lab = tiny_lab / "alone"
     content = read_yaml(lab / "dvc.yaml")
@@ -111,6 +115,8 @@ def test_a_secret_is_named_and_its_value_is_not_shown() -> None:
         assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.nightly
+@pytest.mark.integration
 def test_a_run_leaves_what_one_machine_leaves_or_what_finished(tiny_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab, origin = tiny_lab / "alone", tiny_lab / "origin"
     (lab / ".venv").symlink_to(sys.prefix)
