@@ -12,7 +12,7 @@ from labkit.figures.check import all_faults, bound_files, check_figures, update_
 from labkit.git_cli import git
 from labkit.pipeline.records import write_records
 from labkit.process.errors import InputError
-from labkit.testing.fixtures import Shell
+from labkit.testing.fixtures import IDENTITY, Shell
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +61,8 @@ def made_lab(tmp_path_factory: pytest.TempPathFactory, shell: Shell) -> Path:
     place = tmp_path_factory.mktemp("figures")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        for name, value in IDENTITY.items():
+            patch.setenv(name, value)
         shell("git init --quiet --initial-branch main && dvc init --quiet", place)
         Path("params.yaml").write_text("training: {epochs: 3}\n")
         write_results(0.9)
