@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labkit.figures.check import faults_in, mended
@@ -29,10 +29,11 @@ PARTS = [
     "\\",
     "ü",
 ]
-FIGURE = re.compile(rf"(?:{NUMBER}|`[^`\n]*`)(?=[*_]{{0,3}} ?<!--=)")
+FIGURE = re.compile(rf"(?:(?<![\w.,]){NUMBER}|`[^`\n]*`)(?=[*_]{{0,3}} ?<!--=)")
 texts = st.lists(st.sampled_from(PARTS) | st.text(max_size=3), max_size=30).map("".join)
 
 
+@example("0.95+1e-05<!--= a#b -->", -1.0)
 @settings(deadline=None, max_examples=300)
 @given(texts, st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.sampled_from(["a word", "a`|\nb"]))
 def test_a_mended_text_is_right_and_all_else_stays(text: str, value: object) -> None:
