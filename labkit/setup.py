@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from labkit.dvc_adapter.settings import Level, all_settings, settings_file, settings_of, write_settings
+from labkit.dvc_adapter.settings import Level, all_settings, settings_of, write_settings
 from labkit.goals import GOALS_FILE
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -85,7 +85,6 @@ def set_up(given: Answers) -> None:
     }
     if answers.access_key_id:
         changed["the key to .dvc/config.local, which Git ignores"] = write_remote("local", key)
-        settings_file("local").chmod(0o600)
     if do_not_fit():
         changed[f"first goals to {GOALS_FILE}, from what the run here reached"] = bool(write_first_goals())
     print_written([place for place, is_changed in changed.items() if is_changed])

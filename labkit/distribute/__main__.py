@@ -46,10 +46,7 @@ def finish(execution: Execution, commit: Commit = "HEAD") -> None:
 
 
 @app.command()
-def collect(
-    execution: Execution,
-    partial: Annotated[bool, typer.Option("--partial", help="Not all need have published.")] = False,
-) -> None:
+def collect(execution: Execution, partial: Partial = False) -> None:
     """Put what the stages of an execution have published into dvc.lock."""
     collect_results(execution, partial)
 

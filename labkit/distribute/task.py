@@ -16,7 +16,7 @@ from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
-from labkit.git_cli import ask_server, git, git_or_empty
+from labkit.git_cli import ask_server, clone_at, git, git_in, git_or_empty
 from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
@@ -157,18 +157,12 @@ def _clone(revision: str) -> Iterator[Path]:
     (HOME / ".lab").mkdir(mode=0o700, exist_ok=True)
     TASKS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=TASKS, ignore_cleanup_errors=True) as folder:
-        place = Path(folder).resolve() / "lab"
-        # A person's own hooks have no business there.
-        git("clone", "--quiet", "--no-checkout", "--config", "core.hooksPath=/dev/null", str(top), str(place))
-        clone = place / git("rev-parse", "--show-prefix")
+        clone = clone_at(commit, Path(folder).resolve() / "lab")
         core = {**own["core"], "remote": all_settings()["core"].get("remote"), "site_cache_dir": f"{folder}/site"}
         local = {**own, "core": core, "cache": {"dir": str(cache)}, "remote": all_settings()["remote"]}
-        with chdir(place):
-            git("remote", "set-url", "origin", str(top / origin) if (top / origin).exists() else origin)
-            git("checkout", "--quiet", "--detach", commit)
+        git_in(clone, "remote", "set-url", "origin", str(top / origin) if (top / origin).exists() else origin)
         with chdir(clone):
             write_settings("local", local)
-            (clone / ".dvc" / "config.local").chmod(0o600)  # it may hold a key
         yield clone
 
 

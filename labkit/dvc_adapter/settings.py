@@ -25,7 +25,13 @@ def settings_of(level: Level) -> dict[str, Any]:
 
 
 def write_settings(level: Level, settings: dict[str, Any]) -> None:
-    """Make these the settings of one file. Raises InputError when DVC refuses them."""
+    """Make these the settings of one file; the local one, which may hold a key, is its owner's alone.
+
+    Raises InputError when DVC refuses them.
+    """
+    if level == "local":
+        (file := settings_file(level)).touch(mode=0o600)
+        file.chmod(0o600)
     with _config() as config, config.edit(level) as section:
         section.clear()
         section.update(settings)

@@ -25,6 +25,7 @@ def test_each_level_has_its_own(config: Path) -> None:
     assert settings_file("local").read_text() == "[core]\n    remote = s3\n['remote \"s3\"']\n    access_key_id = key\n"
     assert settings_of("repo")["remote"] == {"s3": {"url": "s3://bucket"}}
     assert all_settings()["remote"]["s3"].items() >= {"url": "s3://bucket", "access_key_id": "key"}.items()
+    assert (settings_file("local").stat().st_mode & 0o777, config.stat().st_mode & 0o044) == (0o600, 0o044)
     write_settings("local", local)
     assert settings_of("local") == local
     assert settings_file("repo") == config

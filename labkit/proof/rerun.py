@@ -22,7 +22,7 @@ from labkit.dvc_adapter.folders import Files, files_here, hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, default_remote, raw_data_hashes, raw_data_not_cached
-from labkit.git_cli import git
+from labkit.git_cli import clone_at, git_in
 from labkit.pipeline.records import DVC_LOCK, Records, read_records
 from labkit.process.credentials import without_credentials
 from labkit.proof.outcomes import NOT_RUN, is_read
@@ -47,14 +47,9 @@ def clean_clone(commit: str) -> Iterator[Path]:
     """A clone of this lab at a commit, with nothing in it but what Git has; it is removed afterwards."""
     Path(".lab").mkdir(mode=0o700, exist_ok=True)
     with TemporaryDirectory(prefix="verify-", dir=".lab", ignore_cleanup_errors=True) as folder:
-        clone = Path(folder).resolve() / "lab"
-        # A person's own hooks have no business there.
-        options = ("--quiet", "--no-checkout", "--config", "core.hooksPath=/dev/null")
-        git("clone", *options, git("rev-parse", "--show-toplevel"), str(clone))
-        with chdir(clone):
-            git("checkout", "--quiet", "--detach", commit)
-            git("remote", "remove", "origin")  # it is this lab's folder, with all its results
-        yield clone / git("rev-parse", "--show-prefix")
+        clone = clone_at(commit, Path(folder).resolve() / "lab")
+        git_in(clone, "remote", "remove", "origin")  # it is this lab's folder, with all its results
+        yield clone
 
 
 def run_again(clone: Path, recorded: Records, outputs: Iterable[str]) -> Rerun:
@@ -103,7 +98,6 @@ def bring_raw_data(clone: Path) -> list[str]:
         del local["core"]["remote"]
     with chdir(clone):
         write_settings("local", local)
-        (clone / ".dvc" / "config.local").chmod(0o600)  # it may hold a key
     for place in filter(None, (CACHE_AS_REMOTE, remote)):
         if missing := _raw_data_missing(clone):
             _dvc(clone, "pull", "--quiet", "--remote", place, *missing)

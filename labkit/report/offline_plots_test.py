@@ -72,7 +72,6 @@ def test_the_other_settings_of_the_clone_stay_and_git_sees_nothing(project: Path
     before = shell("git status --porcelain --untracked-files=all", project).stdout
     own = settings_of("local") | {"core": {"site_cache_dir": "/notes"}, "plots": {"out_dir": "pages"}}
     write_settings("local", own)
-    Path(".dvc/config.local").chmod(0o600)
     install()
     first = Path(".dvc", NAME).read_bytes()
     install()

@@ -35,5 +35,19 @@ def test_stages_as_jobs_leave_what_one_machine_leaves(finished_lab: Path, tmp_pa
         assert "Ran: train_dnn_pytorch (" in message
         steps = [step.outcome for step in recorded_runs(sandbox)[-1].steps if step.name == "Run"]
         assert steps == ["success"] * len(STAGES)
+
+        shell("git pull --quiet --rebase", clone)
+        with (clone / "lab/processes/train_dnn_pytorch/main.py").open("a") as code:
+            code.write('raise OSError("worn out")\n')
+        shell("sed -i 's/lr: 0.001/lr: 0.002/; s/C: 1.0 /C: 0.5 /' params.yaml", clone)
+        shell("git commit --quiet --all --no-verify -m Broken && git push --quiet", clone)
+        shell("git tag run-wide-2 && git push --quiet origin run-wide-2", clone)
+        assert follow_newest(sandbox, log.append) != 0
+        assert "::error::a stage has not finished" in "\n".join(log)
+        message = shell("git log -1 --format=%B main", sandbox.origin).stdout
+        assert message.startswith("Incomplete results of run-wide-2")
+        assert "Ran: train_standard_classifiers (" in message
+        left = shell("git for-each-ref --format='%(refname:lstrip=-1)' refs/lab", sandbox.origin).stdout.split()
+        assert left == ["prepare_data", "train_standard_classifiers"]
     finally:
         down(folder)
