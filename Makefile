@@ -10,9 +10,9 @@ VENV = $$(mkdir -p .venv && cd .venv && pwd -P)
 UV = $(shell sed -n 's|^uv = "\(.*\)"|uv\1|p' Pipfile)
 PORT ?= 5000
 
-# One more than there are cores, since many wait for services. A file's tests stay together: its fixtures are made once.
-# The longest files come first.
-WORKERS = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# More than there are cores, since many wait for services. A file's tests stay together: its fixtures are made once.
+# The longest come before the last, so that no worker is left alone with one.
+WORKERS = --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-all ui site lock setup repository FORCE hooks sandbox sandbox-down
 
@@ -23,7 +23,7 @@ test: repository setup   ## what is yours: lab, lib and goals, and the pipeline 
 	@PYTHONPATH=lab pytest $(WORKERS)
 
 test-all: repository setup   ## labkit and runtimes too; with NIGHTLY=1, also what takes long
-	@PYTHONPATH=lab pytest $(WORKERS) $(if $(NIGHTLY),--nightly) runtimes labkit lab lib goals
+	@PYTHONPATH=lab pytest $(WORKERS) $(if $(NIGHTLY),--nightly) labkit runtimes lab lib goals
 
 ui: setup     ## every run in MLflow, in the browser
 	@python -m lab ui --port $(PORT)

@@ -51,6 +51,7 @@ def drawn(page: Path) -> list[str]:
     return [" ".join(re.findall(r"<text[^>]*>([^<]+)", plot)) for plot in seen.split('class="marks"')[1:]]
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to look at the page with")
 def test_a_browser_without_a_network_draws_every_plot(project: Path, shell: Shell) -> None:
     install()

@@ -19,7 +19,7 @@ from labkit.report.comment import MARKER
 from labkit.report.conftest import QUOTE, GitHub
 from labkit.testing.fixtures import Shell
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.nightly]
 
 WORKFLOW = ROOT / ".github/workflows/pull_request.yml"
 STUBS = {

@@ -53,6 +53,7 @@ def test_what_another_stage_reads_is_not_removed(lab: Path, shell: Shell) -> Non
 
 
 @pytest.mark.integration
+@pytest.mark.nightly
 def test_models_go_as_long_as_some_are_left_to_select_among(lab: Path, shell: Shell) -> None:
     said = shell(f"{REMOVE} train_dnn_pytorch", lab).stdout
     assert "no process uses lib/pytorch.py and torch of the Pipfile any more: yours to keep or to remove" in said

@@ -13,5 +13,6 @@ print(int(ended), sorted({"mlflow", "torch"} & sys.modules.keys()))
 
 
 @pytest.mark.integration
+@pytest.mark.nightly
 def test_the_machinerys_tests_are_collected_without_mlflow_and_torch(shell: Shell) -> None:
     assert shell(f"python -c '{COLLECT}'", ROOT).stdout.splitlines()[-1] == "0 []"

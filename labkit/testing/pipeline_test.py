@@ -317,6 +317,7 @@ def test_a_run_has_all_that_its_lineage_needs(finished_lab: Path, shell: Shell, 
     }
 
 
+@pytest.mark.nightly
 def test_without_its_server_the_pipeline_runs_and_says_what_is_not_sent_yet(lab: Path, shell: Shell) -> None:
     for file, patience in (("labkit/run.py", "DELIVERY_SECONDS"), ("labkit/tracking/tracker.py", "PATIENCE_SECONDS")):
         text = (lab / file).read_text(encoding="utf-8")

@@ -71,6 +71,7 @@ def test_the_dockerfile_is_sound_and_nobody_is_root(context: Path, shell: Shell)
     assert copied == {path.name for path in context.iterdir()} - {"Dockerfile"}
 
 
+@pytest.mark.nightly
 def test_the_server_runs_from_the_context_alone(context: Path) -> None:
     with serving(context, sys.executable, LAB_SERVE_KEY="word") as url:
         answered = answers(url, context, "word")

@@ -101,7 +101,10 @@ def test_a_database_gives_the_bytes_of_a_file(wine: pd.DataFrame, from_file: dic
 
 @pytest.mark.parametrize(
     ("name", "variables"),
-    [("none.csv", {}), ("wine.csv", {"AWS_SECRET_ACCESS_KEY": "anothersecret"})],  # pragma: allowlist secret
+    [
+        pytest.param("none.csv", {}, marks=pytest.mark.nightly),
+        ("wine.csv", {"AWS_SECRET_ACCESS_KEY": "anothersecret"}),  # pragma: allowlist secret
+    ],
 )
 def test_what_s3_does_not_give_is_one_line_with_the_remedy(
     name: str, variables: dict[str, str], s3: dict[str, str], tmp_path: Path
