@@ -122,6 +122,17 @@ def site(
         show_page(first)
 
 
+@app.command(rich_help_panel=EXPERIMENTS, hidden=True)  # few labs are in a data space: lab/docs/data-spaces.md
+def announce(
+    connector: Annotated[str, typer.Argument(help="Where it tells of itself, such as https://HOST:8449")],
+    revision: Annotated[str, typer.Argument()] = "HEAD",
+) -> None:
+    """Announce the results of REVISION in a data space, by IDS_API_USER and IDS_API_PASSWORD of its connector."""
+    from labkit.publish.announcing import announce
+
+    print(announce(connector, revision))
+
+
 @app.command(rich_help_panel=EXPERIMENTS)
 def report(
     what: Annotated[list[str] | None, typer.Argument(metavar="[REVISION] | [FILES]", help="HEAD, or all.")] = None,

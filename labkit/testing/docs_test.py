@@ -18,6 +18,7 @@ DOCS = ROOT / "lab" / "docs"
 NAMES = (
     "adding-a-model",
     "comparing-versions",
+    "data-spaces",
     "engines",
     "experiments",
     "lineage",

@@ -27,6 +27,11 @@ def reader_of(name: str) -> Reader | None:
     return read_parquet if lower.endswith(".parquet") else None
 
 
+def read_unnamed(file: IO[bytes], data: Data, text: Sequence[str] = ()) -> tuple[pd.DataFrame, Settings]:
+    """Read a file that no name tells the format of: Parquet begins with its own mark, anything else is CSV."""
+    return (read_parquet if file.read(4) == b"PAR1" else read_csv)(file, data, text)
+
+
 def read_csv(
     file: IO[bytes], data: Data, text: Sequence[str] = (), compression: str | None = None
 ) -> tuple[pd.DataFrame, Settings]:

@@ -1,4 +1,4 @@
-"""Load a table: a set of scikit-learn's, a file below data/raw, a URL that fsspec reads, or a database's answer."""
+"""Load a table: scikit-learn's, a file below data/raw, a URL that fsspec reads, a database's answer, a data space's."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from glob import has_magic
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,8 +14,9 @@ from urllib.parse import quote
 import pandas as pd
 
 from lab.processes.prepare_data.params import Data
-from lab.processes.prepare_data.reading import Settings, reader_of
+from lab.processes.prepare_data.reading import Settings, read_unnamed, reader_of
 from labkit.process.credentials import VARIABLE
+from labkit.process.data_space import SCHEMES, read_resource
 from labkit.process.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ def _kind(source: str) -> str:
     scheme = re.split("::|://", source)[0]
     if "://" not in source or scheme in ("file", "local"):
         return "file"
+    if scheme in SCHEMES:
+        return "data space"
     from fsspec.registry import known_implementations  # imported where needed: it takes its time
 
     return "url" if scheme in known_implementations else "database"
@@ -70,9 +74,9 @@ def _built_in(name: str) -> pd.DataFrame:
 
 
 def _read(source: str, kind: str, data: Data, text: Sequence[str]) -> tuple[pd.DataFrame, Settings]:
-    for place in _files(source) if kind == "file" else _local_parts(source):
-        _check_below_raw(place, source)
     files = _files(source) if kind == "file" else [source]
+    for place in _local_parts(source) if kind == "url" else files if kind == "file" else []:
+        _check_below_raw(place, source)
     read = [_read_file(file, kind, data, text) for file in files]
     guessed = {key: value for _, settings in read for key, value in settings.items()}
     tables = [table for table, _ in read]
@@ -100,14 +104,17 @@ def _files(source: str) -> list[str]:
 
 
 def _read_file(source: str, kind: str, data: Data, text: Sequence[str]) -> tuple[pd.DataFrame, Settings]:
-    if (reader := reader_of(source if kind == "file" else _name(source))) is None:
+    reader = read_unnamed if kind == "data space" else reader_of(source if kind == "file" else _name(source))
+    if reader is None:
         raise InputError(
             f"params.yaml: data.source {source} is neither .csv (or .csv.gz, .csv.zip) nor .parquet; convert it"
         )
     address = source if kind == "file" else expanded(source)
     try:
-        with _open(address, kind) as file:
+        with _open(address, kind, source) as file:
             return reader(file, data, text)
+    except InputError as error:
+        raise InputError(_with_names(str(error), source)) from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{source} is empty; put a table with a header and rows there") from None
     except ImportError as error:
@@ -156,9 +163,11 @@ def _check_below_raw(path: str, source: str) -> None:
         raise InputError(f"{told} is missing; fetch it with `dvc pull`, or put it there and `dvc add` it")
 
 
-def _open(address: str, kind: str) -> IO[bytes]:
+def _open(address: str, kind: str, source: str) -> IO[bytes]:
     if kind == "file":
         return Path(address).open("rb")
+    if kind == "data space":
+        return BytesIO(read_resource(address, source))
     import fsspec
 
     return fsspec.open(address, "rb").open()  # type: ignore[no-any-return]

@@ -1,4 +1,6 @@
+import re
 import sqlite3
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,6 +21,7 @@ from lab.processes.prepare_data.preparation import prepare
 from lab.processes.prepare_data.sources import BUILT_IN, expanded, load_table
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
+from labkit.testing.connector import PASSWORD, serve_connector
 
 pytestmark = pytest.mark.unittest
 
@@ -405,3 +408,24 @@ def test_an_error_names_the_variable_and_not_what_it_holds(monkeypatch: pytest.M
     assert "hid" not in str(refused.value)
     with pytest.raises(InputError, match=r"data/raw/\$THE_TOKEN\.db is missing"):
         load("sqlite:///data/raw/$THE_TOKEN.db", query="SELECT 1")
+
+
+def test_a_resource_of_a_data_space_is_read_as_the_page_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = re.findall(r"source: (ids.*)", (ROOT / "lab/docs/data-spaces.md").read_text(encoding="utf-8"))
+    monkeypatch.setenv("IDS_PASSWORD", PASSWORD)
+    with serve_connector() as connector:
+        source = source.replace("ids+https", "ids+http").replace("connector.example.com:8184", connector.host)
+        connector.content = TABLE.to_csv(index=False).encode()
+        pd.testing.assert_frame_equal(load(source), TABLE)
+        TABLE.to_parquet("table.parquet")
+        connector.content, connector.unpacks = b64encode(Path("table.parquet").read_bytes()), False
+        pd.testing.assert_frame_equal(load(source), TABLE)
+        connector.content = b""
+        with pytest.raises(InputError, match="CSV resource is empty"):
+            load(source)
+        with pytest.raises(InputError, match=r"data\.query is set, but ids\+http.* is no database"):
+            load(source, "SELECT 1")
+        with pytest.raises(InputError, match="no resource is called") as refused:
+            load(source.replace("CSV resource", "$IDS_PASSWORD"))
+    assert PASSWORD not in str(refused.value)
+    assert "'$IDS_PASSWORD'" in str(refused.value)
