@@ -63,6 +63,28 @@ def test_what_finished_is_published_and_the_rest_later(tiny_lab: Path, shell: Sh
     assert shell("git ls-remote origin 'refs/lab/*'", lab).stdout == ""
 
 
+def test_why_a_stage_failed_is_known_where_the_results_are_collected(tiny_lab: Path, shell: Shell) -> None:
+    worker, collector = tiny_lab / "alone", tiny_lab / "collector"
+    shell(f"git clone --quiet origin {collector.name}", tiny_lab)
+    shell(f"{HERE} task first {OPTIONS}", worker)
+    failed = TrackedRun("elsewhere", "run~1", status="FAILED", seconds=3.0, reason="worn out")
+    (worker / ".lab/journals").mkdir(parents=True, exist_ok=True)
+    remember(worker / ".lab/journals", failed)
+    ended = shell(f"{HERE} task elsewhere {OPTIONS}", worker, check=False, HINDRANCE="false")
+    assert ended.stderr.endswith("error: elsewhere failed\n")
+    shell(f"{HERE} collect --partial {OPTIONS}", collector)
+    assert [*read_yaml(collector / "dvc.lock")["stages"]] == ["first"]
+    assert runs_of_execution("run~1", collector / ".lab/journals") == [failed]
+    finished = TrackedRun("elsewhere", "run~1", run_id="r2", status="FINISHED", seconds=4.0)
+    remember(worker / ".lab/journals", finished)
+    shell(f"{HERE} task elsewhere {OPTIONS}", worker)
+    shell(f"git checkout --quiet . && git clean -fdq && {HERE} collect --partial {OPTIONS}", collector)
+    assert [*read_yaml(collector / "dvc.lock")["stages"]] == ["first", "elsewhere"]
+    assert runs_of_execution("run~1", collector / ".lab/journals") == [failed, finished]
+    shell(f"{HERE} forget {OPTIONS}", worker)
+    assert shell("git ls-remote origin 'refs/lab/*'", worker).stdout == ""
+
+
 @pytest.mark.nightly
 def test_workers_leave_what_one_machine_leaves(tiny_lab: Path, shell: Shell) -> None:
     alone = tiny_lab / "alone"

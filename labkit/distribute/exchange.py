@@ -3,7 +3,8 @@
     refs/lab/<execution>/<stage>
 
 It leads to a commit whose dvc.lock has the one record, and which names the commit that ran and what its machine knows
-of the execution's runs. A push that expects no such ref decides who was first, so that a retry does no harm.
+of the execution's runs. A push that expects no such ref decides who was first, so that a retry does no harm. Of a stage
+that failed, <stage>.failed leads to the runs alone.
 """
 
 import json
@@ -18,6 +19,7 @@ from labkit.tracking.journal import TrackedRun
 REFS = "refs/lab"
 CODE_TRAILER = "Code-Commit"
 RUNS = "runs.json"
+FAILED = ".failed"  # no stage is called so there: `_name` leaves no dot
 # These commits are in no branch, and a machine may have no identity.
 IDENTITY = {f"GIT_{role}_{part}": "lab" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 
@@ -29,7 +31,7 @@ def published(execution: str, commit: str) -> Records:
     """
     ask_server("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
     found: Records = {}
-    for ref in _refs(execution):
+    for ref in (ref for ref in _refs(execution) if not ref.endswith(FAILED)):
         code = git("for-each-ref", f"--format=%(trailers:key={CODE_TRAILER},valueonly)", ref).strip()
         if code != commit:
             raise InputError(
@@ -50,13 +52,8 @@ def publish(execution: str, commit: str, stage: str, record: object, runs: Itera
 
     Raises InputError where another attempt has published other results, and GitError where the push fails otherwise.
     """
-    files = {DVC_LOCK: write_records({stage: record}), RUNS: json.dumps([run._asdict() for run in runs])}
-    tree = git(
-        "mktree", given="".join(f"100644 blob {write_blob(text.encode())}\t{name}\n" for name, text in files.items())
-    )
-    # It has no parent: GitHub refuses a job's token a commit that differs from its parent in a workflow file.
-    result = git("commit-tree", tree, "-m", f"{stage}, {execution}", "-m", f"{CODE_TRAILER}: {commit}", **IDENTITY)
     ref = f"{_place(execution)}/{_name(stage)}"
+    result = _committed(execution, commit, stage, runs, {DVC_LOCK: write_records({stage: record})})
     try:
         ask_server("push", "--quiet", f"--force-with-lease={ref}:", "origin", f"{result}:{ref}")
     except GitError:
@@ -67,11 +64,27 @@ def publish(execution: str, commit: str, stage: str, record: object, runs: Itera
             raise InputError(f"{stage}: another attempt of {execution} has published other results") from None
 
 
+def publish_failure(execution: str, commit: str, stage: str, runs: Iterable[TrackedRun]) -> None:
+    """Publish what is known of a stage that failed. Raises GitError where the push fails."""
+    result = _committed(execution, commit, stage, runs, {})
+    ask_server("push", "--quiet", "--force", "origin", f"{result}:{_place(execution)}/{_name(stage)}{FAILED}")
+
+
 def forget(execution: str) -> None:
     """Remove what the stages of an execution have published. Raises GitError where the server refuses."""
     lines = ask_server("ls-remote", "--quiet", "origin", f"{_place(execution)}/*").splitlines()
     if refs := [line.split()[1] for line in lines]:
         ask_server("push", "--quiet", "origin", "--delete", *refs)
+
+
+def _committed(execution: str, commit: str, stage: str, runs: Iterable[TrackedRun], files: dict[str, str]) -> str:
+    """A commit with these files and the runs; its name."""
+    files = {**files, RUNS: json.dumps([run._asdict() for run in runs])}
+    tree = git(
+        "mktree", given="".join(f"100644 blob {write_blob(text.encode())}\t{name}\n" for name, text in files.items())
+    )
+    # It has no parent: GitHub refuses a job's token a commit that differs from its parent in a workflow file.
+    return git("commit-tree", tree, "-m", f"{stage}, {execution}", "-m", f"{CODE_TRAILER}: {commit}", **IDENTITY)
 
 
 def _refs(execution: str) -> list[str]:

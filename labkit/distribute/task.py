@@ -4,25 +4,25 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labkit.distribute.exchange import forget, publish, published, told_runs
+from labkit.distribute.exchange import forget, publish, publish_failure, published, told_runs
 from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
-from labkit.git_cli import ask_server, clone_at, git, git_in, git_or_empty
+from labkit.git_cli import GitError, ask_server, clone_at, git, git_in, git_or_empty
 from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
-from labkit.tracking.journal import EXECUTION_VARIABLE, JOURNALS, remember, runs_of_execution
+from labkit.tracking.journal import EXECUTION_VARIABLE, JOURNALS, TrackedRun, remember, runs_of_execution
 from labkit.tracking.tracker import deliver
 
 DELIVERY_SECONDS = 15.0
@@ -49,14 +49,24 @@ def run_task(stage: str, execution: str, revision: str) -> None:
         with open_project() as project:
             if inputs := kept_inputs(project, stage):
                 pull(project, inputs)
-        _repro(stage, execution)
+        try:
+            _repro(stage, execution)
+        except RuntimeError:
+            with suppress(GitError):  # that it failed is worse than that nobody is told why
+                publish_failure(execution, plan.commit, stage, _delivered_runs(execution))
+            raise
         with open_project() as project:
             push_stage(project, stage)
-        for journal, reason in deliver(DELIVERY_SECONDS):
-            print(f"not in MLflow yet: {journal.stem}: {reason}")
         record = read_records(Path(DVC_LOCK).read_bytes())[stage]
-        publish(execution, plan.commit, stage, record, runs_of_execution(execution))
+        publish(execution, plan.commit, stage, record, _delivered_runs(execution))
     print(f"{stage} has published its results of {execution}")
+
+
+def _delivered_runs(execution: str) -> list[TrackedRun]:
+    """What this machine knows of the execution's runs, once MLflow has them, or was waited for."""
+    for journal, reason in deliver(DELIVERY_SECONDS):
+        print(f"not in MLflow yet: {journal.stem}: {reason}")
+    return runs_of_execution(execution)
 
 
 def finish(execution: str, revision: str) -> None:
@@ -96,9 +106,9 @@ def collect(execution: str, partial: bool = False) -> None:
     with open_project() as project:
         refuse_misfits(done, lambda md5: files_cached(project, md5))
     _write_lock(_merged(plan, done))
-    here = {run.stage for run in runs_of_execution(execution)}
+    here = {(run.stage, run.status) for run in runs_of_execution(execution)}
     JOURNALS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for run in dict.fromkeys(run for run in told_runs(execution) if run.stage not in here):
+    for run in dict.fromkeys(run for run in told_runs(execution) if (run.stage, run.status) not in here):
         remember(JOURNALS, run)
     with open_project() as project:  # what is here after `dvc repro`, and publishing looks at
         read = [path for stage in done for path in kept_inputs(project, stage)]

@@ -36,7 +36,7 @@ def test_stages_as_jobs_leave_what_one_machine_leaves(finished_lab: Path, tmp_pa
         steps = [step.outcome for step in recorded_runs(sandbox)[-1].steps if step.name == "Run"]
         assert steps == ["success"] * len(STAGES)
 
-        shell("git pull --quiet --rebase", clone)
+        shell("git reset --quiet --hard && git pull --quiet --rebase", clone)
         with (clone / "lab/processes/train_dnn_pytorch/main.py").open("a") as code:
             code.write('raise OSError("worn out")\n')
         shell("sed -i 's/lr: 0.001/lr: 0.002/; s/C: 1.0 /C: 0.5 /' params.yaml", clone)
@@ -47,6 +47,7 @@ def test_stages_as_jobs_leave_what_one_machine_leaves(finished_lab: Path, tmp_pa
         message = shell("git log -1 --format=%B main", sandbox.origin).stdout
         assert message.startswith("Incomplete results of run-wide-2")
         assert "Ran: train_standard_classifiers (" in message
+        assert "Failed: train_dnn_pytorch (" in message
         left = shell("git for-each-ref --format='%(refname:lstrip=-1)' refs/lab", sandbox.origin).stdout.split()
         assert left == ["prepare_data", "train_standard_classifiers"]
     finally:
