@@ -49,6 +49,6 @@ def test_stages_as_jobs_leave_what_one_machine_leaves(finished_lab: Path, tmp_pa
         assert "Ran: train_standard_classifiers (" in message
         assert "Failed: train_dnn_pytorch (" in message
         left = shell("git for-each-ref --format='%(refname:lstrip=-1)' refs/lab", sandbox.origin).stdout.split()
-        assert left == ["prepare_data", "train_standard_classifiers"]
+        assert left == ["prepare_data", "train_dnn_pytorch.failed", "train_standard_classifiers"]
     finally:
         down(folder)
