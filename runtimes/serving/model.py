@@ -6,8 +6,6 @@ from typing import NamedTuple
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
-from labkit.registry.artifacts import fetched
-from labkit.registry.models import VERSION, find_model
 from labkit.registry.settings import registered_in
 from runtimes.serving.served import Served, load
 
@@ -35,6 +33,10 @@ def locate(wanted: str | None, offline: bool = False) -> Place:
         return Place(Path(told.model), told.name, md5_of(Path(told.model))[:10] if Path(told.model).is_dir() else "")
     if (Path(wanted) / "MLmodel").is_file():
         return Place(Path(wanted), told.name, md5_of(Path(wanted))[:10])
+    # DVC's imports, which the models above start without.
+    from labkit.registry.artifacts import fetched
+    from labkit.registry.models import VERSION, find_model
+
     if VERSION.fullmatch(wanted):
         _, version = find_model(wanted, offline)
         commit, name = version.tag.commit, str(version)
