@@ -123,6 +123,17 @@ def test_a_bad_file_is_refused(clone: Path, do: InClone, hook: str, name: str, c
 
 
 @pytest.mark.integration
+def test_a_long_command_is_as_dvc_writes_it(clone: Path, do: InClone) -> None:
+    folded = (
+        "stages:\n  long:\n    cmd: python -m lab drift data/champion.json artifacts/report.json \n      --to a.json\n"
+    )
+    (clone / "dvc.lock").write_text(folded, encoding="utf-8")
+    told = do("git add dvc.lock && .venv/bin/pre-commit run trailing-whitespace --files dvc.lock", check=False)
+    do("git reset --quiet --hard")
+    assert told.returncode == 0, told.stdout
+
+
+@pytest.mark.integration
 def test_git_calls_the_hooks(with_hooks: Path, do: InClone) -> None:
     (with_hooks / "notes.md").write_text("word ", encoding="utf-8")
     refused = do("git add notes.md && git commit --quiet --message notes", check=False)
