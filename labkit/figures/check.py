@@ -112,9 +112,11 @@ def all_faults(files: Iterable[Path] = ()) -> tuple[list[Fault], int]:
 
 def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
     if not figure.shown:
-        return Fault(
-            name, figure, "", f"`{OPENING}{figure.comment}` stands after no figure, or does not end in its line"
+        words = (
+            f"`{OPENING}{figure.comment}-->` stands after no figure, or does not end in its line: right before it "
+            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, and a unit behind it"
         )
+        return Fault(name, figure, "", words)
     try:
         formula = parse_formula(figure.comment)
         value = evaluate(formula)

@@ -127,6 +127,21 @@ def test_of_a_commit_later_results_are_no_matter() -> None:
     assert faults() == ["page.md:1: 0.91 is shown, out/metrics.json#test.f1 @first is 0.9: 0.90"]
 
 
+def test_a_commit_that_no_other_clone_will_have_is_told() -> None:
+    """An amended commit is still here, and nowhere else."""
+    git("commit", "--quiet", "--allow-empty", "--message", "a report is made of this")
+    of = git("rev-parse", "--short=10", "HEAD")
+    Path("page.md").write_text(f"0.95<!--= out/metrics.json#test.f1 @{of} -->\n")
+    assert faults() == []
+    git("commit", "--quiet", "--allow-empty", "--amend", "--message", "and amended")
+    assert f"{of} is in no branch or tag" in faults()[0]
+    git("tag", "kept", of)
+    assert faults() == []
+    git("tag", "--delete", "kept")
+    git("checkout", "--quiet", "--detach", of)
+    assert faults() == []
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -140,6 +155,9 @@ def test_of_a_commit_later_results_are_no_matter() -> None:
         ("1<!--= out/models.csv#twice -->", "names no single value"),
         ("1<!--= out/metrics.json#nothing -->", "it is 'None', which is no number"),
         ("1<!--= out/metrics.json#test.f1 @gone -->", "there is no commit gone here"),
+        ("1<!--= out/metrics.json#test.f1 @HEAD~1 -->", "HEAD~1 is another commit after the next one; write "),
+        ("1<!--= out/metrics.json#an f1 (b) -->", "%20 for a space, %28 for ( and"),
+        ("1 kg<!--= out/metrics.json#test.f1 -->", "a unit behind it"),
         ("1<!--= out/metrics.json#test.f1 @--all -->", "there is no commit --all here"),
         ("1<!--= ../secret.json#a -->", "is not a path from the root of the lab"),
         ("1<!--= /etc/passwd#a -->", "is not a path from the root of the lab"),

@@ -78,7 +78,10 @@ def parse_formula(text: str) -> Formula:
     terms = [_SOURCE.fullmatch(term.strip()) for term in (ended["inner"] if ended else text).split(DIFFERENCE)]
     sources = [_read(term) for term in terms if term]
     if not len(terms) == len(sources) <= 2:
-        raise ValueError("write it as FILE#KEY, FILE#KEY @COMMIT, A - B, low(A) or high(A)")
+        raise ValueError(
+            "write it as FILE#KEY, FILE#KEY @COMMIT, A - B, low(A) or high(A); "
+            "in a name, %20 for a space, %28 for ( and %29 for )"
+        )
     return Formula(tuple(sources), ended["end"] if ended else "")
 
 

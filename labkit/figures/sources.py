@@ -6,7 +6,9 @@ Nothing is pulled.
 
 import csv
 import json
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import md5
 from io import StringIO
@@ -14,13 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labkit.figures.notation import Source
-from labkit.git_cli import file_in, git_or_empty, read_blob
+from labkit.git_cli import GitError, file_in, git, git_or_empty, read_blob
 from labkit.paths import TABLES, lies_in
 from labkit.pipeline.records import DVC_LOCK, commit_of, read_records
 from labkit.pipeline.tables import REMEDY, copies_of, tables_in
 from labkit.process.errors import InputError
 from labkit.process.strict_yaml import parse_yaml
 
+RELATIVE = re.compile(r"[~^]|@\{")  # HEAD~1, main@{yesterday}
 YAML = (".yaml", ".yml", ".dvc", ".lock")
 
 Reading = Callable[[Source], Any]
@@ -45,13 +48,34 @@ def source_reader() -> Reading:
 
 
 def commit_known(name: str) -> str:
-    """The commit of a name. Raises InputError where there is none, NotHereError in a clone that lacks the past."""
+    """The commit of a name, for all clones. Raises InputError where there is none, or another one tomorrow.
+
+    Raises NotHereError in a clone that lacks the past.
+    """
     try:
-        return commit_of(name)
+        commit = commit_of(name)
     except InputError:
         if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
             raise NotHereError(f"{name} may be in the past that this clone lacks; `git fetch --unshallow`") from None
         raise InputError(f"there is no commit {name} here; `git fetch --tags` may bring it") from None
+    if RELATIVE.search(name):
+        raise InputError(f"{name} is another commit after the next one; write {commit[:10]}")
+    if not _is_kept(commit):
+        raise InputError(
+            f"{name} is in no branch or tag (was it amended, squashed or rebased?), so no other clone will have it; "
+            f"`git tag NAME {name}` keeps it, and push the tag"
+        )
+    return commit
+
+
+def _is_kept(commit: str) -> bool:
+    """Whether a branch or tag leads to a commit, or HEAD does, which on a runner is on none."""
+    with suppress(GitError):
+        git("merge-base", "--is-ancestor", commit, "HEAD")
+        return True
+    return bool(
+        git_or_empty("for-each-ref", "--count=1", "--contains", commit, "refs/heads", "refs/tags", "refs/remotes")
+    )
 
 
 def _content(commit: str, file: str) -> Any:
