@@ -25,6 +25,8 @@ from labkit.report.paired import NOISE, Difference, holm
 from labkit.report.paired import differences as row_differences
 from labkit.report.predictions import Predictions, read_paired
 
+TARGET = "data.target"  # of params.yaml
+
 
 class File(NamedTuple):
     """A file of the code that differs, and its lines; None for what has no lines."""
@@ -91,6 +93,11 @@ class Found(NamedTuple):
     metrics: list[Metric]
     tests: list[RowTest]
     unknown: list[str]
+
+
+def is_of_another_target(found: Found) -> bool:
+    """Whether the two predict different columns: neither their metrics nor their plots compare."""
+    return any(param.name == TARGET and param.a and param.b for param in found.params)
 
 
 class Read(NamedTuple):

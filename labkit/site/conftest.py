@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pipeline.records import write_records
+from labkit.pipeline.records import read_records, write_records
 from labkit.registry import verbs
 from labkit.site.build import build_site
 from labkit.testing.fixtures import IDENTITY, Once, Shell
@@ -28,7 +28,7 @@ stages:
     metrics: [out/metrics.json]
     plots:
       - out/models.csv: {template: bar_horizontal, x: accuracy, y: model, title: Every model}
-      - out/curve.csv: {x: epoch, y: loss, title: The curve}
+      - out/curve.csv: {x: epoch, y: loss, title: How much worse the selected model is without each column}
       - out/dots.png
     meta:
       leaderboard: {models: out/models.csv, selected: out/metrics.json}
@@ -48,6 +48,7 @@ def results(lr: float, right: int, selected: str, rows: int) -> dict[str, bytes]
     accuracy = right / ROWS
     lines = [f"{row},b,{'b' if row < right else 'm'}" for row in range(ROWS)]
     bars = [{"name": "age", "kind": "number", "missing": 0, "min": 1, "median": 4, "max": 9, "histogram": [1, 5, rows]}]
+    bars += [{"name": "city", "kind": "category", "missing": 0, "distinct": 5, "levels": dict.fromkeys("abcd", 9)}]
     told = {"selected": selected, "metric": "accuracy", "test": {"accuracy": accuracy, "rows": ROWS}}
     files: dict[str, str | bytes] = {
         "out/report.json": json.dumps({"rows": {"read": rows, "test": ROWS}, "columns": bars}),
@@ -78,6 +79,13 @@ def write_results(lr: float, right: int, selected: str = "forest", rows: int = 6
         "data": {"cmd": "make data", "outs": data},
         "train": {"cmd": "make train", "params": params, "outs": train},
     }
+    Path("dvc.lock").write_text(write_records(records), encoding="utf-8")
+
+
+def predict(column: str) -> None:
+    """Say in dvc.lock that this column was predicted."""
+    records = read_records(Path("dvc.lock").read_bytes())
+    records["train"]["params"]["params.yaml"]["data"] = {"target": column}
     Path("dvc.lock").write_text(write_records(records), encoding="utf-8")
 
 

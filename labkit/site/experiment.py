@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from labkit.compare.gather import Found, compared_files, differences_of
+from labkit.compare.gather import Found, compared_files, differences_of, is_of_another_target
 from labkit.dvc_adapter.agreement import disagreements
 from labkit.dvc_adapter.repository import open_project
 from labkit.git_cli import GitError
@@ -55,18 +55,19 @@ def make_page(wanted: Wanted, read: Reading, draw_lineage: Drawing) -> Page:
     """Make the page. What can't be read of its commit is told on it."""
     entry, unknown = wanted.entry, list[str]()
     here = before = differences = None
-    plots = list[Plot]()
+    plots, is_anew = list[Plot](), False
     try:
         unknown += _doubts(entry.commit)
         here = read(entry.commit)
         before = read(entry.before) if entry.before else None
         differences = _compared(before, here) if before else None
-        plots, undrawn = plots_of(({entry.before: BEFORE} if before else {}) | {entry.commit: NOW})
+        is_anew = differences is not None and is_of_another_target(differences)
+        plots, undrawn = plots_of(({entry.before: BEFORE} if before and not is_anew else {}) | {entry.commit: NOW})
         unknown += [*here.unknown, *(differences.unknown if differences else []), *undrawn]
     except (InputError, GitError) as error:
         unknown.append(without_credentials(str(error)))
     row = row_of(here, before, differences) if here else Row()
-    own, others = here.lacking if here else {}, _compared_lacking(before) if before else {}
+    own, others = here.lacking if here else {}, _compared_lacking(before) if before and not is_anew else {}
     text = render(
         "experiment.html",
         **wanted._asdict() | {"receipt": read_receipt(entry.commit, wanted.receipt) if wanted.receipt else None},

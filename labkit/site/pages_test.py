@@ -10,7 +10,7 @@ import pytest
 
 from labkit.git_cli import git
 from labkit.site.build import build_site
-from labkit.site.conftest import BRANCH, HOSTILE
+from labkit.site.conftest import BRANCH, HOSTILE, predict, write_results
 from labkit.testing.chromium import CHROMIUM, Page, browser
 
 pytestmark = [
@@ -170,9 +170,31 @@ def test_a_narrow_screen_scrolls_tables_alone(page: Page, site: Path) -> None:
         assert page.run("document.documentElement.scrollWidth") <= 390
 
 
+def test_no_letters_of_a_plot_are_cut(page: Page, site: Path, made_lab: Path) -> None:
+    page.open((site / f"experiments/{git('-C', str(made_lab), 'rev-parse', 'first')}.html").as_uri())
+    cut = """[...document.querySelectorAll('figure svg text')].filter(text => text.getBoundingClientRect().right >
+        text.ownerSVGElement.getBoundingClientRect().right + 1).map(text => text.textContent).join()"""
+    assert page.run("document.querySelectorAll('figure svg text').length") > 9
+    assert page.run(cut) == ""
+
+
 def test_the_report_of_the_data_is_that_of_the_newest_results(site: Path, made_lab: Path) -> None:
     newest = git("-C", str(made_lab), "rev-parse", "lied")
     assert f'content="0; url=experiments/{newest}.html#data"' in (site / "data.html").read_text(encoding="utf-8")
+
+
+def test_plots_of_another_target_are_not_drawn_over_one_another(lab: Path) -> None:
+    for lr, column in ((0.2, "mine"), (0.1, "mine"), (0.3, "another")):
+        write_results(lr, 50)
+        predict(column)
+        git("commit", "--quiet", "--all", "--message", column)
+    build_site(Path("site"))
+    over, alone = (
+        Path(f"site/experiments/{git('rev-parse', name)}.html").read_text("utf-8") for name in ("HEAD~1", "HEAD")
+    )
+    assert ">before</text>" in over
+    assert ">before</text>" not in alone
+    assert "out/curve.csv, drawn" in alone
 
 
 @pytest.mark.nightly

@@ -22,7 +22,7 @@ QUIET = {"domain": False, "ticks": False, "labelColor": INK, "titleColor": INK, 
 LOOK: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
-    "font": "system-ui, sans-serif",
+    "font": "Arial, Liberation Sans, sans-serif",  # as wide as it is taken to be: others are cut
     "axis": QUIET | {"titleFontWeight": "normal", "labelLimit": 160},
     "legend": {"labelColor": INK, "title": None, "orient": "top", "gradientLength": 100},
     "title": {"color": INK, "fontWeight": 600, "fontSize": 12, "anchor": "start"},

@@ -13,7 +13,7 @@ LONGEST_NAME = 50
 # A file by itself, on whichever page: it says what it is, and stands on white.
 HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-    'style="background:#fff;color:#24292f" font-family="system-ui, sans-serif"'
+    'style="background:#fff;color:#24292f" font-family="Arial, Liberation Sans, sans-serif"'
 )
 
 

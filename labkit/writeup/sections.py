@@ -6,7 +6,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.compare.gather import Found
+from labkit.compare.gather import Found, is_of_another_target
 from labkit.figures.notation import Formula, Source, bound
 from labkit.figures.sources import NotHereError
 from labkit.figures.values import Evaluating, paired_intervals
@@ -28,6 +28,7 @@ from labkit.writeup.cells import CHANGE, COUNT, NOTHING, interval, key_of, numbe
 STATISTICS = ("missing", "min", "median", "max")
 SMALL = "0.000"
 SAME = "The test metrics are the same."
+ANEW = "Another column is predicted than before: no figure of the one compares with the other's."
 
 
 class Experiment(NamedTuple):
@@ -98,6 +99,8 @@ def change(one: Experiment) -> tuple[str, list[str]]:
     board, other = one.here.board, one.before.board if one.before else None
     if one.before is None or board is None or other is None or board.selected != other.selected:
         return "", []
+    if one.found and is_of_another_target(one.found):
+        return ANEW, []
     unknown, intervals = list[str](), dict[Any, Any]()
     try:
         intervals = paired_intervals(one.before_commit, one.commit)
@@ -166,6 +169,8 @@ def _columns(one: Experiment, file: str, report: dict[str, Any]) -> dict[str, st
         sources = {key: Source(file, ("columns", name, key), short(one.commit)) for key in STATISTICS}
         numbers = [of(one.evaluate, sources[key], SMALL) if key in column else "" for key in STATISTICS]
         levels = ", ".join(code(str(level)) for level in [*(column.get("levels") or {})][:MOST_LEVELS])
+        if column.get("distinct", 0) > MOST_LEVELS and levels:
+            levels += f", {of(one.evaluate, Source(file, ('columns', name, 'distinct'), short(one.commit)))} in all"
         rows.append([plain(names[place]), plain(str(column["kind"])), *numbers, levels])
     more = "The report has more columns." if len(columns) > MOST_COLUMNS else ""
     return {"columns": table(["column", "kind", *STATISTICS, "levels"], rows), "more": more}
@@ -198,7 +203,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 def lacking(one: Experiment, plots: list[str]) -> Iterator[str]:
     """What a report would tell, and is not here: not the plots, which are drawn or named elsewhere."""
-    for here, whose in ((one.here, ""), (one.before, " of the one before")):
+    before = None if one.found and is_of_another_target(one.found) else one.before
+    for here, whose in ((one.here, ""), (before, " of the one before")):
         if here and (files := [file for file in here.lacking if not any(Path(file).is_relative_to(p) for p in plots)]):
             yield (
                 f"{', '.join(files[:MOST_COLUMNS])}{whose}: neither in Git nor in DVC's cache; `dvc fetch "

@@ -13,7 +13,7 @@ from labkit.figures.notation import figures_in
 from labkit.figures.values import paired_intervals
 from labkit.git_cli import git
 from labkit.process.errors import InputError
-from labkit.site.conftest import HOSTILE, write_results
+from labkit.site.conftest import HOSTILE, predict, write_results
 from labkit.testing.fixtures import Shell
 from labkit.writeup.pictures import slug
 from labkit.writeup.write import write_report
@@ -57,6 +57,7 @@ def test_it_has_the_question_and_the_answers_each_with_its_source(lab: Path) -> 
         "| `training.lr` | `0.2` | `0.05` |",
         "| rows read | 900 |",
         "| age | number | 0 | 1 | 4 | 9 |  |",
+        "| city | category | 0 |  |  |  | `a`, `b`, `c`, 5 in all |",
         "| ★ `forest` on its test rows | 0.9667 [0.886, 0.991] | 60 |",
         "| it knows both | met | `test.accuracy` | 0.9667 | ≥ 0.7 |",
         "DVC keeps these, and Git does not: `out/dots.png`.",
@@ -68,10 +69,21 @@ def test_it_has_the_question_and_the_answers_each_with_its_source(lab: Path) -> 
     tables = [line for line in text.splitlines() if line.startswith("|")]
     bare = [re.sub(r"[^ |[]+<!--=.*?-->|`[^`]*`", "", line) for line in tables]
     assert [line for line in bare if re.search(r"\d", line)] == []
-    assert len([*figures_in(text)]) == 21
+    assert len([*figures_in(text)]) == 23
     assert all_faults()[0] == []
     assert "Not to be relied on" not in told
     assert "Not here" not in told
+
+
+@pytest.mark.integration
+def test_another_target_is_not_compared_with_the_one_before(lab: Path) -> None:
+    for lr, column in ((0.2, "target"), (0.3, "mine")):
+        write_results(lr, 50)
+        predict(column)
+        git("commit", "--quiet", "--all", "--message", "My own table")
+    text = write_report("HEAD").read_text(encoding="utf-8")
+    assert "| `data.target` | `target`<!--=" in text
+    assert "## Against the results before\n\nAnother column is predicted than before:" in text
 
 
 @pytest.mark.integration
