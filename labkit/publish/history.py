@@ -103,7 +103,8 @@ def print_experiments(revision: str) -> None:
     """Print the table of experiments."""
     found = experiments(revision)
     terminal = console()
-    terminal.print(experiments_table(found) if found else f"No results commits in {revision} yet: runners make them.")
+    none = f"No results commits in {revision} yet: runners make them. `python -m lab site` shows what people committed."
+    terminal.print(experiments_table(found) if found else none)
     if not all(one.proven for one in found):
         terminal.print(WHY_UNPROVEN)
 

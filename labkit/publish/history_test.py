@@ -147,7 +147,9 @@ def test_what_was_written_or_moved_by_hand_is_told_apart(
 @pytest.mark.integration
 def test_the_table_is_whole_when_piped(finished_lab: Path, tmp_path: Path, shell: Shell) -> None:
     lab = shutil.copytree(finished_lab, tmp_path / "lab", symlinks=True)
-    assert "No results commits" in shell("python -m lab log", lab).stdout
+    told = shell("python -m lab log", lab).stdout
+    assert "No results commits" in told
+    assert "`python -m lab site`" in told
     (lab / "message.txt").write_text(commit_message(*RUN, [RAN]), encoding="utf-8")
     shell("git commit --quiet --no-verify --allow-empty --file message.txt", lab)
     assert "run-example-1" in shell("python -m lab log", lab).stdout
