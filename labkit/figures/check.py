@@ -6,7 +6,8 @@ python -m lab report --check [FILES]      and --update
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,11 @@ class Fault(NamedTuple):
         """As people are told of it."""
         return printable(without_credentials(f"{self.file}:{self.figure.line}: {self.words}"))
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """What others of its file may share, where nothing can be shown in its place: a commit that is gone."""
+        return self.file, str(self.figure.start) if self.wanted else self.words.partition(": ")[2]
+
 
 def check_figures(files: list[Path]) -> int:
     """Tell of each figure that is not its source's, in all Markdown that has any unless `files` are named; exit code.
@@ -50,8 +56,8 @@ def check_figures(files: list[Path]) -> int:
     Raises InputError for a file that can't be read, GitError outside of a repository.
     """
     faults, count = all_faults(files)
-    for fault in faults:
-        print(fault, file=sys.stdout if fault.is_sure else sys.stderr)
+    for fault, words in _told(faults):
+        print(words, file=sys.stdout if fault.is_sure else sys.stderr)
     wrong = sum(fault.is_sure for fault in faults)
     unknown = f", {len(faults) - wrong} can't be checked here" if len(faults) > wrong else ""
     if any(fault.wanted for fault in faults):
@@ -72,9 +78,18 @@ def update_figures(files: list[Path]) -> int:
         if fault.wanted:
             print(printable(f"{fault.file}:{fault.figure.line}: {fault.figure.shown} → {fault.wanted}"))
     left = [fault for fault in faults if not fault.wanted]
-    for fault in left:
-        print(fault, file=sys.stderr)
+    for _, words in _told(left):
+        print(words, file=sys.stderr)
     return int(any(fault.is_sure for fault in left))
+
+
+def _told(faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
+    """The first fault of each reason, in words that count the others."""
+    count = Counter(fault.reason for fault in faults)
+    first = {fault.reason: fault for fault in reversed(faults)}
+    for fault in (fault for fault in faults if first[fault.reason] is fault):
+        others = count[fault.reason] - 1
+        yield fault, f"{fault}{f' (and {others} more figures of the file)' if others else ''}"
 
 
 def faults_in(text: str, name: str, evaluate: Evaluating) -> Iterator[Fault]:

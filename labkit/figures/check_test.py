@@ -127,7 +127,7 @@ def test_of_a_commit_later_results_are_no_matter() -> None:
     assert faults() == ["page.md:1: 0.91 is shown, out/metrics.json#test.f1 @first is 0.9: 0.90"]
 
 
-def test_a_commit_that_no_other_clone_will_have_is_told() -> None:
+def test_a_commit_that_no_other_clone_will_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """An amended commit is still here, and nowhere else."""
     git("commit", "--quiet", "--allow-empty", "--message", "a report is made of this")
     of = git("rev-parse", "--short=10", "HEAD")
@@ -135,6 +135,14 @@ def test_a_commit_that_no_other_clone_will_have_is_told() -> None:
     assert faults() == []
     git("commit", "--quiet", "--allow-empty", "--amend", "--message", "and amended")
     assert f"{of} is in no branch or tag" in faults()[0]
+    Path("page.md").write_text(f"0.95<!--= out/metrics.json#test.f1 @{of} -->\n" * 3 + "9<!--= gone.json#a -->")
+    capsys.readouterr()
+    assert check_figures([]) == 1
+    lost, other, *_ = capsys.readouterr().out.splitlines()
+    assert lost.startswith("page.md:1: 0.95 has no source: ")
+    assert lost.endswith(" (and 2 more figures of the file)")
+    assert other.startswith("page.md:4: 9 has no source: gone.json")
+    Path("page.md").write_text(f"0.95<!--= out/metrics.json#test.f1 @{of} -->\n")
     git("tag", "kept", of)
     assert faults() == []
     git("tag", "--delete", "kept")

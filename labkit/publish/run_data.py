@@ -22,7 +22,7 @@ from labkit.publish.occurrences import Result
 MOST_BYTES = 50_000_000  # of an artifact: a larger one stays where DVC has it, and the run's tags name it
 OF_THE_LAB = re.compile(r"(lab|mlflow)\.(?!selected$|warning\.)")
 LOOKED_AT = (".png", ".svg", ".jpg", ".html", ".json", ".md", ".csv", ".tsv")
-NOWHERE = "neither here, nor in DVC's cache or its remote; `dvc push` where it was made"
+NOWHERE = "neither here, nor in DVC's cache or its remote; `dvc push` where it was made, or `dvc repro` at that commit"
 UNREADABLE = "not what its name says"
 
 
