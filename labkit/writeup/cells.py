@@ -12,6 +12,7 @@ from labkit.process.flat import leaves
 from labkit.report.markdown import code
 
 METRIC, CHANGE, COUNT, INTERVAL = "0.0000", "+0.0000", "+0", "0.000"  # how numbers look
+LARGE = 10  # from here on, two digits fewer say as much
 NOTHING = "-"  # where there is no number
 LONGEST = 60  # letters of a value
 
@@ -21,8 +22,9 @@ def number(evaluate: Evaluating, formula: Formula, look: str = METRIC) -> str:
     try:
         value = evaluate(formula)
         value = len(value) if isinstance(value, list) else value
-        shown = str(value) if isinstance(value, int) else rewritten(look, value)
-    except (InputError, ValueError):  # it is not here, or no number
+        shorter = look[:-2] if abs(value) >= LARGE else look
+        shown = str(value) if isinstance(value, int) else rewritten(shorter, value)
+    except (InputError, ValueError, TypeError):  # it is not here, or no number
         return NOTHING
     return bound(shown, formula)
 

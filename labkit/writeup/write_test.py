@@ -143,7 +143,10 @@ def test_without_the_cache_it_says_what_is_missing_and_the_rest_stays(lab: Path)
     assert "how sure the differences are" in text
     lacking = text[text.index("## Not here") : text.index("## Reproduce")]
     rest = re.sub(r" \[\+[^]]*low\([^]]*\] \| better", " | ", with_cache)
-    note = "In brackets: the 95% interval of the difference on the same test rows, by the paired bootstrap.\n"
+    note = with_cache[
+        with_cache.index("In brackets: the 95% interval of the diff") : with_cache.index("`python -m lab compare")
+    ]
+    assert "Holm" in note
     assert text.replace(lacking, "") == rest.replace(note, "")
     Path("lab/docs/reports/2027-01-15_run-1.md").write_text(with_cache, encoding="utf-8")
     assert [fault.is_sure for fault in all_faults()[0]] == [False, False]
