@@ -24,7 +24,6 @@ from labkit.process.params import CommonParams, read_params
 from labkit.publish.drift_tags import tag_drift
 from labkit.publish.occurrences import results_here
 from labkit.publish.view import shown_in_mlflow
-from labkit.report.first_goals import COMMAND, do_not_fit
 from labkit.report.tables import print_summary
 from labkit.terminal import PlainConsole
 from labkit.tracking.journal import EXECUTION_VARIABLE
@@ -37,7 +36,6 @@ NEXT_STEPS = """\
 [bold]make ui[/]            every run, with its parameters, metrics and plots, in MLflow
 [bold]dvc plots show[/]     the plots as one page
 [bold]params.yaml[/]        change a parameter, and run again"""
-OTHER_GOALS = f"The goals are those of the template's example: [bold]{COMMAND}[/] takes yours from this run."
 COMMIT = "[bold]git add --all[/]      and commit: the results belong to the code and data that made them"
 COMMITTED = "These are the committed results, byte for byte."
 
@@ -80,8 +78,6 @@ def run_pipeline(jobs: int | None = None) -> int:
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
     hand_over(console, execution, is_news=bool(ran) or lock_here() != before)
     if exit_code == 0:
-        if do_not_fit():
-            console.print(OTHER_GOALS)
         console.print(NEXT_STEPS)
         console.print(COMMITTED if are_committed() else COMMIT)
     return exit_code

@@ -19,8 +19,10 @@ from labkit.pipeline.drift import drift_since
 from labkit.pipeline.leaderboard import Model, Selected, models, read_leaderboard, selected
 from labkit.pipeline.warnings import read_warnings
 from labkit.process.errors import InputError
+from labkit.report.first_goals import COMMAND, do_not_fit
 
 COLOURS = {"met": "green", "reached": "green", "ambition": "yellow", "not judged": "yellow", "missed": "bold red"}
+OTHER_GOALS = f"The goals are those of the template's example: [bold]{COMMAND}[/] takes yours from this run."
 LOOK: dict[str, Any] = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1, 0, 0)}  # fits 80 columns
 
 
@@ -38,6 +40,13 @@ def print_summary(console: Console) -> None:
         console.print(f"[yellow]no warnings are known[/]: {escape(str(error))}", soft_wrap=True)
     for line in drift_since("HEAD"):
         console.print(f"[yellow]other data than in the last commit[/]: {escape(line)}", soft_wrap=True)
+    if do_not_fit():
+        console.print(OTHER_GOALS)
+    else:
+        _print_goals(console)
+
+
+def _print_goals(console: Console) -> None:
     if judged := verdicts():
         console.print(goals_table(judged))
     for goal, _, met, unknown in judged:

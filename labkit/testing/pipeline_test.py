@@ -169,6 +169,7 @@ def test_a_number_to_predict_needs_no_code_change(lab: Path, shell: Shell) -> No
         assert plots["data"][f"artifacts/best_model/{drawn}.csv"][0]["content"]["data"]["values"]
 
     assert "The goals are those of the template's example: python -m lab first-goals takes yours from this run." in said
+    assert "ot judged" not in said
     assert "test.rmse ≤ " in shell("python -m lab first-goals", lab).stdout
     shell("pytest -q goals", lab, PYTHONPATH="lab")
     again = shell("python -m lab first-goals < /dev/null", lab, check=False)
