@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from labkit.compare.sides import Side, fetch
 from labkit.dvc_adapter.repository import open_project
 from labkit.git_cli import git
-from labkit.paths import TABLES
+from labkit.paths import REPORTS, TABLES
 from labkit.pipeline.changes import changed_records
 from labkit.pipeline.dependencies import metas, stage_outputs
 from labkit.pipeline.drift import CHANCE, Drift, drifts
@@ -26,6 +26,7 @@ from labkit.report.paired import differences as row_differences
 from labkit.report.predictions import Predictions, read_paired
 
 TARGET = "data.target"  # of params.yaml
+ANEW = "The two predict different columns: no figure of the one compares with the other's."
 
 
 class File(NamedTuple):
@@ -196,8 +197,10 @@ def _stages(old: Records, new: Records) -> dict[str, list[str]]:
 
 
 def _code(a: str, b: str) -> list[File]:
-    """The files that differ, but for results."""
-    shown = git("diff", "--numstat", "-z", "--no-renames", a, b, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}")
+    """The files that differ, but for results, and what is written of them."""
+    shown = git(
+        "diff", "--numstat", "-z", "--no-renames", a, b, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}", f":!{REPORTS}"
+    )
     lines = [line.split("\t", 2) for line in shown.split("\0") if line]
     return [File(path, *(int(count) if count != "-" else None for count in counts)) for *counts, path in lines]
 

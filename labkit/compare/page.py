@@ -6,9 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from labkit.compare.gather import Found, outputs
+from labkit.compare.gather import Found, is_of_another_target, outputs
 from labkit.compare.sections import as_sections
-from labkit.compare.sides import Side, fetch
+from labkit.compare.sides import fetch
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
 from labkit.pipeline.remote_watchdog import while_remote_answers
@@ -25,7 +25,7 @@ def write_page(found: Found, file: Path) -> None:
     """Write the page. What its plots lack is told there."""
     import vl_convert  # 30 MB, and only for this
 
-    plots, unknown = _plots(found.a, found.b)
+    plots, unknown = _plots(found)
     same = [plot.file for plot in plots if len(plot.images) == 2 and len({*plot.images.values()}) == 1]
     figures: list[dict[str, Any]] = [
         {
@@ -43,14 +43,18 @@ def write_page(found: Found, file: Path) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def _plots(a: Side, b: Side) -> tuple[list[DrawnPlot], list[str]]:
-    """The plots of both sides, as far as they are those of dvc.lock; and why others are not there, a line each."""
-    names = {a.commit: f"A ({a.commit[:7]})", b.commit: f"B ({b.commit[:7]})"}
+def _plots(found: Found) -> tuple[list[DrawnPlot], list[str]]:
+    """The plots of both sides, as far as they are those of dvc.lock; and why others are not there, a line each.
+
+    Where the two predict different columns, they are those of B alone.
+    """
+    sides = {"B": found.b} if is_of_another_target(found) else {"A": found.a, "B": found.b}
+    names = {side.commit: f"{letter} ({side.commit[:7]})" for letter, side in sides.items()}
     recorded = {commit: recorded_outs(commit) for commit in names}
     with TemporaryDirectory() as folder:
         unknown = [
             line
-            for side in (a, b)
+            for side in sides.values()
             for line in fetch(side, outputs(stages_of(side.commit), "plots"), Path(folder, side.commit))
         ]
 

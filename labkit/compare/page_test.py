@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 
 from labkit.compare import page as page_module
-from labkit.compare.gather import gather_differences
+from labkit.compare.gather import ANEW, Param, gather_differences
 from labkit.compare.page import write_page
 from labkit.compare.sides import find_side
 from labkit.git_cli import git
@@ -72,6 +72,16 @@ def test_it_has_tables_with_heads_and_plots_with_words(page: Path) -> None:
     for name in (f"A ({one})", f"B ({two})"):
         assert f"<figcaption>{name}</figcaption>" in text
         assert f">{name}<" in text.split("<svg")[1]
+
+
+def test_what_predicts_another_column_is_not_drawn_over_the_other_nor_compared_by_metrics(lab: Path) -> None:
+    found = gather_differences(find_side("one"), find_side("two"))
+    write_page(found._replace(params=[Param("data.target", "price", "rent")]), lab / "page.html")
+    text = (lab / "page.html").read_text(encoding="utf-8")
+    assert ANEW.replace("'", "&#39;") in text
+    assert "<td>out: test</td>" not in text
+    assert "<figcaption>B (" in text
+    assert "A (" not in text
 
 
 @pytest.mark.nightly

@@ -3,7 +3,7 @@
 from collections.abc import Sized
 from typing import NamedTuple
 
-from labkit.compare.gather import File, Found, Metric, Param, RowTest
+from labkit.compare.gather import ANEW, File, Found, Metric, Param, RowTest, is_of_another_target
 from labkit.pipeline.drift import Drift
 
 MOST_ROWS = 40  # of a table in the terminal
@@ -30,6 +30,8 @@ def as_sections(found: Found, a: str = "A", b: str = "B") -> list[Section]:
     code = f"{len(found.code)} files, {_sum(found.code, 1)} lines added, {_sum(found.code, 2)} removed"
     changed = [one for one in found.metrics if one.a != one.b]
     same = len(found.metrics) - len(changed)
+    compared = (f"{UNTESTED} " if changed else "") + f"{same} of {len(found.metrics)} are the same."
+    is_anew = is_of_another_target(found)
     return [
         Section("Code", _same(found.code) or code, ["file", "+", "-"], [*map(_file, found.code)], 2),
         Section("Parameters", _same(found.params), ["parameter", a, b], [*map(_param, found.params)]),
@@ -49,9 +51,9 @@ def as_sections(found: Found, a: str = "A", b: str = "B") -> list[Section]:
         ),
         Section(
             "Metrics",
-            (f"{UNTESTED} " if changed else "") + f"{same} of {len(found.metrics)} are the same.",
+            ANEW if is_anew else compared,
             ["metrics of", "metric", a, b, f"{b} - {a}"],
-            [*map(_metric, changed)],
+            [] if is_anew else [*map(_metric, changed)],
             3,
         ),
     ]
@@ -62,7 +64,8 @@ def _data_sections(found: Found, a: str, b: str) -> list[Section]:
     for one in found.data:
         note = [f"rows {one.rows[0]} → {one.rows[1]}", f"columns {one.columns[0]} → {one.columns[1]}"]
         note += [f"{told}: {', '.join(names)}" for told, names in (("gone", one.gone), ("new", one.new)) if names]
-        note.append(f"{len(one.drifted)} of {len(one.drifts)} columns drifted, beyond chance (5% over all)")
+        if one.drifts:
+            note.append(f"{len(one.drifted)} of {len(one.drifts)} columns drifted, beyond chance (5% over all)")
         columns = ["column", "", f"missing {a}", f"missing {b}", "distance", "p"]
         moved = [drift for drift in one.drifts if drift.distance or drift.missing[0] != drift.missing[1]]
         rows = [[*_drift(drift), "drifted" if drift.column in one.drifted else ""] for drift in moved]

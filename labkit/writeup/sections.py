@@ -6,7 +6,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.compare.gather import Found, is_of_another_target
+from labkit.compare.gather import ANEW, Found, is_of_another_target
 from labkit.figures.notation import Formula, Source, bound
 from labkit.figures.sources import NotHereError
 from labkit.figures.values import Evaluating, paired_intervals
@@ -28,7 +28,6 @@ from labkit.writeup.cells import CHANGE, COUNT, NOTHING, interval, key_of, numbe
 STATISTICS = ("missing", "min", "median", "max")
 SMALL = "0.000"
 SAME = "The test metrics are the same."
-ANEW = "Another column is predicted than before: no figure of the one compares with the other's."
 
 
 class Experiment(NamedTuple):

@@ -83,7 +83,7 @@ def test_another_target_is_not_compared_with_the_one_before(lab: Path) -> None:
         git("commit", "--quiet", "--all", "--message", "My own table")
     text = write_report("HEAD").read_text(encoding="utf-8")
     assert "| `data.target` | `target`<!--=" in text
-    assert "## Against the results before\n\nAnother column is predicted than before:" in text
+    assert "## Against the results before\n\nThe two predict different columns:" in text
 
 
 @pytest.mark.integration
