@@ -12,8 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.figures.notation import NUMBER, OPENING, Figure, figures_in, parse_formula
+from labkit.figures.notation import NUMBER, Figure, figures_in, parse_formula
 from labkit.figures.rounding import agrees, rewritten
+from labkit.figures.seen import OPENING
 from labkit.figures.sources import NotHereError
 from labkit.figures.values import Evaluating, evaluator
 from labkit.git_cli import git, git_or_empty
@@ -24,6 +25,7 @@ from labkit.process.flat import is_number
 from labkit.report.markdown import code
 from labkit.terminal import printable
 
+MARKDOWN = (":(icase)*.md", ":(icase)*.markdown")  # also those that git takes for binary
 COMMAND = "python -m lab report --update"
 
 
@@ -111,8 +113,11 @@ def mended(text: str, faults: Iterable[Fault]) -> str:
 def bound_files() -> list[Path]:
     """The Markdown files here that have bound figures. Raises GitError outside of a repository."""
     git("rev-parse", "--git-dir")
-    found = git_or_empty("grep", "--untracked", "-l", "-z", "--fixed-strings", "-e", OPENING, "--", "*.md")
-    return [Path(name) for name in found.split("\0") if name]
+    found = git_or_empty("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *MARKDOWN)
+    files = [Path(name) for name in dict.fromkeys(found.split("\0")) if name]
+    return [
+        file for file in files if file.is_file() and not file.is_symlink() and OPENING.encode() in file.read_bytes()
+    ]
 
 
 def all_faults(files: Iterable[Path] = ()) -> tuple[list[Fault], int]:
@@ -129,7 +134,7 @@ def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
     if not figure.shown:
         words = (
             f"`{OPENING}{figure.comment}-->` stands after no figure, or does not end in its line: right before it "
-            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, and a unit behind it"
+            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, which nothing beside it makes another"
         )
         return Fault(name, figure, "", words)
     try:

@@ -235,6 +235,18 @@ def test_new_pages_are_checked_too_and_ignored_ones_are_not() -> None:
     assert len(faults()) == 1
 
 
+def test_no_name_and_no_byte_hides_a_page() -> None:
+    Path(".gitignore").write_text("ignored.md\n")
+    Path(".gitattributes").write_text("binary.md binary\n")
+    names = ["UP.MD", "binary.md", "ignored.md", "long.markdown", "nul.md", "page.md"]
+    for name in names:
+        Path(name).write_text("2<!--= params.yaml#training.epochs -->\0")
+    git("add", "--force", "--all")
+    Path("link.md").symlink_to("page.md")
+    assert sorted(map(str, bound_files())) == names
+    assert len(faults()) == len(names)
+
+
 def test_words_of_a_result_move_no_cursor_and_tell_no_password() -> None:
     Path("params.yaml").write_text('word: "a\\e[31m"\nurl: "https://me:{}@host/x"\n'.format("secret"))
     assert "\x1b" not in fault("`b`<!--= params.yaml#word -->")

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from labkit.figures.seen import OPENING, Seen, seen_in
+
 HERE = ("", "HEAD")  # how the working folder is called
-OPENING = "<!--="
 DIFFERENCE = " - "
 SAFE = "_+:,=-"
-NUMBER = r"[+\-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[ \u00a0]?%)?"
+# In ASCII's digits alone, and of an exponent that does not fill the memory.
+NUMBER = r"[+\-\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?(?:[ \u00a0]?%)?"
 
 _SOURCE = re.compile(r"(?P<file>[^\s#@()]+)#(?P<key>[^\s#@()]+)(?: @(?P<commit>\S+))?")
 _ENDED = re.compile(r"(?P<end>low|high)\((?P<inner>.*)\)")
-_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)")
 # From left to right: an escaped character, a figure with its comment, other code and comments, a comment by itself.
 _TOKENS = re.compile(
     r"\\."
@@ -91,18 +92,28 @@ def bound(shown: str, formula: Formula) -> str:
 
 
 def figures_in(text: str) -> Iterator[Figure]:
-    """The figures of a Markdown text that have a comment, and such comments alone; not those in blocks of code."""
-    fence, place = "", 0
+    """The figures of a Markdown text that have a comment, and such comments alone; not those in code.
+
+    A figure counts as one only where a reader of the rendered page sees just that.
+    """
+    found, at, place = list[Figure](), 0, 0
     for number, line in enumerate(text.split("\n"), 1):
-        found = _FENCE.match(line)
-        if fence:
-            if found and found[1].startswith(fence) and not found[2].strip():
-                fence = ""
-        elif found and not ("`" in found[1] and "`" in found[2]):
-            fence = found[1]
-        elif OPENING in line:
-            yield from _in_line(line, number, place)
+        if OPENING in line:
+            found += _in_line(line, number, place)
         place += len(line) + 1
+    for one in seen_in(text) if found or OPENING in text else ():
+        match = next((n for n in range(at, len(found)) if _is_of(found[n], one)), None)
+        if match is not None:
+            figure, at = found[match], match + 1
+            is_right = one.shows(figure.shown, figure.is_code, re.fullmatch(NUMBER, figure.shown) is not None)
+            yield figure if is_right else figure._replace(end=figure.start, shown="", is_code=False)
+        elif one.comment is not None:
+            yield Figure(one.lines.start, 0, 0, "", False, one.comment.partition("\n")[0])
+
+
+def _is_of(figure: Figure, seen: Seen) -> bool:
+    is_same = not figure.shown if seen.comment is None else figure.comment.strip() == seen.comment.strip()
+    return is_same and figure.line in seen.lines
 
 
 def _in_line(line: str, number: int, place: int) -> Iterator[Figure]:

@@ -84,6 +84,52 @@ def test_the_figure_right_before_it_is_meant(text: str, figure: str) -> None:
     assert shown(text) == [(1, figure)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\-0.02<!--= a#b -->",
+        "-**0.02**<!--= a#b -->",
+        "by \u20130.02<!--= a#b -->",
+        "&minus;0.02<!--= a#b -->",
+        "0.02<!--= a#b -->%",
+        "0.02<!--= a#b --> %",
+        "0.02<!--= a#b -->9",
+        "0.02<!--= a#b -->**9**",
+        "0.02<!--= a#b -->e5",
+        "1<!-- -->0.02<!--= a#b -->",
+        "1**0.02**<!--= a#b -->",
+        "1\u00a0000<!--= a#b -->",
+        "1'000<!--= a#b -->",
+        "\u0660\u066b\u0669<!--= a#b -->",
+        "1e9999<!--= a#b -->",
+        "-`0.02`<!--= a#b -->",
+        "a ` b\nc ` 9<!--= a#b --> `d`",
+        '<a title="`">9<!--= a#b --> `d`',
+        "<p>\n`9<!--= a#b -->`\n</p>",
+        "<p>\n<b>1</b>9<!--= a#b -->\n</p>",
+        "9<!--= a#b\n-->",
+    ],
+)
+def test_what_a_reader_sees_as_another_is_no_figure(text: str) -> None:
+    assert [figure.shown for figure in figures_in(text)] == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- ```\n  x\n  ```\n\n9<!--= a#b -->", 5),
+        ("> ```\n> x\n\n9<!--= a#b -->", 4),
+        ("<!--\n```\n-->\n\n9<!--= a#b -->", 5),
+        ("text\n    ```\n9<!--= a#b -->", 3),
+        ("<div>\n```\n</div>\n\n9<!--= a#b -->", 5),
+        ("<table><tr><td>\n9<!--= a#b -->\n</td></tr></table>", 2),
+        (f"{'> ' * 60}9<!--= a#b -->", 1),
+    ],
+)
+def test_what_a_reader_sees_is_checked_whatever_stands_above_it(text: str, line: int) -> None:
+    assert shown(text) == [(line, "9")]
+
+
 def test_examples_in_code_and_escaped_ones_are_none() -> None:
     text = "`0.5<!--= a#b -->`\n``a` 0.5<!--= a#b -->``\n```\n0.5<!--= a#b -->\n````\n> ~~~\n> 1<!--= a#b -->\n> ~~~\n"
     assert shown(text) == []
