@@ -11,6 +11,8 @@ from typing import Any
 # A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
 LOOK_SECONDS, ANSWER_SECONDS, MOST_FAILED_LOOKS = 20.0, 10.0, 4
 
+# A commit is what its hash says, whatever `git replace` shows in this clone alone; so for DVC's Git and that of clones.
+os.environ["GIT_NO_REPLACE_OBJECTS"] = "1"
 
 # Whoever commits may write in another encoding.
 WORDS: Any = {"encoding": "utf-8", "errors": "replace"}

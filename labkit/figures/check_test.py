@@ -10,7 +10,7 @@ import pytest
 from labkit.dvc_adapter.folders import hash_of
 from labkit.figures.check import all_faults, bound_files, check_figures, update_figures
 from labkit.git_cli import git
-from labkit.pipeline.records import write_records
+from labkit.pipeline.records import commit_of, write_records
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import IDENTITY, Shell
 
@@ -198,6 +198,41 @@ def test_a_copy_that_dvc_lock_does_not_record_is_not_believed() -> None:
     assert "is not what dvc.lock records" in fault("1.0<!--= out/metrics.json#test.f1 @forged -->")
     Path("lab/results", FOLDER, "tree.json").write_text('{"f1": 1.0}')
     assert "lab/results/out/all is not what dvc.lock records" in fault("1.0<!--= out/all/tree.json#f1 -->")
+
+
+def test_a_file_in_lab_results_that_no_run_made_and_a_link_are_no_sources() -> None:
+    for name in ("lab/results/mine.json", "outside.json"):
+        Path(name).write_text('{"a": 1}')
+    Path("link.json").symlink_to("outside.json")
+    git("add", "lab/results", "link.json")
+    assert "neither in Git nor a result" in fault("1<!--= lab/results/mine.json#a -->")
+    assert "neither in Git nor a result" in fault("1<!--= link.json#a -->")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "key"),
+    [
+        ("a.json", '{"b": 2, "b": 1}', "b"),
+        ("a.csv", "name,b,b\nx,2,1\n", "x.b"),
+        ("a.json", '[{"name": "x", "b": 1}, {"name": "x", "b": 2}]', "x.b"),
+    ],
+)
+def test_what_is_said_twice_is_said_by_nobody(file: str, text: str, key: str) -> None:
+    Path(file).write_text(text)
+    git("add", file)
+    assert "1 has no source" in fault(f"1<!--= {file}#{key} -->")
+
+
+def test_a_commit_is_what_its_hash_says() -> None:
+    first, second = git("rev-parse", "first"), git("rev-parse", "second")
+    text = f"0.95<!--= {METRICS}#test.f1 @{first[:10]} -->"
+    git("replace", first, second)
+    assert "is 0.9: 0.90" in fault(text)
+    git("tag", "--annotate", "--message", "x", "mine", first)
+    assert commit_of(git("rev-parse", "mine")) == first
+    git("branch", first[:10], second)
+    assert "a branch or tag has this name" in fault(text)
+    assert "^second" in fault(f"0.95<!--= {METRICS}#test.f1 @^second -->")
 
 
 def test_what_is_elsewhere_is_no_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path, shell: Shell) -> None:

@@ -7,6 +7,7 @@ Nothing is pulled.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -54,10 +55,10 @@ def commit_known(name: str) -> str:
     """
     try:
         commit = commit_of(name)
-    except InputError:
+    except InputError as error:
         if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
             raise NotHereError(f"{name} may be in the past that this clone lacks; `git fetch --unshallow`") from None
-        raise InputError(f"there is no commit {name} here; `git fetch --tags` may bring it") from None
+        raise InputError(f"there is no commit {name} here: {error}") from None
     if RELATIVE.search(name):
         raise InputError(f"{name} is another commit after the next one; write {commit[:10]}")
     if not _is_kept(commit):
@@ -83,12 +84,15 @@ def _content(commit: str, file: str) -> Any:
     name, where = PurePosixPath(file), f" of {commit[:10]}" if commit else ""
     if name.is_absolute() or ".." in name.parts or "\0" in file:
         raise InputError(f"{file} is not a path from the root of the lab")
-    if name.is_relative_to(TABLES):
+    is_copy = name.is_relative_to(TABLES)
+    if is_copy:
         name = name.relative_to(TABLES)
     lock = _lock(commit)
     recorded = _outs(lock or b"")
     out = next((out for out in recorded if lies_in(str(name), [out])), None)
     content = _result(commit, str(name), out, recorded[out]) if out else _bytes(commit, file)
+    if is_copy and not out:  # anybody may have written it
+        content = None
     if content is None and lock is None and not commit:
         raise NotHereError(f"there are no results yet: {DVC_LOCK} is missing; `make run`")
     if content is None:
@@ -101,7 +105,8 @@ def _bytes(commit: str, file: str) -> bytes | None:
     if commit:
         return file_in(commit, file)
     is_tracked = git_or_empty("--literal-pathspecs", "ls-files", "--", file)
-    return Path(file).read_bytes() if is_tracked and Path(file).is_file() else None
+    is_file = Path(file).is_file() and not Path(file).is_symlink()  # of a link, Git has but where it leads
+    return Path(file).read_bytes() if is_tracked and is_file else None
 
 
 def _lock(commit: str) -> bytes | None:
@@ -163,7 +168,7 @@ def _parsed(content: bytes, file: PurePosixPath, where: str) -> Any:
         return parse_yaml(content, name)
     try:
         if file.suffix == ".json":
-            return json.loads(content)
+            return json.loads(content, object_pairs_hook=_object)
         if file.suffix == ".csv":
             return _table(content.decode())
     except (ValueError, RecursionError, csv.Error) as error:
@@ -171,10 +176,19 @@ def _parsed(content: bytes, file: PurePosixPath, where: str) -> Any:
     raise InputError(f"{name} is of a kind that holds no figures: JSON, YAML and CSV do")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError where a key is given twice: readers take this or that."""
+    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"{twice[0]!r} is given twice")
+    return dict(pairs)
+
+
 def _table(text: str) -> dict[str, Any]:
     """The rows of a table by what their first column says; nothing in that of which there are several."""
     found: dict[str, Any] = {}
-    for row in csv.DictReader(StringIO(text, newline=""), strict=True, restkey="", restval=""):
+    rows = csv.DictReader(StringIO(text, newline=""), strict=True, restkey="", restval="")
+    _object([(name, None) for name in rows.fieldnames or []])
+    for row in rows:
         name = next(iter(row.values()), "")
         found[name] = {} if name in found else {column: _read(value) for column, value in row.items()}
     return found
@@ -210,9 +224,10 @@ def _entry(value: Any, part: str, source: Source) -> Any:
     if isinstance(value, list):
         if part.isdecimal() and int(part) < len(value):
             return value[int(part)]
-        if found := [one for one in value if isinstance(one, dict) and one.get("name") == part]:
+        found = [one for one in value if isinstance(one, dict) and one.get("name") == part]
+        if len(found) == 1:
             return found[0]
-        raise InputError(f"{source} is not there: no {part!r} in a list of {len(value)}")
+        raise InputError(f"{source} is not there: {len(found) or 'no'} {part!r} in a list of {len(value)}")
     raise InputError(f"{source} is not there: nothing is below what comes before {part!r}")
 
 

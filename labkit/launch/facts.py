@@ -16,6 +16,7 @@ from labkit.paths import ROOT, TABLES
 from labkit.process.credentials import code_without_credentials
 
 NOT_RESULTS = (".", ":!dvc.lock", f":!{TABLES}")  # as pathspecs: not what the pipeline itself writes
+NO_REPLACED = "--no-replace-objects"  # what `git replace` shows here is not the commit
 MOST_BYTES = 200_000  # of a diff that a run keeps
 
 
@@ -42,7 +43,7 @@ def git_state() -> dict[str, str]:
     Dirty is what `git describe --dirty` calls so: notes and outputs that nobody added are not a change to the code.
     Nor is dvc.lock, which the pipeline itself writes.
     """
-    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", *NOT_RESULTS]
+    command = ["git", NO_REPLACED, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", *NOT_RESULTS]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if answer.returncode:
         return {}
@@ -61,7 +62,7 @@ def uncommitted() -> str:
     So it is not to be applied where it says so.
     """
     shape = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-    command = ["git", "diff", *shape, "HEAD", "--", *NOT_RESULTS]
+    command = ["git", NO_REPLACED, "diff", *shape, "HEAD", "--", *NOT_RESULTS]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asked:
         assert asked.stdout
         content = asked.stdout.read(MOST_BYTES + 1)
