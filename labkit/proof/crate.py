@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from labkit.paths import lies_in
 from labkit.pipeline.records import DVC_LOCK, Records
+from labkit.process.credentials import without_credentials
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -141,7 +142,7 @@ def _stage_run(stage: str, record: Mapping[str, Any], run: WorkflowRun, describe
     read = [one for entry in record.get("deps", []) for one in _ids(entry["path"], described)]
     parameters = [file for file in record.get("params", {}) if file in described]
     written = [one for entry in record.get("outs", []) for one in _ids(entry["path"], described)]
-    words = (f"Run of {stage}", str(record.get("cmd", "")))
+    words = (f"Run of {stage}", without_credentials(str(record.get("cmd", ""))))
     return _action(f"#run-{stage}", words, f"#{stage}", run, read + parameters, written)
 
 

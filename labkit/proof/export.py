@@ -1,13 +1,17 @@
 """`python -m lab export`: a commit's run as an archive that describes itself, for those who have nothing of the lab."""
 
 import json
+import os
 import shutil
+import tarfile
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit.git_cli import file_in, git
+from labkit.git_cli import file_in, git, read_blobs
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, records_of
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.strict_yaml import parse_yaml
@@ -16,6 +20,7 @@ from labkit.proof.receipt import digests_of
 from labkit.registry.results import disagreement, fetch_files
 
 PARAMS, LICENSE = "params.yaml", "LICENSE"
+LINK = "120000"  # Git's mode of a link
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # of zip; a crate says in its metadata when the run was
 
 
@@ -53,7 +58,22 @@ def _collect(commit: str, records: Records, folder: Path) -> None:
     for name in (WORKFLOW, DVC_LOCK, PARAMS, LICENSE):
         if (content := file_in(commit, name)) is not None:
             (folder / name).write_bytes(content)
-    git("archive", "--format=tar", f"--output={folder / CODE}", commit)
+    _write_code(commit, folder / CODE)
+
+
+def _write_code(commit: str, to: Path) -> None:
+    """Write all that Git has of a commit. what attributes say, `git archive` leaves out or rewrites."""
+    entries = [line.split("\t", 1) for line in git("ls-tree", "-r", "-z", commit).split("\0") if line]
+    blobs = [(entry.split()[0], entry.split()[2], path) for entry, path in entries if entry.split()[1] == "blob"]
+    time = int(git("log", "-1", "--format=%ct", commit))
+    with tarfile.open(to, "w", pax_headers={"comment": commit}) as archive:  # as `git get-tar-commit-id` reads it
+        for (mode, _, path), content in zip(blobs, read_blobs([blob for _, blob, _ in blobs]), strict=True):
+            entry = tarfile.TarInfo(path)
+            entry.mtime, entry.mode, data = time, int(mode, 8) & 0o755 or 0o777, content or b""
+            if mode == LINK:
+                entry.type, entry.linkname, data = tarfile.SYMTYPE, os.fsdecode(data), b""
+            entry.size = len(data)
+            archive.addfile(entry, BytesIO(data))
 
 
 def _files(folder: Path) -> list[File]:
@@ -66,7 +86,9 @@ def _files(folder: Path) -> list[File]:
 def _run(commit: str, files: list[File]) -> WorkflowRun:
     author, time, subject = git("log", "-1", "--format=%an%n%aI%n%s", commit).split("\n", 2)
     has_license = any(file.path == LICENSE for file in files)
-    return WorkflowRun(_name(commit), commit, subject, author, time, LICENSE if has_license else "")
+    return WorkflowRun(
+        _name(commit), commit, without_credentials(subject), author, time, LICENSE if has_license else ""
+    )
 
 
 def _name(commit: str) -> str:

@@ -101,6 +101,28 @@ def test_the_same_commit_is_the_same_bytes_whatever_lies_in_the_folder(lab: Path
     assert export_crate("HEAD", tmp_path / "again").read_bytes() == first.read_bytes()
 
 
+def test_the_code_is_all_that_git_has_whatever_its_attributes_say(
+    lab: Path, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = tmp_path / "clone"
+    shell(f"cp -r {lab} {clone} && git -C {clone} config core.autocrlf true", tmp_path)
+    files = {".gitattributes": "hidden export-ignore\nsaid export-subst\n", "hidden": "x\n", "said": "$Format:%H$\n"}
+    for name, text in files.items():
+        (clone / name).write_text(text)
+    (clone / "link").symlink_to("said")
+    address = "https://" + "me:hunter2@host"
+    shell(f"chmod +x hidden && git add . && git commit -qm 'See {address} password=hunter2'", clone)
+    monkeypatch.chdir(clone)
+    crate = export_crate("HEAD", tmp_path)
+    with zipfile.ZipFile(crate) as archive:
+        (tmp_path / "code.tar").write_bytes(archive.read("code.tar"))
+        assert b"hunter2" not in archive.read("ro-crate-metadata.json")
+    shell("mkdir code && tar -xf code.tar -C code && git init -q code && git -C code add --force .", tmp_path)
+    tree = shell("git rev-parse HEAD^{tree}", clone).stdout
+    assert shell("git write-tree", tmp_path / "code").stdout == tree
+    assert shell("git get-tar-commit-id < code.tar", tmp_path).stdout == shell("git rev-parse HEAD", clone).stdout
+
+
 def test_without_results_and_without_their_files_it_is_refused(lab: Path, tmp_path: Path, shell: Shell) -> None:
     with pytest.raises(InputError, match="HEAD~1 has no results"):
         export_crate("HEAD~1", tmp_path)
