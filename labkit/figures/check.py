@@ -134,7 +134,7 @@ def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
     if not figure.shown:
         words = (
             f"`{OPENING}{figure.comment}-->` stands after no figure, or does not end in its line: right before it "
-            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, and a unit behind it, and nothing makes it another"
+            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, a unit behind it, and nothing makes it another"
         )
         return Fault(name, figure, "", words)
     try:

@@ -7,7 +7,6 @@ Nothing is pulled.
 import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -22,6 +21,7 @@ from labkit.paths import TABLES, lies_in
 from labkit.pipeline.records import DVC_LOCK, commit_of, read_records
 from labkit.pipeline.tables import REMEDY, copies_of, tables_in
 from labkit.process.errors import InputError
+from labkit.process.files import said_once
 from labkit.process.strict_yaml import parse_yaml
 
 RELATIVE = re.compile(r"[~^]|@\{")  # HEAD~1, main@{yesterday}
@@ -168,26 +168,19 @@ def _parsed(content: bytes, file: PurePosixPath, where: str) -> Any:
         return parse_yaml(content, name)
     try:
         if file.suffix == ".json":
-            return json.loads(content, object_pairs_hook=_object)
+            return json.loads(content, object_pairs_hook=said_once)
         if file.suffix == ".csv":
             return _table(content.decode())
-    except (ValueError, RecursionError, csv.Error) as error:
+    except (InputError, ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"{name} is not {file.suffix[1:].upper()}: {error}") from None
     raise InputError(f"{name} is of a kind that holds no figures: JSON, YAML and CSV do")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON. Raises ValueError where a key is given twice: readers take this or that."""
-    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
-        raise ValueError(f"{twice[0]!r} is given twice")
-    return dict(pairs)
 
 
 def _table(text: str) -> dict[str, Any]:
     """The rows of a table by what their first column says; nothing in that of which there are several."""
     found: dict[str, Any] = {}
     rows = csv.DictReader(StringIO(text, newline=""), strict=True, restkey="", restval="")
-    _object([(name, None) for name in rows.fieldnames or []])
+    said_once([(name, None) for name in rows.fieldnames or []])
     for row in rows:
         name = next(iter(row.values()), "")
         found[name] = {} if name in found else {column: _read(value) for column, value in row.items()}

@@ -3,10 +3,13 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from labkit.process.errors import InputError
 
 
 @contextmanager
@@ -31,6 +34,13 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as JSON with sorted keys: the same value is always the same bytes."""
     with replacing(path) as beside:
         beside.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, as its `object_pairs_hook`. Raises InputError where a key is given twice."""
+    if twice := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise InputError(f"{twice[0]!r} is given twice")
+    return dict(pairs)
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

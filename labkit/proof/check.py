@@ -29,6 +29,8 @@ def check_receipt(statement: Statement, commit: str | None = None) -> list[Findi
         return [Finding(f"it is of commit {statement.commit}, and not of {commit}")]
     found = [*_of_itself(statement)]
     try:
+        if (kind := git("cat-file", "-t", statement.commit)) != "commit":
+            return [*found, Finding(f"{statement.commit} is a {kind}, and no commit")]
         tree = git("rev-parse", "--verify", "--quiet", f"{statement.commit}^{{tree}}")
     except GitError:
         return [*found, Finding(f"commit {statement.commit} is not here; `git fetch` may bring it", contradicts=False)]

@@ -9,6 +9,7 @@ It is not signed: it proves no more than the one who gives it says. `verify --re
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from labkit.process.credentials import shown
 from labkit.process.errors import InputError
+from labkit.process.files import said_once
 from labkit.proof.outcomes import Outcome, Reproduction, verdict_of
 
 RESULTS = {Reproduction.REPRODUCED: "PASSED", Reproduction.DIFFERS: "FAILED", Reproduction.UNKNOWN: "WARNED"}
 CODE, RECORDS, VERIFIER = "code", "dvc.lock", "labkit"
 # What of the commit decides the bytes, beside its tree as a whole: named, so that two receipts can be compared.
 DECIDING = ("Pipfile.lock", "lab/processes/*/Pipfile*.lock", "labkit/launch/kernels.yaml")
+DIGESTS = ("gitCommit", "gitTree", "sha256", "md5")  # one of another kind would be held against nothing
 MOST_PROBLEMS = 5
 Digests = dict[str, str]
 
@@ -87,7 +90,9 @@ class Statement(_Model):
         if not all(re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", code.digest[one]) for one in ("gitCommit", "gitTree")):
             raise ValueError("the code's gitCommit or gitTree is not a whole hash")
         for one in (*self.subject, *self.predicate.configuration):
-            hashes_are_well = all(re.fullmatch("[0-9a-f]{32,64}", digest) for digest in one.digest.values())
+            hashes_are_well = all(
+                re.fullmatch("[0-9a-f]{32,64}", digest) and kind in DIGESTS for kind, digest in one.digest.items()
+            )
             if not one.name.isprintable() or not hashes_are_well:
                 raise ValueError(f"{one.name!r} is not the name of a file, or its digest is not a hash")
         _ = self.verifier
@@ -159,6 +164,12 @@ def write_statement(statement: Statement) -> str:
 
 def read_statement(text: str | bytes, name: str | Path) -> Statement:
     """Read a receipt; `name` is the file to tell of. Raises InputError when it is none."""
+    try:
+        json.loads(text, object_pairs_hook=said_once)  # of two, this reader takes one and that the other
+    except InputError as error:
+        raise InputError(f"{name} is not a receipt of `verify`: {error}") from None
+    except (ValueError, RecursionError):  # told below
+        pass
     try:
         return Statement.model_validate_json(text)
     except ValidationError as error:

@@ -114,6 +114,7 @@ def test_the_page_names_the_stage_from_which_on_it_differs_and_how_far() -> None
         (["subject", 0, "digest", "gitCommit"], "HEAD"),
         (["subject", 0, "digest", "gitCommit"], COMMIT[:39]),
         (["subject", 1, "digest"], {}),
+        (["subject", 1, "digest", "sha512"], SHA256),
         (["subject", 1, "digest", "md5"], "../../../../etc/passwd"),
         (["subject", 1, "name"], "model\x00"),
         (["subject", 1, "name"], ""),
@@ -153,3 +154,9 @@ def test_what_is_said_twice_is_refused(place: list[Any], told: str) -> None:
     inner.append(inner[-1])
     with pytest.raises(InputError, match=told):
         read_statement(json.dumps(content), "given.json")
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    text = write_statement(statement(SAME)).replace('"result": "PASSED"', '"result": "FAILED", "result": "PASSED"')
+    with pytest.raises(InputError, match=r"given\.json is not a receipt of `verify`: 'result' is given twice"):
+        read_statement(text, "given.json")

@@ -41,6 +41,7 @@ from labkit.proof.receipt import (
     write_statement,
 )
 from labkit.proof.rerun import Rerun, clean_clone, recorded_output, run_again
+from labkit.terminal import printable
 
 CLEAN = (
     "It ran in a new clone, without dvc.lock, with a DVC cache that held the raw data alone. DVC and what starts the "
@@ -198,7 +199,7 @@ def _check(receipt: Path, commit: str | None) -> int:
         raise InputError(f"{receipt} can't be read: {error.strerror}") from None
     found = check_receipt(statement, commit)
     for finding in found:
-        print(f"{'contradicted' if finding.contradicts else 'could not check'}: {finding.words}")
+        print(printable(f"{'contradicted' if finding.contradicts else 'could not check'}: {finding.words}"))
     held = "nothing here contradicts it" if found else "all of it holds here"
     if any(finding.contradicts for finding in found):
         held = "do not rely on it"

@@ -258,6 +258,19 @@ def test_a_receipt_of_another_commit_is_refused(lab: Path, shell: Shell, capsys:
     assert "is not here; `git fetch` may bring it" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("of", "kind"), [("main^{tree}", "tree"), ("made", "tag")])
+def test_a_receipt_of_what_is_no_commit_is_refused(
+    lab: Path, tmp_path: Path, shell: Shell, of: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell("git tag --annotate --message x made", lab)
+    [receipt] = (lab / RECEIPT).glob("*.json")
+    content = json.loads(receipt.read_text())
+    content["subject"][0]["digest"]["gitCommit"] = git("rev-parse", of)
+    (tmp_path / "tampered.json").write_text(json.dumps(content))
+    assert verify_revision(receipt=tmp_path / "tampered.json") == 1
+    assert f" is a {kind}, and no commit" in capsys.readouterr().out
+
+
 def _configured(receipt: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(one for one in receipt["predicate"]["configuration"] if one["name"] == name)
     return found
