@@ -34,6 +34,12 @@ _BEARER = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})"
 _TOKEN = re.compile(
     r"(?P<name>\b(?:gh[pousr]_|github_pat_|glpat-|AKIA|ASIA|xox[abprs]-|hf_))(?P<value>[\w-]{16,})", re.ASCII
 )
+# What a command takes after an option whose name tells nothing: curl -u USER:PASSWORD, sshpass -p PASSWORD.
+_COMMAND = re.compile(
+    r"(?P<name>\b(?:curl\b(?:\\\n|[^\n]){0,200}?[\s\"'](?:-[A-Za-z]{0,8}?[uU]|--(?:proxy-)?user(?![\w-]))"
+    r"|sshpass\b(?:\\\n|[^\n]){0,200}?[\s\"']-p)(?:[\s=,]|[\"'](?=[,\s]))*)"
+    r"(?P<value>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',]+)"
+)
 _PASSWORD = re.compile(r"\b(?:password|passwd|pwd)\s?=\s?[^\s$=]", re.IGNORECASE)
 _SPACED = re.compile(r"(?P<name>://)[^\s/@:]*:[^/@\n]*@")  # a password with a space, which ends no word of a URL
 # USER:PASSWORD@ where the slashes are missing or encoded; models:/NAME@ALIAS is MLflow's.
@@ -48,7 +54,7 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 _KEY_BLOCK = re.compile(r"(?P<name>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:(?!-----END )[\s\S])*")
-_SHAPES = (_ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN, _USER)
+_SHAPES = (_COMMAND, _ODBC, _SETTING, _PAIR, _OPTION, _BEARER, _TOKEN, _USER)
 
 
 def without_credentials(text: str) -> str:

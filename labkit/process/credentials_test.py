@@ -40,6 +40,13 @@ pytestmark = pytest.mark.unittest
         ('{"password": "S3 \\"CRET", "user": "me"}', '{"password": ***, "user": "me"}'),  # pragma: allowlist secret
         ("{'api_key': 'S3 CRET', 'user': 'me'}", "{'api_key': ***, 'user': 'me'}"),  # pragma: allowlist secret
         ("ran: login --user me --password S3CRET now", "ran: login --user me --password *** now"),
+        ("curl -u me:S3CRET https://host/x", "curl -u *** https://host/x"),
+        ("curl -sSLu 'me:S3 CRET' https://host/x", "curl -sSLu *** https://host/x"),
+        ("curl --fail \\\n  --user=me:S3CRET x", "curl --fail \\\n  --user=*** x"),
+        ('run(["curl", "--proxy-user", "me:S3CRET", "x"])', 'run(["curl", "--proxy-user", ***, "x"])'),
+        ("sshpass -p S3CRET ssh me", "sshpass -p *** ssh me"),
+        ("sshpass -pS3CRET ssh me", "sshpass -p*** ssh me"),
+        ("curl --user-agent lab --url https://host/x", "curl --user-agent lab --url https://host/x"),
         ("Authorization: Bearer S3CRETS3CRET.x", "Authorization: Bearer ***"),
         (f"git said: ghp_{'S3CRET' * 6} is bad", "git said: ghp_*** is bad"),
         (f"no access with AKIA{'S3CRET' * 3}", "no access with AKIA***"),
