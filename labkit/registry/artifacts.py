@@ -3,6 +3,8 @@
 What loads it checks it: `mlflow.pyfunc.load_model` its columns, `lib.data_splits.load_data_splits` the splits.
 """
 
+import os
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,10 +25,11 @@ def fetched(path: str, at: str = STAGE) -> Path:
     It comes from Git, DVC's cache or its remote, and is kept. Raises InputError where none has it, and for an unknown
     `at`; GitError when `origin`, which says what the champion is, can't be reached.
     """
-    if leads_elsewhere(path):
+    if leads_elsewhere(path) or not Path(path).name:
         raise InputError(f"{path!r} is no path in the lab; name it as dvc.yaml does")
     commit = find_model(at).version.tag.commit if VERSION.fullmatch(at) else commit_of(at)
-    place = COPIES / commit / path
+    # A folder of its own: a file of a folder, fetched before, is not all of that.
+    place = COPIES / commit / sha256(os.path.normpath(path).encode()).hexdigest()[:12] / Path(path).name
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=COPIES) as beside:  # whole, or not there

@@ -32,10 +32,20 @@ def test_a_result_is_that_of_its_commit_or_version_and_not_of_the_working_folder
     assert (fetched("out/model", "champion") / "MLmodel").read_text() == f"model 36 of {ROWS}\n"
 
 
+def test_a_folder_is_whole_though_a_file_of_it_was_fetched_before(lab: Lab) -> None:
+    fetched("out/model/MLmodel", "first")
+    fetched("out/metrics.json", "first")
+    place = fetched("out", "first")
+    names = sorted(file.relative_to(place).as_posix() for file in place.rglob("*"))
+    assert names == ["metrics.json", "model", "model/MLmodel", "predictions.csv"]
+    assert fetched("out/", "first") == place
+
+
 def test_what_can_not_be_had_leaves_nothing(lab: Lab, copies: Path) -> None:
     for path, at, told in (
         ("out/none", "first", r"out/none of \w{10} is neither in DVC's cache nor in its remote"),
         ("../origin", "first", "'../origin' is no path in the lab"),
+        (".", "first", "'.' is no path in the lab"),
         ("out/model", "v9", "has no 'v9'"),
         ("out/model", "nonsense", "'nonsense' is not a commit here"),
     ):
