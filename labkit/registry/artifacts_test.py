@@ -37,7 +37,7 @@ def test_a_folder_is_whole_though_a_file_of_it_was_fetched_before(lab: Lab) -> N
     fetched("out/metrics.json", "first")
     place = fetched("out", "first")
     names = sorted(file.relative_to(place).as_posix() for file in place.rglob("*"))
-    assert names == ["metrics.json", "model", "model/MLmodel", "predictions.csv"]
+    assert names == [".gitignore", "metrics.json", "model", "model/MLmodel", "predictions.csv"]
     assert fetched("out/", "first") == place
 
 

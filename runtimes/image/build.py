@@ -22,6 +22,7 @@ from runtimes.serving.model import Place
 
 HERE = Path(__file__).parent
 MAIN = "runtimes/serving/container.py"
+CONTEXT, MARK = {"Dockerfile", "app", "install.sh", "requirements.txt"}, "made by `python -m lab image`"
 SERVER = ("fastapi", "pandas", "prometheus-client", "uvicorn")  # what the server imports beside the model's packages
 
 
@@ -30,7 +31,7 @@ def build_context(model: Place, to: Path) -> Path:
 
     Raises InputError where the model is none that MLflow packaged, or of other versions than the lab's lock has.
     """
-    if to.exists() and not (to / "Dockerfile").is_file():
+    if to.exists() and not _is_context(to):
         raise InputError(f"{to} exists and is not a build context; name another folder with --to")
     python = _python(model.folder)
     pinned = serving_requirements((model.folder / "requirements.txt").read_text(encoding="utf-8"))
@@ -69,6 +70,13 @@ def serving_requirements(of_model: str) -> str:
     torch = locked["torch"]["version"] if "torch" in wanted else ""
     needed = resolve(dict.fromkeys(SERVER, "*") | wanted, locked, torch)
     return requirements(ROOT / LOCK, ("default",), {*needed})
+
+
+def _is_context(place: Path) -> bool:
+    """Whether a folder was written here, and nothing was added: it is taken away as a whole."""
+    if not place.is_dir() or {one.name for one in place.iterdir()} != CONTEXT:
+        return False
+    return MARK in (place / "Dockerfile").read_text(encoding="utf-8", errors="replace").partition("\n")[0]
 
 
 def _python(model: Path) -> str:

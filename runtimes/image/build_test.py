@@ -109,6 +109,10 @@ def test_a_folder_of_one_s_own_is_not_replaced(finished_lab: Path, tmp_path: Pat
     with pytest.raises(InputError, match="is not a build context; name another folder with --to"):
         build_context(Place(finished_lab / "artifacts/best_model/model", "best-model", "v1"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")  # of a project that has nothing to do with this
+    with pytest.raises(InputError, match="is not a build context"):
+        build_context(Place(finished_lab / "artifacts/best_model/model", "best-model", "v1"), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "Dockerfile"}
     with pytest.raises(InputError, match="holds no model"):
         build_context(Place(tmp_path, "best-model", "v1"), tmp_path / "context")
     assert not (tmp_path / "context").exists()
