@@ -10,6 +10,7 @@ from labkit.git_cli import git
 from labkit.paths import lies_in
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.pipeline.tables import take_tables
+from labkit.process.credentials import without_credentials
 from labkit.publish.names import commit_named
 from labkit.registry.results import fetch_files
 from labkit.report.page import LOOK_SECONDS, recorded_outs
@@ -34,7 +35,7 @@ def find_side(name: str) -> Side:
     Raises InputError where there is none, GitError where `origin` is asked for a version and can't be reached.
     """
     commit, note = commit_named(name)
-    return Side(name, commit, git("log", "-1", "--format=%s", commit), note)
+    return Side(name, commit, without_credentials(git("log", "-1", "--format=%s", commit)), note)
 
 
 def fetch(side: Side, files: Iterable[str], folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from labkit.launch.run_name import changes
 from labkit.lineage.added import Addition, origin_of
 from labkit.lineage.around import writers
 from labkit.lineage.nodes import Added, File, Graph, Judged, Made, Node, Promotion, Registered, parsed
+from labkit.process.credentials import without_credentials
 from labkit.publish.occurrences import Commit
 
 SHORT = 7
@@ -87,14 +88,23 @@ def _date(time: int) -> str:
 
 
 def _readable(text: str) -> str:
-    """A person's words, without what would steer a terminal."""
-    return "".join(one if one.isprintable() else " " for one in text)
+    """A person's words, without passwords and what would steer a terminal."""
+    return "".join(one if one.isprintable() else " " for one in without_credentials(text))
 
 
 def _params(record: dict[str, Any]) -> dict[str, Any]:
     files = record.get("params")
     params = files.get("params.yaml") if isinstance(files, dict) else None
-    return params if isinstance(params, dict) else {}
+    return _without_credentials(params) if isinstance(params, dict) else {}
+
+
+def _without_credentials(value: Any) -> Any:
+    """A value whose texts are told without passwords."""
+    if isinstance(value, dict):
+        return {name: _without_credentials(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_credentials(one) for one in value]
+    return without_credentials(value) if isinstance(value, str) else value
 
 
 def _told(tag: Any) -> dict[str, str]:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from labkit.compare.sides import find_side
 from labkit.git_cli import git
+from labkit.lineage.show import around, as_json, lineage_of
 from labkit.process.errors import InputError
 from labkit.proof.receipt import write_statement
 from labkit.proof.receipt_test import DIFFERENT, statement
@@ -181,3 +183,22 @@ def test_without_results_and_without_a_commit_there_is_a_page_that_says_so(lab: 
     build_site(Path("site"))
     assert "No commit has results in dvc.lock yet" in Path("site/index.html").read_text(encoding="utf-8")
     assert "There is no report of the data here" in Path("site/data.html").read_text(encoding="utf-8")
+
+
+def test_no_page_or_lineage_tells_a_password_of_a_commit_or_a_parameter(lab: Path) -> None:
+    git("checkout", "--quiet", "--orphan", "alone")  # the first results of a history tell all parameters
+    write_results(0.07, 41)
+    address = "https://me:{}@host/table".format("S3CRET")
+    lock = Path("dvc.lock").read_text(encoding="utf-8")
+    Path("dvc.lock").write_text(lock.replace("lr: 0.07", f"lr: {address}"), encoding="utf-8")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", f"Read {address}\n\nIt is at {address}")
+    build_site(Path("site"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in Path("site").rglob("*.html"))
+    assert "Read https://host/table" in pages
+    assert "<td>https://host/table</td>" in pages
+    told = as_json(around(*lineage_of("HEAD")))
+    assert "Read https://host/table" in told
+    assert '"lr": "https://host/table"' in told
+    assert find_side("HEAD").subject == "Read https://host/table"
+    assert "S3CRET" not in pages + told

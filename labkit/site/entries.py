@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labkit.git_cli import git, git_or_empty
+from labkit.process.credentials import without_credentials
 from labkit.publish.history import experiments_everywhere
 from labkit.publish.occurrences import commits_with_results, everywhere
 
@@ -54,7 +55,8 @@ def read_entries() -> list[Entry]:
         claim, own = claimed.get(name), logged[name]
         asked = logged.get(claim.code, own) if claim and claim.proven else own
         record = FORGED if forged else "" if claim is None else AGREES if claim.proven else UNPROVEN
-        words = (own.date, asked.person, asked.subject, asked.body)
+        subject, body = map(without_credentials, (asked.subject, asked.body))
+        words = (own.date, asked.person, subject, body)
         place = (before[name], branches[name], tags.get(name, []))
         found.append(Entry(name, *place, *words, record, forged, commit.told))
     return found

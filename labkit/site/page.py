@@ -12,6 +12,7 @@ from labkit.compare.sections import Section, as_sections
 from labkit.goals import Verdict, tally, verdicts
 from labkit.pipeline.dependencies import metas
 from labkit.pipeline.leaderboard import models, selected
+from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.flat import flattened, is_number
@@ -146,7 +147,7 @@ def _params_section(here: Here) -> Section:
         "Parameters",
         "The first results of this history.",
         ["parameter", "value"],
-        [[name, str(value)] for name, value in told.items()],
+        [[name, without_credentials(str(value))] for name, value in told.items()],
     )
 
 

@@ -124,7 +124,7 @@ def make_report(entry: Entry, name: str) -> Report:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [part for part in re.split(r"\n\s*\n", without_credentials(text).strip()) if part.strip()]
+    return [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
 
 
 def _notices(entry: Entry) -> Iterator[str]:
