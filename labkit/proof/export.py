@@ -62,7 +62,7 @@ def _collect(commit: str, records: Records, folder: Path) -> None:
 
 
 def _write_code(commit: str, to: Path) -> None:
-    """Write all that Git has of a commit. what attributes say, `git archive` leaves out or rewrites."""
+    """Write all that Git has of a commit, whatever its attributes say, which `git archive` obeys."""
     entries = [line.split("\t", 1) for line in git("ls-tree", "-r", "-z", commit).split("\0") if line]
     blobs = [(entry.split()[0], entry.split()[2], path) for entry, path in entries if entry.split()[1] == "blob"]
     time = int(git("log", "-1", "--format=%ct", commit))
