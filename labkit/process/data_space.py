@@ -180,6 +180,11 @@ def resources_of(connector: Node) -> list[Node]:
     ]
 
 
+def artifacts_of(resource: Node) -> list[Node]:
+    """The artifacts of a resource."""
+    return [one for part in nodes(resource, "ids:representation") for one in nodes(part, "ids:instance")]
+
+
 def titles_of(resource: Node) -> list[str]:
     """Its titles, one in each language."""
     return [str(value_of(title)) for title in as_list(resource.get("ids:title"))]
@@ -216,7 +221,7 @@ def _resource(proxy: Proxy, offered: list[Node]) -> Node:
 def _offered(proxy: Proxy, resource: Node) -> tuple[Node, Node, Node]:
     """The artifact of a resource, and the first contract offer whose permission is for it, with that."""
     step = f"{proxy.resource!r} of {proxy.provider}"
-    artifacts = [one for part in nodes(resource, "ids:representation") for one in nodes(part, "ids:instance")]
+    artifacts = artifacts_of(resource)
     names = sorted({str(one.get("@id")) for one in artifacts})
     if len(names) != 1:
         what = f"it has {len(names)} artifacts ({_named(names)})"

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from labkit.git_cli import file_in, git
 from labkit.pipeline.records import commit_of
-from labkit.process.data_space import CONTEXT, Node, Server, nodes, resources_of, titles_of
+from labkit.process.data_space import CONTEXT, Node, Server, artifacts_of, nodes, resources_of, titles_of
 from labkit.process.errors import InputError
 from labkit.process.strict_yaml import parse_yaml
 from labkit.publish.claims import claims_of
@@ -82,8 +82,7 @@ def _name(commit: str) -> str:
 
 
 def _artifacts(resource: Node) -> list[Any]:
-    parts = nodes(resource, "ids:representation")
-    return [artifact.get("@id") for part in parts for artifact in nodes(part, "ids:instance")]
+    return [artifact.get("@id") for artifact in artifacts_of(resource)]
 
 
 def _described(name: str, commit: str, said: dict[str, str]) -> Node:
