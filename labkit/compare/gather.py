@@ -121,8 +121,8 @@ def gather_differences(a: Side, b: Side) -> Found:
 
 def differences_of(before: Read, now: Read) -> Found:
     """Compare what was read of two commits: what is not in their folders is not compared."""
-    models = " → ".join(dict.fromkeys(selected_in(read.metrics) for read in (before, now)))
-    tests, unknown = _tests(*(_tables(read, models) for read in (before, now)))
+    model = compared_model(before, now)
+    tests, unknown = _tests(*(_tables(read, model) for read in (before, now)))
     reports = sorted(_reports(before.stages) & _reports(now.stages))
     data = [_data(file, before.folder, now.folder) for file in reports]
     if not data:
@@ -231,9 +231,10 @@ def _reports(stages: dict[str, Any]) -> set[str]:
     return {str(file) for file in metas(stages, "data").values()}
 
 
-def selected_in(metrics: Metrics) -> str:
-    """The selected model, as a metrics file tells it (pipeline/leaderboard.py)."""
-    return next((str(told["selected"]) for told in metrics.values() if "selected" in told), "the selected model")
+def compared_model(*sides: Read) -> str:
+    """The selected model of both sides, or `A → B`, as their metrics files tell it (pipeline/leaderboard.py)."""
+    told = ([str(one["selected"]) for one in side.metrics.values() if "selected" in one] for side in sides)
+    return " → ".join(dict.fromkeys(next(iter(names), "the selected model") for names in told))
 
 
 def _tables(read: Read, selected: str) -> dict[str, Predictions]:

@@ -35,8 +35,7 @@ def evaluator() -> Evaluating:
         tests = paired_intervals(commit_known(others[0].commit), commit_known(first.commit))
         if (first.file, first.key) != (others[0].file, others[0].key) or (first.file, first.key) not in tests:
             raise InputError(f"{formula}: only the selected model's test metrics are compared row by row")
-        low, high, _ = tests[first.file, first.key]
-        return high if formula.end == "high" else low
+        return tests[first.file, first.key][ENDS.index(formula.end)]
 
     return evaluate
 
@@ -66,17 +65,16 @@ def paired_intervals(before: str, now: str) -> dict[tuple[str, tuple[str, ...]],
 
     Raises NotHereError where the predictions of the two are not here, or not of the same rows.
     """
-    from labkit.compare.gather import differences_of, selected_in
-    from labkit.compare.sides import Side
+    from labkit.compare.gather import compared_model, differences_of
     from labkit.site.here import read_commit, take_copies
 
     take_copies([before, now])
     with TemporaryDirectory() as folder:
-        sides = [read_commit(Side(name[:7], name, "", ""), Path(folder, name)) for name in (before, now)]
+        sides = [read_commit(commit, Path(folder)) for commit in (before, now)]
         found = differences_of(*(side.read for side in sides))
     board = sides[1].board
-    models = " → ".join(dict.fromkeys(selected_in(side.read.metrics) for side in sides))
-    tests = [test for test in found.tests if board and test.model == models]
+    model = compared_model(*(side.read for side in sides))
+    tests = [test for test in found.tests if board and test.model == model]
     if not tests or not board:
         why = "; ".join(found.unknown) or "`dvc fetch --all-commits` brings them from the remote, if it has them"
         raise NotHereError(f"predictions of {before[:10]} and {now[:10]} can't be compared here: {why}")

@@ -8,11 +8,9 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from labkit.compare.sides import Side
 from labkit.git_cli import git_or_empty
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
@@ -67,10 +65,9 @@ def build_site(to: Path) -> Path:
     told = [versions_told(registry), steps_told(registry)] if registry else []
     pages = {commit[:7]: f"{PAGES}/{commit}.html" for commit in asked}
     first = to / "index.html"
-    given: dict[str, Any] = {"lab": lab}
-    _write(first, render("index.html", shown=shown, marks=marks, trend=trend_of(shown), registry=registry, **given))
-    _write(to / "champion.html", render("champion.html", registry=registry, tables=told, pages=pages, **given))
-    _write(to / "data.html", render("data.html", commit=_with_data(made), **given))
+    _write(first, render("index.html", shown=shown, marks=marks, trend=trend_of(shown), registry=registry, lab=lab))
+    _write(to / "champion.html", render("champion.html", registry=registry, tables=told, pages=pages, lab=lab))
+    _write(to / "data.html", render("data.html", commit=_with_data(made), lab=lab))
     _prune(to, made)
     sizes = [(to / PAGES / f"{commit}.html").stat().st_size for commit in made]
     print(f"{first}: {len(own)} experiments; {new} pages made, {sum(sizes) // 1000 // max(1, len(sizes))} kB each")
@@ -111,7 +108,7 @@ def _new_pages(wanted: list[Wanted]) -> Iterator[tuple[str, Page]]:
 
         @lru_cache(MOST_READ)
         def read(commit: str) -> Here:
-            return read_commit(Side(commit[:7], commit, "", ""), Path(folder, commit))
+            return read_commit(commit, Path(folder))
 
         for one in wanted:
             yield one.entry.commit, make_page(one, read, draw_lineage)

@@ -42,20 +42,20 @@ def take_copies(commits: Iterable[str]) -> None:
                 take_tables(project, commit)
 
 
-def read_commit(side: Side, folder: Path) -> Here:
-    """Read a commit, with links to its files below `folder`. Raises InputError where DVC's files can't be read."""
-    records, stages = read_records(records_of(side.commit)), stages_of(side.commit)
+def read_commit(commit: str, folder: Path) -> Here:
+    """Read a commit; `folder`/`commit` gets links to its files. Raises InputError where DVC can't read it."""
+    side, place = Side(commit[:7], commit, "", ""), folder / commit
+    records, stages = read_records(records_of(commit)), stages_of(commit)
     unknown: list[str] = []
-    board, goals = _board(stages, unknown), _goals(side.commit, unknown)
+    board, goals = _board(stages, unknown), _goals(commit, unknown)
     wanted = [*compared_files(stages), *outputs(stages, "plots"), *(goal.file for goal in goals)]
     wanted += [str(file) for file in (board.models, board.selected)] if board else []
     lacking: Hashes = {}
     with open_project(remote=False) as project:
         for record in records.values():
-            lacking |= _link(Kept(project, record), wanted, folder)
-        return Here(
-            Read(side, records, stages, read_metrics(project, side.commit), folder), board, goals, unknown, lacking
-        )
+            lacking |= _link(Kept(project, record), wanted, place)
+        read = Read(side, records, stages, read_metrics(project, commit), place)
+    return Here(read, board, goals, unknown, lacking)
 
 
 def cached(hashes: set[str]) -> set[str]:

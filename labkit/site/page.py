@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from labkit.compare.gather import Found, selected_in
+from labkit.compare.gather import Found, compared_model
 from labkit.compare.sections import Section, as_sections
 from labkit.goals import Verdict, tally, verdicts
 from labkit.pipeline.dependencies import metas
@@ -63,7 +63,7 @@ def row_of(here: Here, before: Here | None, found: Found | None) -> Row:
         "judged": any(one.met is not None for one in goals),
         "missed": any(one.met is False and not one.goal.ambition for one in goals),
         "all_met": bool(hard := [one for one in goals if not one.goal.ambition]) and all(one.met for one in hard),
-        "has_data": bool([*_reports(here)]),
+        "has_data": bool([*reports_of(here)]),
     }
     model, metric, value = _selection(here)
     changed: dict[str, Any] = {}
@@ -87,15 +87,15 @@ def sections_of(here: Here, found: Found | None) -> dict[str, list[Section]]:
 def data_of(here: Here) -> list[dict[str, Any]]:
     """The reports of the data: a sentence and the columns of each."""
     found = []
-    for file, report in _reports(here):
+    for file, report in reports_of(here):
         told, columns = described(report)
         bars = [_bars(column) for column in report["columns"]]
         found.append({"file": file, "told": told, "heads": COLUMNS, "columns": [*map(Column, columns, bars)]})
     return found
 
 
-def _reports(here: Here) -> Iterator[tuple[str, Any]]:
-    """Those that are here and have the form that the others read."""
+def reports_of(here: Here) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The reports of the data that are here and can be described, by file."""
     for file in metas(here.read.stages, "data").values():
         with suppress(OSError, KeyError, TypeError, ValueError):
             described(report := read_json(here.read.folder / str(file)))
@@ -129,9 +129,9 @@ def _selection(here: Here) -> tuple[str, str, float | None]:
 
 def _tested(here: Here, before: Here, found: Found | None, metric: str) -> dict[str, Any]:
     """The interval of the change, where it was tested."""
-    models_of = " → ".join(dict.fromkeys(selected_in(one.read.metrics) for one in (before, here)))
+    model = compared_model(before.read, here.read)
     for test in found.tests if found else []:
-        if (test.model, test.found.metric) == (models_of, metric):
+        if (test.model, test.found.metric) == (model, metric):
             return {"low": test.found.low, "high": test.found.high, "verdict": test.verdict}
     return {}
 

@@ -11,18 +11,18 @@ from labkit.figures.notation import Formula, Source, bound
 from labkit.figures.sources import NotHereError
 from labkit.figures.values import Evaluating, paired_intervals
 from labkit.goals import GOALS_FILE, Goal, verdicts
-from labkit.pipeline.dependencies import metas
 from labkit.pipeline.records import DVC_LOCK
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
 from labkit.process.flat import is_number, leaves
 from labkit.process.params import PARAMS_FILE
-from labkit.report.data import MOST_COLUMNS, MOST_LEVELS, described
+from labkit.report.data import MOST_COLUMNS, MOST_LEVELS
 from labkit.report.first_goals import INTERVAL as TEST_INTERVAL
 from labkit.report.intervals import interval_text
 from labkit.report.markdown import code, plain, table
 from labkit.report.page import Row, named, ordered, with_numbers
 from labkit.site.here import Here
+from labkit.site.page import reports_of
 from labkit.writeup.cells import CHANGE, COUNT, NOTHING, interval, key_of, number, of, word
 
 STATISTICS = ("missing", "min", "median", "max")
@@ -58,14 +58,10 @@ def parameters(one: Experiment) -> str:
 
 def data(one: Experiment) -> list[dict[str, str]]:
     """Each report of the data that is here: its file, its counts, and its first columns."""
-    found = []
-    for file in map(str, metas(one.here.read.stages, "data").values()):
-        try:
-            described(report := read_json(one.here.read.folder / file))
-        except (OSError, KeyError, TypeError, ValueError):  # not here, or of another form
-            continue
-        found.append({"file": code(file), "counts": _counts(one, file, report), **_columns(one, file, report)})
-    return found
+    return [
+        {"file": code(file), "counts": _counts(one, file, report), **_columns(one, file, report)}
+        for file, report in reports_of(one.here)
+    ]
 
 
 def drifted(one: Experiment) -> list[str]:

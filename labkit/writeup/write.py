@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 
 from labkit.compare.gather import differences_of, outputs
-from labkit.compare.sides import Side
 from labkit.figures.values import evaluator
 from labkit.git_cli import git
 from labkit.paths import REPORTS, overlaps
@@ -86,8 +85,7 @@ def make_report(entry: Entry, name: str) -> Report:
     take_copies(commit for commit in (entry.commit, entry.before) if commit)
     with TemporaryDirectory() as folder:
         here, before = (
-            read_commit(Side(commit[:7], commit, "", ""), Path(folder, commit)) if commit else None
-            for commit in (entry.commit, entry.before)
+            read_commit(commit, Path(folder)) if commit else None for commit in (entry.commit, entry.before)
         )
         assert here
         found = differences_of(before.read, here.read) if before else None
