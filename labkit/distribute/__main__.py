@@ -3,11 +3,11 @@
 python -m labkit.distribute task STAGE --execution NAME --commit SHA     for each stage, after those that it needs
 python -m labkit.distribute finish --execution TAG --commit SHA          at last: collects, publishes, forgets
 
-Or, for who publishes by other means:
+To publish by other means:
 
 python -m labkit.distribute collect --execution NAME                     where the commit is checked out
 python -m labkit.distribute forget --execution NAME                      when its results are published
-python -m labkit.distribute levels                                       for who knows no order but of levels
+python -m labkit.distribute levels                                       the stages by levels, for GitHub's matrices
 """
 
 import sys
@@ -26,13 +26,13 @@ from labkit.tracking.journal import EXECUTION_VARIABLE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Execution = Annotated[str, typer.Option(envvar=EXECUTION_VARIABLE, help="A name that no other execution has.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Take what there is, where not all have published.")]
-Commit = Annotated[str, typer.Option(help="The plan's.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Take what is published, though stages are missing.")]
+Commit = Annotated[str, typer.Option(help="The commit of the plan.")]
 
 
 @app.command()
 def task(stage: str, execution: Execution, commit: Commit = "HEAD") -> None:
-    """Run STAGE in a clone of its own and publish what came out; again, it does nothing."""
+    """Run STAGE in a clone of its own and publish its results, unless they are published."""
     run_task(stage, execution, commit)
 
 

@@ -145,7 +145,7 @@ def test_records_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["", "refused"])
 def test_an_execution_has_a_name_of_its_own(name: str) -> None:
-    with pytest.raises(InputError, match="give it another name"):
+    with pytest.raises(InputError, match="give a name that no other execution has"):
         published(name, "0" * 40)
 
 

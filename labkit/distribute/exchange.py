@@ -42,7 +42,7 @@ def published(execution: str, commit: str) -> Records:
 
 
 def told_runs(execution: str) -> Iterator[TrackedRun]:
-    """What the machines knew of an execution's runs when they published what `published` has brought."""
+    """The runs that the machines knew of when they published; `published` fetches them."""
     for ref in _refs(execution):
         yield from (TrackedRun(**run) for run in json.loads(read_blob(f"{ref}:{RUNS}")))
 
@@ -94,10 +94,10 @@ def _refs(execution: str) -> list[str]:
 def _place(execution: str) -> str:
     """Where an execution publishes. Raises InputError for a name that is none, or that the registry has."""
     if execution in ("", "refused"):
-        raise InputError(f"--execution is {execution!r}; give it another name, which no other execution has")
+        raise InputError(f"--execution is {execution!r}; give a name that no other execution has")
     return f"{REFS}/{_name(execution)}"
 
 
 def _name(text: str) -> str:
-    """A text as a part of a ref: none of what Git refuses there."""
+    """A text as a part of a ref: what Git refuses there is quoted."""
     return quote(text, safe="@").replace(".", "%2E").replace("~", "%7E")

@@ -31,7 +31,7 @@ OF_GIT = ("GIT_CONFIG_", "GITHUB_TOKEN")  # a stage has no use for what opens `o
 
 
 def run_task(stage: str, execution: str, revision: str) -> None:
-    """Run a stage at a commit in a clone of its own, and publish what came out; nothing where that is published.
+    """Run a stage at a commit in a clone of its own, and publish its results, unless they are published.
 
     Raises InputError where the commit can't be planned, or a stage that it needs has not published, and RuntimeError
     where DVC or the stage fails.
@@ -70,9 +70,9 @@ def _delivered_runs(execution: str) -> list[TrackedRun]:
 
 
 def finish(execution: str, revision: str) -> None:
-    """Collect the results of an execution in a clone of its own, publish them as the tag of that name's, and forget.
+    """Collect the results of an execution in a clone, publish them as those of the tag of that name, and forget.
 
-    What finished is published although a stage has failed; then nothing is forgotten, so that it goes on from there.
+    If a stage has not finished, the others are published and nothing is forgotten, so that a later call goes on.
 
     Raises InputError where the commit can't be had or nothing has finished, and RuntimeError where one of these fails,
     after its own words, or a stage has not finished.
@@ -95,7 +95,7 @@ def finish(execution: str, revision: str) -> None:
 def collect(execution: str, partial: bool = False) -> None:
     """Put the records that an execution has published into dvc.lock here, where its commit is checked out.
 
-    Raises InputError where one is missing, but for `partial`, or there is none, or two don't fit.
+    Raises InputError if one is missing (unless `partial`), there is none, or two don't fit.
     """
     os.chdir(ROOT)
     plan = plan_here()

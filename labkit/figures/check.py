@@ -1,4 +1,4 @@
-"""Which figures of reports, of the README and of any other Markdown are what their sources say, and to mend them.
+"""Check the figures of all Markdown against their sources, and update them.
 
 python -m lab report --check [FILES]      and --update
 """
@@ -30,10 +30,9 @@ COMMAND = "python -m lab report --update"
 
 
 class Fault(NamedTuple):
-    """A figure that is not its source's, or of which that can't be told.
+    """A figure that differs from its source, or that can't be checked here: then it is not `is_sure`.
 
-    `wanted` is what its source says, as it would be shown; empty where there is no source. `is_sure` unless the source
-    is somewhere else.
+    `wanted` is what the source says, as it would be shown; empty without a source.
     """
 
     file: str
@@ -43,17 +42,17 @@ class Fault(NamedTuple):
     is_sure: bool = True
 
     def __str__(self) -> str:
-        """As people are told of it."""
+        """The line to print."""
         return printable(without_credentials(f"{self.file}:{self.figure.line}: {self.words}"))
 
     @property
     def reason(self) -> tuple[str, str]:
-        """What others of its file may share, where nothing can be shown in its place: a commit that is gone."""
+        """What others of its file may share, such as a commit that is gone."""
         return self.file, str(self.figure.start) if self.wanted else self.words.partition(": ")[2]
 
 
 def check_figures(files: list[Path]) -> int:
-    """Tell of each figure that is not its source's, in all Markdown that has any unless `files` are named; exit code.
+    """Print each figure of `files`, or of all Markdown, that differs from its source; return the exit code.
 
     Raises InputError for a file that can't be read, GitError outside of a repository.
     """
@@ -69,7 +68,7 @@ def check_figures(files: list[Path]) -> int:
 
 
 def update_figures(files: list[Path]) -> int:
-    """Write what the sources say in the place of what is shown; exit code 1 where a figure has no source.
+    """Replace what is shown by what the sources say; return exit code 1 if a figure has no source.
 
     Nothing else in a file changes. Raises as `check_figures`.
     """
@@ -95,14 +94,14 @@ def _told(faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
 
 
 def faults_in(text: str, name: str, evaluate: Evaluating) -> Iterator[Fault]:
-    """The faults of a text, which is of the file `name`."""
+    """The faults of the text of the file `name`."""
     for figure in figures_in(text):
         if (fault := _fault(figure, name, evaluate)) is not None:
             yield fault
 
 
 def mended(text: str, faults: Iterable[Fault]) -> str:
-    """A text with what is wanted in the place of what is shown."""
+    """The text, updated."""
     parts, place = [], 0
     for fault in (fault for fault in faults if fault.wanted):
         parts += [text[place : fault.figure.start], fault.wanted]
@@ -121,7 +120,7 @@ def bound_files() -> list[Path]:
 
 
 def all_faults(files: Iterable[Path] = ()) -> tuple[list[Fault], int]:
-    """The faults of all Markdown that has bound figures, unless `files` are named; and how many figures there are."""
+    """The faults of `files`, or of all Markdown; and the number of figures."""
     evaluate, faults, count = evaluator(), list[Fault](), 0
     for file in files or bound_files():
         text = _text(file)
@@ -133,8 +132,8 @@ def all_faults(files: Iterable[Path] = ()) -> tuple[list[Fault], int]:
 def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
     if not figure.shown:
         words = (
-            f"`{OPENING}{figure.comment}-->` stands after no figure, or does not end in its line: right before it "
-            "comes a number (0.956, 1,000, 95.6 %) or a word in `code`, a unit behind it, and nothing makes it another"
+            f"`{OPENING}{figure.comment}-->` follows no figure, or does not end on its line: write a number (0.956, "
+            "1,000, 95.6 %) or a word in `code` right before it, a unit behind it, and no sign that makes it another"
         )
         return Fault(name, figure, "", words)
     try:
@@ -152,15 +151,15 @@ def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
 
 
 def _wanted(figure: Figure, value: Any) -> str:
-    """What is to be shown: what is, where that is right. Raises ValueError for a value that can't be shown so.
+    """What to show: what is shown, if that is right. Raises ValueError for a value that can't be shown so.
 
-    A number is shown rounded; of a list, how many entries it has, and in `code` the whole.
+    A number is rounded; a list is counted or, in `code`, shown whole.
     """
     number = len(value) if isinstance(value, list) and not figure.is_code else value
     if (is_number(number) or isinstance(number, Fraction)) and re.fullmatch(NUMBER, figure.shown):
         return figure.shown if agrees(figure.shown, number) else rewritten(figure.shown, number)
     if not figure.is_code:
-        raise ValueError(f"it is {str(value)[:60]!r}, which is no number; a word is bound in `code`")
+        raise ValueError(f"it is {str(value)[:60]!r}, which is no number; write a word in `code`")
     return code(str(value))[1:-1]
 
 
@@ -174,7 +173,7 @@ def _text(file: Path) -> str:
 
 
 def _mend(file: Path, faults: list[Fault]) -> None:
-    """Put what is wanted in the place of what is shown; a file is whole at all times."""
+    """Update a file, in one step."""
     target = file.resolve()
     content = mended(_text(target), faults).encode()
     with replacing(target) as beside:

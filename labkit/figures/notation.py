@@ -3,8 +3,8 @@
     0.956<!--= artifacts/best_model/metrics.json#test.accuracy @2f348ce626 -->
 
 That is FILE#KEY @COMMIT; without a commit, or with @HEAD, what is here now. `A - B` is a difference; `low(A)` and
-`high(A)` are the ends of the 95% interval of a share, or of a difference. In FILE and KEY, whatever a name may hold
-besides letters, digits and /._+:,=- is written as in a URL: %20 for a space, and %2E for a dot within a name of KEY.
+`high(A)` are the ends of the 95% interval of a share, or of a difference. In FILE and KEY, all but letters, digits
+and /._+:,=- is written as in a URL: %20 for a space, and %2E for a dot within a name of KEY.
 """
 
 import re
@@ -47,7 +47,7 @@ class Source(NamedTuple):
 
 
 class Formula(NamedTuple):
-    """A source, or the first minus the second; of that, or of its interval's `end`."""
+    """A source, or a first minus a second; or the low or high `end` of its interval."""
 
     terms: tuple[Source, ...]
     end: str = ""

@@ -1,4 +1,4 @@
-"""The value that a source names: in a result, held to the hash that dvc.lock records of it, or in a file of Git's.
+"""Read the value that a source names: in a result that has the hash in dvc.lock, or in a file that Git tracks.
 
 A result goes by its own path, as in goals/goals.yaml. Its bytes are Git's copy in lab/results, or those of DVC's cache.
 Nothing is pulled.
@@ -31,13 +31,13 @@ Reading = Callable[[Source], Any]
 
 
 class NotHereError(InputError):
-    """A source is known, and its bytes, or its commit, are somewhere else: what it says can't be told here."""
+    """The bytes of a source, or its commit, are not on this machine."""
 
 
 def source_reader() -> Reading:
     """A function that reads sources; it remembers the files for as long as it is used.
 
-    It raises InputError for a commit, file or key that there is not, NotHereError for what can't be told here.
+    It raises InputError for a commit, file or key that does not exist, NotHereError for one that is not here.
     """
     commits, contents = cache(commit_known), cache(_content)
 
@@ -57,7 +57,7 @@ def commit_known(name: str) -> str:
         commit = commit_of(name)
     except InputError as error:
         if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
-            raise NotHereError(f"{name} may be in the past that this clone lacks; `git fetch --unshallow`") from None
+            raise NotHereError(f"this shallow clone may lack {name}; `git fetch --unshallow`") from None
         raise InputError(f"there is no commit {name} here: {error}") from None
     if RELATIVE.search(name):
         raise InputError(f"{name} is another commit after the next one; write {commit[:10]}")
@@ -173,11 +173,11 @@ def _parsed(content: bytes, file: PurePosixPath, where: str) -> Any:
             return _table(content.decode())
     except (InputError, ValueError, RecursionError, csv.Error) as error:
         raise InputError(f"{name} is not {file.suffix[1:].upper()}: {error}") from None
-    raise InputError(f"{name} is of a kind that holds no figures: JSON, YAML and CSV do")
+    raise InputError(f"{name} is not JSON, YAML or CSV: a figure's source is one of these")
 
 
 def _table(text: str) -> dict[str, Any]:
-    """The rows of a table by what their first column says; nothing in that of which there are several."""
+    """The rows of a table by their first column; an empty one if several rows have the same."""
     found: dict[str, Any] = {}
     rows = csv.DictReader(StringIO(text, newline=""), strict=True, restkey="", restval="")
     said_once([(name, None) for name in rows.fieldnames or []])
@@ -198,7 +198,7 @@ def _read(value: Any) -> Any:
 
 
 def _value_at(content: Any, source: Source) -> Any:
-    """The value at a key: of a list, the entry with a number or a `name`, and of a list itself its length."""
+    """The value at a key, which names an entry of a list by its number or its `name`."""
     value = content
     for part in source.key:
         value = _entry(value, part, source)
@@ -221,7 +221,7 @@ def _entry(value: Any, part: str, source: Source) -> Any:
         if len(found) == 1:
             return found[0]
         raise InputError(f"{source} is not there: {len(found) or 'no'} {part!r} in a list of {len(value)}")
-    raise InputError(f"{source} is not there: nothing is below what comes before {part!r}")
+    raise InputError(f"{source} is not there: the value before {part!r} has no keys")
 
 
 def _md5(content: bytes) -> str:

@@ -20,7 +20,7 @@ Evaluating = Callable[[Formula], Any]
 def evaluator() -> Evaluating:
     """A function that evaluates formulas; it remembers what it has read for as long as it is used.
 
-    It raises InputError for what there is not, NotHereError for what can't be told here.
+    It raises InputError for what does not exist, NotHereError for what is not here.
     """
     read = source_reader()
 
@@ -31,7 +31,7 @@ def evaluator() -> Evaluating:
         if not others:
             return _share_interval(read, first)[ENDS.index(formula.end)]
         if not (first.commit and others[0].commit):
-            raise InputError(f"{formula}: name both commits, as @COMMIT: predictions of the same rows are compared")
+            raise InputError(f"{formula}: give both commits, as @COMMIT, whose predictions are compared")
         tests = paired_intervals(commit_known(others[0].commit), commit_known(first.commit))
         if (first.file, first.key) != (others[0].file, others[0].key) or (first.file, first.key) not in tests:
             raise InputError(f"{formula}: only the selected model's test metrics are compared row by row")
@@ -52,7 +52,7 @@ def _number(read: Reading, source: Source) -> Any:
 def _share_interval(read: Reading, source: Source) -> tuple[float, float]:
     """Wilson's interval of a share of the rows that are told beside it."""
     if source.key[-1] != SHARE:
-        raise InputError(f"{source} has no interval of its own: {SHARE} has")
+        raise InputError(f"{source} has no interval: only {SHARE} has one")
     share, rows = _number(read, source), _number(read, source._replace(key=(*source.key[:-1], ROWS)))
     if not 0 <= share <= 1 <= rows:
         raise InputError(f"{source} is no share of {rows} rows")

@@ -46,7 +46,7 @@ class Server:
         except ValueError:
             self.host = ""
         if not self.host or parts.scheme not in ("http", "https"):
-            raise InputError(f"{told} is no address of HTTP or HTTPS; correct it")
+            raise InputError(f"{told} is no http:// or https:// address; correct it")
         token = b64encode(f"{user}:{password}".encode()).decode()
         self.told, self.secrets, self.headers = told, (token, password), {"Authorization": f"Basic {token}"}
 
@@ -167,9 +167,10 @@ def read_resource(address: str, told: str) -> bytes:
         content = b64decode(content)
     size = value_of(artifact.get("ids:byteSize"))
     if size is not None and str(size) != str(len(content)):
-        what = f"{len(content)} bytes of {artifact['@id']}, for which {size} are announced"
+        what = f"{len(content)} bytes of {artifact['@id']}, but {size} were announced"
         raise proxy.server.error("ArtifactRequestMessage", what, "read it again; if it stays so, ask the provider")
-    print(f"{proxy.resource!r} is used by {agreement['@id']}, {len(nodes(permission, 'ids:constraint'))} constraints")
+    constraints = len(nodes(permission, "ids:constraint"))
+    print(f"{proxy.resource!r} is used under the agreement {agreement['@id']}, with {constraints} constraints")
     return content
 
 
@@ -234,7 +235,7 @@ def _offered(proxy: Proxy, resource: Node) -> tuple[Node, Node, Node]:
 
 
 def _unpacked(kind: str, content: bytes) -> tuple[Node, bytes]:
-    """The header and the payload of a multipart message; of another answer, which a proxy has unpacked, no header."""
+    """The header and the payload of a multipart message; no header where a proxy has unpacked it."""
     if not kind.lower().startswith("multipart/"):
         return {}, content
     message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode("latin-1") + content)

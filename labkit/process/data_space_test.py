@@ -70,7 +70,7 @@ def test_what_was_agreed_on_is_told(connector: Connector, capsys: pytest.Capture
     connector.offered[0]["ids:contractOffer"][0]["ids:permission"][0]["ids:constraint"] = [{"@id": "one"}]
     read(connector)
     assert capsys.readouterr().out.startswith(
-        "'CSV resource' is used by https://w3id.org/idsa/autogen/contractAgreement/"
+        "'CSV resource' is used under the agreement https://w3id.org/idsa/autogen/contractAgreement/"
     )
 
 
@@ -159,9 +159,7 @@ def test_another_size_than_announced_is_refused(connector: Connector) -> None:
     artifact["ids:byteSize"] = len(connector.content)
     assert read(connector) == connector.content
     artifact["ids:byteSize"] = {"@value": "7", "@type": "http://www.w3.org/2001/XMLSchema#integer"}
-    assert f"{len(connector.content)} bytes of {ARTIFACT}, for which 7 are announced; read it again" in refused(
-        connector
-    )
+    assert f"{len(connector.content)} bytes of {ARTIFACT}, but 7 were announced; read it again" in refused(connector)
 
 
 @pytest.mark.parametrize("change", ["none", "another"])
@@ -224,7 +222,7 @@ def test_an_address_that_lacks_a_part_is_refused_with_the_form(address: str) -> 
 @pytest.mark.parametrize("host", ["", ":80", "host:port", "host:99999999"])
 def test_an_address_without_a_host_is_refused(host: str) -> None:
     address = f"ids+https://{host}/proxy?provider=https://p/data&resource=a"
-    with pytest.raises(InputError, match=r"is no address of HTTP or HTTPS; correct it$"):
+    with pytest.raises(InputError, match=r"is no http:// or https:// address; correct it$"):
         read_resource(address, address)
 
 

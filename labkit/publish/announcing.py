@@ -49,8 +49,8 @@ def _former(server: Server, catalog: Node, described: Node) -> Node:
     title = titles_of(described)[0]
     found = [node for node in nodes(catalog, "ids:offeredResource") if title in titles_of(node)]
     if any(_artifacts(node) != _artifacts(described) for node in found):
-        remedy = "rename project.name in params.yaml, or remove that"
-        raise server.error("its catalog", f"a resource {title!r} is there that is no experiment", remedy)
+        remedy = "change project.name in params.yaml, or remove the resource"
+        raise server.error("its catalog", f"the resource {title!r} is no experiment", remedy)
     return found[0] if found else {}
 
 

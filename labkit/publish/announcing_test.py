@@ -75,7 +75,7 @@ def test_what_the_commit_s_results_say_is_announced_and_again_replaced(connector
 def test_another_resource_of_that_name_is_left_alone(connector: Connector) -> None:
     connector.offered.append(resource(NAME, 3, ARTIFACT))
     before = [*connector.offered]
-    with pytest.raises(InputError, match=r"is there that is no experiment; rename project\.name"):
+    with pytest.raises(InputError, match=r"is no experiment; change project\.name"):
         announce(connector.url)
     assert connector.offered == before
 

@@ -75,7 +75,7 @@ def build_site(to: Path) -> Path:
 
 
 def _take(to: Path) -> None:
-    """Have the folder, with the mark in it. Raises InputError where it is somebody else's."""
+    """Make the folder and its mark. Raises InputError if it holds something else."""
     if to.exists() and not (to / MARK).exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to} is not empty, and not a site of this lab; name another folder: `--to FOLDER`")
     (to / PAGES).mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _take(to: Path) -> None:
 
 
 def _make_pages(wanted: list[Wanted], to: Path) -> tuple[dict[str, BuiltPage], int]:
-    """Make the pages that are not there yet, or not as they are now; all of them by their commits, and how many."""
+    """Make the pages that are new or changed; return all by their commits, and how many were made."""
     code = _code()
     keys = {one.entry.commit: _key(one, code) for one in wanted}
     made = {commit: known for commit, key in keys.items() if (known := _known(to / PAGES / f"{commit}.json", key))}
@@ -97,7 +97,7 @@ def _make_pages(wanted: list[Wanted], to: Path) -> tuple[dict[str, BuiltPage], i
 
 
 def _new_pages(wanted: list[Wanted]) -> Iterator[tuple[str, Page]]:
-    """Make pages, of each with its commit."""
+    """Make pages; yield each with its commit."""
     if not wanted:
         return
     if len(wanted) > MANY:
@@ -135,7 +135,7 @@ def _keep(page: Page, commit: str, key: str, to: Path) -> BuiltPage:
 
 
 def _known(file: Path, key: str) -> BuiltPage | None:
-    """What is known of a page, if it is there and as it is to be."""
+    """What is known of a page, if that is up to date."""
     with suppress(OSError, ValueError):
         made = BuiltPage.model_validate_json(file.read_bytes())
         if made.key == key and file.with_suffix(".html").exists():
@@ -151,14 +151,14 @@ def _code() -> str:
 
 
 def _lab() -> str:
-    """What the lab is called; else, its folder."""
+    """The lab's name in params.yaml, else that of its folder."""
     with suppress(InputError, KeyError, TypeError):
         return str(load_yaml(PARAMS_FILE)["project"]["name"])
     return Path.cwd().name
 
 
 def _with_data(made: dict[str, BuiltPage]) -> str:
-    """The newest commit of what is checked out whose page has a report of the data."""
+    """The newest commit in HEAD's history whose page has a report of the data."""
     history = git_or_empty("rev-list", "HEAD").split()
     return next((commit for commit in history if commit in made and made[commit].row.has_data), "")
 

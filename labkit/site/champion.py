@@ -26,5 +26,5 @@ def marks_of(registry: Registry | None) -> dict[str, list[str]]:
 
 
 def is_of_registry(tag: str, registry: Registry | None) -> bool:
-    """Whether a tag is one of the registry's own, which the page tells otherwise."""
+    """Whether a tag is one of the registry's own, which the page shows as marks."""
     return registry is not None and tag.startswith((f"{registry.name}@", f"{registry.name}#"))

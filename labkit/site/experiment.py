@@ -52,7 +52,7 @@ class Page(NamedTuple):
 
 
 def make_page(wanted: Wanted, read: Reading, draw_lineage: Drawing) -> Page:
-    """Make the page. What can't be read of its commit is told on it."""
+    """Make the page. It names what can't be read of its commit."""
     entry, unknown = wanted.entry, list[str]()
     here = before = differences = None
     plots, is_anew = list[Plot](), False
@@ -98,6 +98,6 @@ def _compared_lacking(before: Here) -> Hashes:
 
 
 def _compared(before: Here, now: Here) -> Found:
-    """The differences, in which the two are called by when they were."""
+    """The differences, with the commits called BEFORE and NOW."""
     called = [one.read._replace(side=one.read.side._replace(name=name)) for one, name in ((before, BEFORE), (now, NOW))]
     return differences_of(*called)

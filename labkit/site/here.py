@@ -35,7 +35,7 @@ class Here(NamedTuple):
 
 
 def take_copies(commits: Iterable[str]) -> None:
-    """Have DVC's cache hold what Git has of the commits' results, as far as it is what their dvc.lock records."""
+    """Put Git's copies of the commits' results into DVC's cache, if they are what dvc.lock records."""
     with open_project(remote=False) as project:
         for commit in commits:
             with suppress(InputError, GitError):  # its page tells
@@ -67,7 +67,7 @@ def cached(hashes: set[str]) -> set[str]:
 
 
 def _link(outs: Kept, wanted: list[str], folder: Path) -> Hashes:
-    """Link to those of a record's outputs that are wanted; return what of them is not here."""
+    """Link to the wanted outputs of a record; return those that are not here."""
     lacking: Hashes = {}
     for out in (out for out in outs.outs if overlaps(out, wanted)):
         files = outs.files(out) or {out: outs.outs[out]}  # a folder whose list is not here, or that is empty

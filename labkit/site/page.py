@@ -103,7 +103,7 @@ def reports_of(here: Here) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _data_hashes(here: Here) -> list[str]:
-    """What dvc.lock records of the reports of the data: a metric of other data has not changed, it is another."""
+    """The hashes of the reports of the data: metrics compare only on the same data."""
     files = {str(file) for file in metas(here.read.stages, "data").values()}
     outs = [out for record in here.read.records.values() for out in record.get("outs") or []]
     return [str(out.get("md5")) for out in outs if out["path"] in files]

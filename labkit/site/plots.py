@@ -44,10 +44,10 @@ class Plot(NamedTuple):
 
 
 def plots_of(names: Mapping[str, str]) -> tuple[list[Plot], list[str]]:
-    """The plots that are here of a commit, the last of `names`, over those of the others; and what can't be drawn.
+    """The plots of a commit, the last of `names`, drawn over those of the others; and what can't be drawn.
 
-    `names` is what each is called. Not those that Git has with other bytes than dvc.lock records. Raises InputError
-    where DVC can't read a commit.
+    `names` has what each is called. Plots that Git has with other bytes than dvc.lock records are left out. Raises
+    InputError where DVC can't read a commit.
     """
     *_, commit = names
     with open_project(remote=False) as project, redirect_stderr(StringIO()):  # DVC tells there what is not here

@@ -35,7 +35,7 @@ class Trend(NamedTuple):
 
 
 def trend_of(shown: Sequence[tuple[Entry, Row]]) -> Trend | None:
-    """That of the newest experiment's branch and metric; None of fewer than two. They come the newest first."""
+    """The trend of the newest experiment's branch and metric; None for fewer than two. The newest is the first."""
     known = [(entry, row, row.value) for entry, row in shown if row.value is not None]
     if not known:
         return None

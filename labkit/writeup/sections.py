@@ -31,7 +31,7 @@ SAME = "The test metrics are the same."
 
 
 class Experiment(NamedTuple):
-    """What a report is of: a commit with what is here of it, the same of the one before, and how they differ."""
+    """What a report tells: a commit and what is here of it, the one before, and how they differ."""
 
     commit: str
     here: Here
@@ -42,7 +42,7 @@ class Experiment(NamedTuple):
 
 
 def short(commit: str) -> str:
-    """A commit as figures name it: long enough to stay the only one."""
+    """A commit as figures name it: long enough to stay unique."""
     return commit[:10]
 
 
@@ -197,7 +197,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def lacking(one: Experiment, plots: list[str]) -> Iterator[str]:
-    """What a report would tell, and is not here: not the plots, which are drawn or named elsewhere."""
+    """The files that a report lacks, except plots, which are drawn or named elsewhere."""
     before = None if one.found and is_of_another_target(one.found) else one.before
     for here, whose in ((one.here, ""), (before, " of the one before")):
         if here and (files := [file for file in here.lacking if not any(Path(file).is_relative_to(p) for p in plots)]):

@@ -39,7 +39,7 @@ class Report(NamedTuple):
 def write_report(revision: str, to: Path | None = None) -> Path:
     """Write the report of a revision to a file, lab/docs/reports/DATE_NAME.md by default; return its path.
 
-    Raises InputError where there is no such revision, it has no results, or the file says something else already.
+    Raises InputError if there is no such revision, it has no results, or the file exists and says something else.
     """
     entry = entry_of(revision)
     place = to or Path(REPORTS, f"{name_of(entry)}.md")
@@ -76,12 +76,12 @@ def entry_of(revision: str) -> Entry:
 
 
 def name_of(entry: Entry) -> str:
-    """What a report is called: by the date and the tag of the run, else by what was asked."""
+    """The name of a report: the date, and the tag of the run, or else the first words of the message."""
     return f"{entry.date[:10]}_{slug(entry.told.get('Tag', '')) or slug(entry.subject) or sections.short(entry.commit)}"
 
 
 def make_report(entry: Entry, name: str) -> Report:
-    """Make the report. What is neither in Git nor in DVC's cache is told in it; nothing is pulled."""
+    """Make the report. It names what is neither in Git nor in DVC's cache; nothing is pulled."""
     take_copies(commit for commit in (entry.commit, entry.before) if commit)
     with TemporaryDirectory() as folder:
         here, before = (

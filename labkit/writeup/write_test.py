@@ -60,7 +60,7 @@ def test_it_has_the_question_and_the_answers_each_with_its_source(lab: Path) -> 
         "| city | category | 0 |  |  |  | `a`, `b`, `c`, 5 in all |",
         "| ★ `forest` on its test rows | 0.9667 [0.886, 0.991] | 60 |",
         "| it knows both | met | `test.accuracy` | 0.9667 | ≥ 0.7 |",
-        "DVC keeps these, and Git does not: `out/dots.png`.",
+        "Only DVC keeps `out/dots.png`: ",
     ):
         assert line in told
     change = r"\| `accuracy` \| 0\.5000 \| 0\.9667 \| \+0\.4667 \[\+(0\.\d{4}), \+(0\.\d{4})\] \| better \|"
@@ -144,7 +144,7 @@ def test_without_the_cache_it_says_what_is_missing_and_the_rest_stays(lab: Path)
     lacking = text[text.index("## Not here") : text.index("## Reproduce")]
     rest = re.sub(r" \[\+[^]]*low\([^]]*\] \| better", " | ", with_cache)
     note = with_cache[
-        with_cache.index("In brackets: the 95% interval of the diff") : with_cache.index("`python -m lab compare")
+        with_cache.index("Brackets hold the 95% interval of the diff") : with_cache.index("`python -m lab compare")
     ]
     assert "Holm" in note
     assert text.replace(lacking, "") == rest.replace(note, "")

@@ -46,19 +46,19 @@ def _task(given: dict[str, Any], name: str, *words: str) -> dsl.PipelineTask:
 
     call.__name__ = f"{words[0]} {name}"  # it must have a letter, and a stage's name need not
     component: Callable[..., dsl.PipelineTask] = dsl.container_component(call)
-    # Kubeflow puts the number in where it is all of a task's input, and in no other place.
+    # Kubeflow replaces this only where it is the whole of a task's input.
     return component(execution=dsl.PIPELINE_JOB_ID_PLACEHOLDER).set_display_name(name)
 
 
 def _settled(task: dsl.PipelineTask, given: dict[str, Any]) -> dsl.PipelineTask:
-    """The task, with the keys that it reads from Kubernetes' secrets; Kubeflow does not look whether it ran before."""
+    """The task, with the keys that it reads from Kubernetes' secrets; without Kubeflow's cache."""
     for secret, variables in given["secrets"].items():
         kubernetes.use_secret_as_env(task, secret, {name: name for name in variables})
     return task.set_caching_options(False)
 
 
 def _ask_for(task: dsl.PipelineTask, stage: dict[str, Any]) -> None:
-    """Ask for what the stage needs; Kubernetes keeps as much free as the limit says, where nothing else is asked."""
+    """Ask for what the stage needs: Kubernetes takes a limit as the request too."""
     wanted = stage["resources"]
     if wanted["cpu"]:
         task.set_cpu_limit(f"{wanted['cpu']:g}")

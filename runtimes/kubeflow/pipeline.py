@@ -19,7 +19,7 @@ SECRET = re.compile(r"([a-z0-9][-.a-z0-9]*):([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*)", r
 
 
 def write_pipeline(target: Path, image: str, clone: str, secrets: Sequence[str], retries: int) -> None:
-    """Write the YAML of the pipeline, whose tasks run in an image that has a clone of the lab; the same each time.
+    """Write the YAML of the pipeline, whose tasks run in an image that has a clone of the lab.
 
     `secrets` are as `secret_of` reads them. Raises InputError for bad ones and as `plan_here`, and RuntimeError where
     the compiler can't be installed, or fails.
@@ -27,7 +27,7 @@ def write_pipeline(target: Path, image: str, clone: str, secrets: Sequence[str],
     if not re.fullmatch(r"\S+", image):
         raise InputError(f"{image!r} is no image; give the name that Kubernetes is to pull, best with its @sha256")
     if target.suffix != ".yaml":
-        raise InputError(f"--to is {target}; let it end with .yaml")
+        raise InputError(f"--to is {target}; name a file that ends with .yaml")
     wanted: dict[str, list[str]] = {}
     for text in secrets:
         secret, variables = secret_of(text)
@@ -48,8 +48,8 @@ def secret_of(text: str) -> tuple[str, list[str]]:
     """
     if not (found := SECRET.fullmatch(text)):
         raise InputError(
-            "--secret is not as lab-keys:AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY: the name of a secret of Kubernetes, "
-            "and its keys, which are named as the variables; never a value"
+            "a Kubernetes secret and its keys are written NAME:KEY,KEY, never with a value; write for example "
+            "lab-keys:AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY after --secret"
         )
     return found[1], found[2].split(",")
 

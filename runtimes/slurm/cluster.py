@@ -28,7 +28,7 @@ class Queued(NamedTuple):
 
 
 def submit(tag: str) -> dict[str, str]:
-    """Submit what the tag, which is checked out, has not published yet; return the numbers of the jobs by their names.
+    """Submit what the tag, which is checked out, has not published; return the jobs' numbers by name.
 
     Raises InputError where it can't be planned or is in the queue already, and RuntimeError where SLURM refuses a job:
     then none is left.
@@ -56,7 +56,7 @@ def submit(tag: str) -> dict[str, str]:
 
 
 def queue(tag: str) -> dict[str, Queued]:
-    """The jobs of a tag that wait or run, by their names. Raises InputError without SLURM, and RuntimeError as it."""
+    """The jobs of a tag that wait or run, by their names. Raises InputError without SLURM, RuntimeError if it fails."""
     printed = _slurm("squeue", "--noheader", f"--format={SEPARATOR.join(['%i', '%T', '%r', '%j'])}")
     jobs = [line.split(SEPARATOR) for line in printed.splitlines()]
     return {
@@ -67,7 +67,7 @@ def queue(tag: str) -> dict[str, Queued]:
 
 
 def told(tag: str) -> dict[str, str]:
-    """The last line that each job of a tag has written, by the job's name; those that wrote last come last."""
+    """The last line of each job of a tag, by the job's name; who wrote last comes last."""
     os.chdir(ROOT)
     logs = sorted(LOGS.glob("*.log"), key=lambda log: log.stat().st_mtime_ns)
     lines = {unquote(log.stem): log.read_text(encoding="utf-8", errors="replace").splitlines() for log in logs}
