@@ -96,9 +96,9 @@ class Found(NamedTuple):
     unknown: list[str]
 
 
-def is_of_another_target(found: Found) -> bool:
+def is_of_another_target(found: Found | None) -> bool:
     """Whether the two predict different columns: neither their metrics nor their plots compare."""
-    return any(param.name == TARGET and param.a and param.b for param in found.params)
+    return found is not None and any(param.name == TARGET and param.a and param.b for param in found.params)
 
 
 class Read(NamedTuple):

@@ -81,9 +81,7 @@ def _is_kept(commit: str) -> bool:
 
 def _content(commit: str, file: str) -> Any:
     """What a file holds."""
-    name, where = PurePosixPath(file), f" of {commit[:10]}" if commit else ""
-    if name.is_absolute() or ".." in name.parts or "\0" in file:
-        raise InputError(f"{file} is not a path from the root of the lab")
+    name, where = _path_of(file), f" of {commit[:10]}" if commit else ""
     is_copy = name.is_relative_to(TABLES)
     if is_copy:
         name = name.relative_to(TABLES)
@@ -98,6 +96,13 @@ def _content(commit: str, file: str) -> Any:
     if content is None:
         raise InputError(f"{file}{where} is neither in Git nor a result that {DVC_LOCK} records")
     return _parsed(content, PurePosixPath(file), where)
+
+
+def _path_of(file: str) -> PurePosixPath:
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or "\0" in file:
+        raise InputError(f"{file} is not a path from the root of the lab")
+    return path
 
 
 def _bytes(commit: str, file: str) -> bytes | None:

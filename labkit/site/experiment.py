@@ -54,20 +54,20 @@ class Page(NamedTuple):
 def make_page(wanted: Wanted, read: Reading, draw_lineage: Drawing) -> Page:
     """Make the page. It names what can't be read of its commit."""
     entry, unknown = wanted.entry, list[str]()
-    here = before = differences = None
-    plots, is_anew = list[Plot](), False
+    here = before = over = differences = None
+    plots = list[Plot]()
     try:
         unknown += _doubts(entry.commit)
         here = read(entry.commit)
         before = read(entry.before) if entry.before else None
         differences = _compared(before, here) if before else None
-        is_anew = differences is not None and is_of_another_target(differences)
-        plots, undrawn = plots_of(({entry.before: BEFORE} if before and not is_anew else {}) | {entry.commit: NOW})
+        over = None if is_of_another_target(differences) else before
+        plots, undrawn = plots_of(({entry.before: BEFORE} if over else {}) | {entry.commit: NOW})
         unknown += [*here.unknown, *(differences.unknown if differences else []), *undrawn]
     except (InputError, GitError) as error:
         unknown.append(without_credentials(str(error)))
     row = row_of(here, before, differences) if here else Row()
-    own, others = here.lacking if here else {}, _compared_lacking(before) if before and not is_anew else {}
+    own, others = here.lacking if here else {}, _compared_lacking(over) if over else {}
     text = render(
         "experiment.html",
         **wanted._asdict() | {"receipt": read_receipt(entry.commit, wanted.receipt) if wanted.receipt else None},

@@ -94,28 +94,27 @@ def change(one: Experiment) -> tuple[str, list[str]]:
     board, other = one.here.board, one.before.board if one.before else None
     if one.before is None or board is None or other is None or board.selected != other.selected:
         return "", []
-    if one.found and is_of_another_target(one.found):
+    if is_of_another_target(one.found):
         return ANEW, []
     unknown, intervals = list[str](), dict[Any, Any]()
     try:
         intervals = paired_intervals(one.before_commit, one.commit)
     except (NotHereError, InputError) as error:
         unknown.append(f"how sure the differences are: {error}")
-    rows = []
     file = board.selected.as_posix()
-    old = one.before.read.metrics.get(Row(file, "test"), {})
-    for name, value in one.here.read.metrics.get(Row(file, "test"), {}).items():
-        if is_number(value) and value != old.get(name):
-            now, before = (Source(file, ("test", name), short(commit)) for commit in (one.commit, one.before_commit))
-            cells = [
-                of(one.evaluate, before),
-                of(one.evaluate, now),
-                number(one.evaluate, Formula((now, before)), CHANGE if isinstance(value, float) else COUNT),
-            ]
-            *_, verdict = intervals.get((file, ("test", name)), ("",))
-            sure = f" {interval(one.evaluate, now, before, look=CHANGE)}" if verdict else ""
-            rows.append([code(name), *cells[:2], cells[2] + sure, verdict])
+    old, new = (side.read.metrics.get(Row(file, "test"), {}) for side in (one.before, one.here))
+    changed = [name for name, value in new.items() if is_number(value) and value != old.get(name)]
+    rows = [_changed(one, name, Source(file, ("test", name)), intervals, new[name]) for name in changed]
     return (table(["metric", "before", "now", "change", ""], rows), unknown) if rows else (SAME, [])
+
+
+def _changed(one: Experiment, name: str, source: Source, intervals: dict[Any, Any], value: float) -> list[str]:
+    """The row of a test metric that is another than before."""
+    now, before = (source._replace(commit=short(commit)) for commit in (one.commit, one.before_commit))
+    difference = number(one.evaluate, Formula((now, before)), CHANGE if isinstance(value, float) else COUNT)
+    *_, verdict = intervals.get((source.file, source.key), ("",))
+    sure = f" {interval(one.evaluate, now, before, look=CHANGE)}" if verdict else ""
+    return [code(name), of(one.evaluate, before), of(one.evaluate, now), difference + sure, verdict]
 
 
 def goals(one: Experiment) -> str:
@@ -198,7 +197,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 def lacking(one: Experiment, plots: list[str]) -> Iterator[str]:
     """The files that a report lacks, except plots, which are drawn or named elsewhere."""
-    before = None if one.found and is_of_another_target(one.found) else one.before
+    before = None if is_of_another_target(one.found) else one.before
     for here, whose in ((one.here, ""), (before, " of the one before")):
         if here and (files := [file for file in here.lacking if not any(Path(file).is_relative_to(p) for p in plots)]):
             yield (
