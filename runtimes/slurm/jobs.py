@@ -28,17 +28,13 @@ class Job(NamedTuple):
 
 def jobs_of(plan: Plan, tag: str) -> list[Job]:
     """The jobs of a plan, each after those that it needs."""
+    every = [f"{tag}:{stage.name}" for stage in plan.stages]
     own = ["--execution", tag, "--commit", plan.commit]
     jobs = [
-        Job(
-            f"{tag}:{stage.name}",
-            [f"{tag}:{needed}" for needed in stage.needs],
-            _call("task", *own, "--", stage.name),
-            _asked(stage),
-        )
-        for stage in plan.stages
+        Job(name, [f"{tag}:{needed}" for needed in stage.needs], _call("task", *own, "--", stage.name), _asked(stage))
+        for name, stage in zip(every, plan.stages, strict=True)
     ]
-    return [*jobs, Job(tag, [job.name for job in jobs], _call("finish", *own), [], publishes=True)]
+    return [*jobs, Job(tag, every, _call("finish", *own), [], publishes=True)]
 
 
 def log_of(job: str) -> Path:
