@@ -17,6 +17,8 @@ from labkit.pipeline.records import DVC_LOCK
 from labkit.process.errors import InputError
 
 HASHES = ("md5", "etag", "checksum")  # the last two of what lies elsewhere
+# A line whose quotes end in it: the text of a value that goes on may look like a list of outputs.
+ENDED = re.compile(r"""[^"']*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')?""")
 PLAIN = re.compile(r"    - path: [\w./][\w./:+@-]*\n(?:      \w+: [\w.]+\n)*")  # a file as DVC writes most
 
 
@@ -105,7 +107,7 @@ def files_in(text: str, kind: str) -> list[File]:
     section = re.search(rf"^    {kind}:\n((?:    [- ] .*\n)*)", text, re.M)
     lines = section[1] if section else ""
     entries = PLAIN.findall(lines)
-    if sum(map(len, entries)) == len(lines):
+    if sum(map(len, entries)) == len(lines) and all(map(ENDED.fullmatch, text.split("\n"))):
         told: list[Any] = [dict(line[6:].split(": ", 1) for line in entry.splitlines()) for entry in entries]
     else:  # a name in quotes, say
         told = entries_of(parsed(text), kind)

@@ -53,6 +53,17 @@ def test_they_are_those_that_a_parser_finds(text: str, told: list[File] | None) 
         assert [file.path for file in told] == [one["path"] for one in parsed(text)["deps"]]
 
 
+@pytest.mark.parametrize(
+    "value", ['cmd: "echo{}"', "cmd: 'it''s{}'", "cmd: x\n    params:\n      params.yaml:\n        it's: '{}'"]
+)
+def test_what_a_command_says_is_no_output(value: str) -> None:
+    """YAML takes the lines of a quoted value with any indent, so that `verify` sees other outputs than the text has."""
+    told = f"\n    outs:\n    - path: model\n      md5: {A}\n    "
+    text = f"    {value.format(told)}\n    outs:\n    - path: score.json\n      md5: {A}\n"
+    assert [one["path"] for one in parsed(text)["outs"]] == ["score.json"]
+    assert files_in(text, "outs") == [File("score.json", A)]
+
+
 def test_what_overlaps_a_path_lies_in_it_or_holds_it() -> None:
     texts = {
         name: f"    outs:\n    - path: {name}\n      md5: {A}\n" for name in ("out", "more/a", "more/b", "outer/a")
