@@ -20,6 +20,7 @@ from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
 
 MOST_BYTES = 50_000_000  # of an artifact: a larger one stays where DVC has it, and the run's tags name it
+LONGEST_NAME, LONGEST_PATH = 255, 2000  # bytes: with a longer one, a file could not even be looked for
 OF_THE_LAB = re.compile(r"(lab|mlflow)\.(?!selected$|warning\.)")
 LOOKED_AT = (".png", ".svg", ".jpg", ".html", ".json", ".md", ".csv", ".tsv")
 NOWHERE = "neither here, nor in DVC's cache or its remote; `dvc push` where it was made, or `dvc repro` at that commit"
@@ -27,9 +28,12 @@ UNREADABLE = "not what its name says"
 
 
 def _inside(path: str) -> str:
-    """A path that stays below the folder that it is taken from."""
-    if leads_elsewhere(path):
+    """A path that stays below the folder that it is taken from, and that a file can have."""
+    parts = PurePosixPath(path).parts
+    if leads_elsewhere(path) or not parts or "\0" in path or len(path.encode()) > LONGEST_PATH:
         raise ValueError("leads elsewhere")
+    if any(len(part.encode()) > LONGEST_NAME for part in parts):
+        raise ValueError("is no name of a file")
     return path
 
 

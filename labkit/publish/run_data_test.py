@@ -54,6 +54,11 @@ def test_it_is_what_run_json_says() -> None:
         '{"artifacts": {"../a": {"path": "a", "md5": "0"}}}',
         '{"artifacts": {"a": {"path": "/etc/passwd", "md5": "0"}}}',
         '{"artifacts": {"a": {"path": "../a", "md5": "0"}}}',
+        '{"artifacts": {".": {"path": "a", "md5": "0"}}}',  # each of these would end all that is published after it
+        '{"artifacts": {"a": {"path": "", "md5": "0"}}}',
+        '{"artifacts": {"a\\u0000": {"path": "a", "md5": "0"}}}',
+        '{"artifacts": {"a": {"path": "' + "x" * 256 + '", "md5": "0"}}}',
+        '{"artifacts": {"' + "x/" * 1100 + 'x": {"path": "a", "md5": "0"}}}',
         '{"nested": ' + '[{"nested": ' * 5_000,
     ],
 )
