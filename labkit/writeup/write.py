@@ -43,7 +43,7 @@ def write_report(revision: str, to: Path | None = None) -> Path:
     """
     entry = entry_of(revision)
     place = to or Path(REPORTS, f"{name_of(entry)}.md")
-    if place.suffix != ".md":
+    if place.suffix != ".md" or place.is_dir():
         raise InputError(f"{place} is not Markdown; name a file that ends with .md")
     report = make_report(entry, place.stem)
     files = {place.with_suffix("") / name: content for name, content in report.pictures.items()}
@@ -72,7 +72,7 @@ def entry_of(revision: str) -> Entry:
         raise InputError(
             f"{recorded[:10]}, which has the results of {revision}, is on no branch: `git branch NAME {recorded[:10]}`"
         )
-    return found[0]
+    return found[0]._replace(subject=without_credentials(found[0].subject))
 
 
 def name_of(entry: Entry) -> str:

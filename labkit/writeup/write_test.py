@@ -167,12 +167,25 @@ def test_a_later_commit_means_the_results_that_it_has(lab: Path, shell: Shell) -
 
 
 @pytest.mark.integration
+def test_neither_title_nor_name_tells_a_password(lab: Path, shell: Shell) -> None:
+    write_results(0.7, 20)
+    address = "https://" + "me:hunter2@host"
+    shell(f"git add --all && git commit --quiet -m 'Rows of {address}' -m 'With password=hunter2'", lab)
+    place = write_report("HEAD")
+    assert place.stem.endswith("_rows-of-https-host")
+    assert "hunter2" not in place.read_text(encoding="utf-8")
+
+
+@pytest.mark.integration
 def test_where_there_is_no_report_it_says_why_and_writes_nothing(lab: Path, shell: Shell) -> None:
     for revision, words in (("nonsense", "'nonsense' is not a commit here"), ("empty", "has no results in dvc.lock")):
         with pytest.raises(InputError, match=words):
             write_report(revision)
     with pytest.raises(InputError, match="is not Markdown"):
         write_report("first", Path("report.html"))
+    Path("folder.md").mkdir()
+    with pytest.raises(InputError, match="is not Markdown"):
+        write_report("first", Path("folder.md"))
     shell("git switch --quiet --detach hostile && git switch --quiet -c lost", lab)
     write_results(0.7, 20)
     shell("git add --all && git commit --quiet -m lost && git tag lost-one && git switch --quiet main", lab)
