@@ -119,6 +119,11 @@ def test_what_is_no_table_is_told(name: str, content: bytes | None, told: str, s
             "values that are no numbers in age: could not convert 'x'; mend these rows",
             "values that are no numbers in age; mend these rows",
         ),
+        (
+            "values that are no numbers in a: could not convert 'Meyer in age: x'; mend these rows",
+            "values that are no numbers in a; mend these rows",
+        ),
+        ("values in ages: 'x'; mend these rows", "the model can't read these rows"),
         ("values in a b that are not a date: 'x'; mend these rows", "values in a b; mend these rows"),
         ("missing values in age; mend these rows", "missing values in age; mend these rows"),
         ("no such level: 'x'", "the model can't read these rows"),

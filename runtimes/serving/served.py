@@ -64,7 +64,7 @@ def takes_the_same(one: Served, other: Served) -> bool:
 
 def without_values(message: str, columns: list[str]) -> str:
     """What a model says of rows that it can't read, without the value that it may name after the column."""
-    for name in sorted(columns, key=len, reverse=True):
+    for name in sorted(columns, key=lambda name: (message.find(f" in {name}"), -len(name))):  # a value may name another
         before, found, after = message.partition(f" in {name}")
         if found and after.startswith((":", " that are ", ";")):
             return f"{before}{found}; mend these rows"
