@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from labkit import run
+from labkit.launch import environments
+from labkit.launch.kernels import Choice
+from labkit.process.errors import InputError
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
 from labkit.run import are_committed, hand_over
@@ -106,6 +109,26 @@ def test_an_environment_without_its_interpreter_is_made_anew(lab: Path, shell: S
     (lab / ".venv/bin/python").symlink_to("/nowhere")
     shell(make, lab, MADE=str(made))
     assert made.read_text(encoding="utf-8").splitlines() == steps * 2
+
+
+@pytest.mark.unittest
+def test_a_process_whose_device_is_missing_is_refused_before_an_environment_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # back from where it goes
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/params.py").touch()
+
+    def refuse(process: str, choice: Choice) -> None:
+        raise InputError(f"{process} {choice.device}")
+
+    monkeypatch.setattr(run, "declared_stages", lambda: ["train"])
+    monkeypatch.setattr(run, "PROCESSES", tmp_path)
+    monkeypatch.setattr(run, "chosen", lambda process: Choice("portable", "cuda"))
+    monkeypatch.setattr(run, "refuse_missing_device", refuse)
+    monkeypatch.setattr(environments, "make_all", lambda: pytest.fail("an environment is made"))
+    with pytest.raises(InputError, match=r"^train cuda$"):
+        run.run_pipeline()
 
 
 @pytest.mark.unittest
