@@ -1,5 +1,6 @@
 """Stages at the same time leave what `dvc repro` leaves, fail one by one, and end together."""
 
+import json
 import os
 import shutil
 import signal
@@ -141,8 +142,8 @@ def test_a_signal_to_this_process_alone_ends_all_that_run(
     # A shell that was started in the background has its jobs ignore Ctrl-C; DVC's own must hear it.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     names = ["one", "other"][:jobs]
-    wait = "echo $$ > %s; sleep 600"
-    stages = "".join(f"  {name}: {{cmd: '{wait % (tmp_path / name)}', deps: [raw]}}\n" for name in names)
+    wait = "sh -c 'echo $$ > %s; exec sleep 90'; true"  # which a shell has started, not DVC
+    stages = "".join(f"  {name}: {{cmd: {json.dumps(wait % (tmp_path / name))}, deps: [raw]}}\n" for name in names)
     (project / "dvc.yaml").write_text(f"stages:\n{stages}")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -154,7 +155,7 @@ def test_a_signal_to_this_process_alone_ends_all_that_run(
             sleep(0.1)
         processes = [psutil.Process(int(place.read_text())) for place in places]
         running.send_signal(number)
-        running.communicate()
+        running.communicate(timeout=45)
     assert running.returncode not in (0, -number)
     assert not any(process.is_running() for process in processes)
 
