@@ -280,17 +280,20 @@ def test_names_that_mlflow_does_not_take_such_as_those_of_columns_are_written_ot
     question = "missing." + "How often, " * 30
 
     def main(run: Run) -> None:
-        run.log_params({"missing": {"Gewicht (kg)": "median", "a//b": 1}, question: "median", f"{question}?": "none"})
-        run.log_metrics({"recall.<50": 0.1, "recall.>50": 0.9, "recall.Größe": 0.5})
+        run.log_params(
+            {"missing": {"Gewicht (kg)": "median", "a//b": 1, "a/b": 2}, question: "median", f"{question}?": "none"}
+        )
+        run.log_metrics({"recall.<50": 0.1, "recall.>50": 0.9, "recall.Größe": 0.5, "/top": 1.0})
         run.set_tags({"unit (kg)": "yes"})
 
     journal = record(main)
     carry(journal)
     run = found_runs()["train"]
     names = {name for name in run.data.params if not name.startswith("missing.How often_x002c_ How")}
-    assert names == {"missing.Gewicht _x0028_kg_x0029_", "missing.a_x002f__x002f_b"}
-    assert len(run.data.params) == 4
-    assert run.data.metrics == {"recall._x003c_50": 0.1, "recall._x003e_50": 0.9, "recall.Größe": 0.5}
+    assert names == {"missing.Gewicht _x0028_kg_x0029_", "missing.a_x002f__x002f_b", "missing.a/b"}
+    assert len(run.data.params) == 5
+    recalls = {"recall._x003c_50": 0.1, "recall._x003e_50": 0.9, "recall.Größe": 0.5}
+    assert run.data.metrics == {**recalls, "_x002f_top": 1.0}
     assert run.data.tags["unit _x0028_kg_x0029_"] == "yes"
     assert "lab.incomplete" not in run.data.tags
     assert not journal.with_suffix(".refused").exists()
