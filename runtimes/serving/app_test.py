@@ -95,7 +95,9 @@ def test_it_tells_what_it_is(url: str) -> None:
         {"name": "city", "datatype": "BYTES", "shape": [-1]},
     ]
     assert [one["datatype"] for one in told["outputs"]] == ["BYTES", "FP64"]
-    assert get("/v2/models/another").status_code == 404
+    assert get("/v2/health/ready").json() == {"ready": True}
+    assert get("/v2/models/small/ready").json() == {"name": "small", "ready": True}
+    assert [get(f"/v2/models/another{path}").status_code for path in ("", "/ready")] == [404] * 2
     post(url, {"instances": [[1, None]] * 3})
     measured = get("/metrics").text
     assert 'lab_rows_total{version="v1"} 3.0' in measured
@@ -199,6 +201,25 @@ def test_the_next_champion_answers_and_one_with_other_columns_does_not(
     found(GitError("git for-each-ref failed: the index is locked"))
     assert run.change(live, "champion").startswith("v2 stays: git for-each-ref failed")
     assert version() == "v2"
+
+
+def test_only_where_the_tags_are_others_is_the_champion_looked_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags, stop = ["v1", "v1", "v2", "v2"], threading.Event()
+    left: list[tuple[str, int]] = []
+
+    def look() -> str:
+        if len(tags) == 1:
+            stop.set()
+        return tags.pop(0)
+
+    def change(live: Live, wanted: str) -> str:
+        left.append((wanted, len(tags)))
+        return ""
+
+    monkeypatch.setattr(run, "_tags", look)
+    monkeypatch.setattr(run, "change", change)
+    run.follow(live, "champion", stop, seconds=0)
+    assert left == [("champion", 1)]
 
 
 def test_while_the_model_changes_every_request_is_answered(url: str, live: Live, small: Served) -> None:
