@@ -15,8 +15,12 @@ import pytest
 from google.protobuf.any_pb2 import Any as Packed
 
 from labkit.process.errors import InputError
+from labkit.registry.models import RegisteredModel
+from labkit.registry.state import Version
+from labkit.registry.tags import Tag
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model
+from runtimes.krt import build
 from runtimes.krt.archive import write_archive
 from runtimes.krt.build import krt_files
 from runtimes.krt.manifest import SOURCE, Release, kai_yaml
@@ -118,6 +122,19 @@ def test_the_same_model_is_the_same_bytes_and_keeps_every_rule(krt: Path, model:
     with tarfile.open(krt) as archive:
         names = set(archive.getnames())
     assert {"krt.yml", "public_input.proto", "image/Dockerfile", "models/model/MLmodel"} <= names
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("named", "image"), [("", "best-model:v12"), ("here/other:1", "here/other:1")])
+def test_the_node_runs_in_the_image_that_is_named_else_in_the_version_s(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, image: str
+) -> None:
+    monkeypatch.setattr(build, "copy_model", lambda registered, to: shutil.copytree(model, to))
+    version = Version(12, Tag("", "tag", "", "c0ffee", "", "", "", {}))
+    krt, _ = build.build_krt(RegisteredModel("best-model", version), tmp_path, named)
+    with tarfile.open(krt) as archive:
+        archive.extract("krt.yml", tmp_path, filter="data")
+    assert f"image: {image}\n" in (tmp_path / "krt.yml").read_text()
 
 
 @pytest.mark.unittest
