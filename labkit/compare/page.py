@@ -15,7 +15,7 @@ from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.process.credentials import without_credentials
 from labkit.process.files import replacing
 from labkit.registry.settings import stages_of
-from labkit.report.drawings import drawable
+from labkit.report.drawings import svg_of
 from labkit.report.page import LOOK_SECONDS, in_git_otherwise, recorded_outs
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -23,14 +23,12 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 def write_page(found: Found, file: Path) -> None:
     """Write the page. What its plots lack is told there."""
-    import vl_convert  # 30 MB, and only for this
-
     plots, unknown = _plots(found)
     same = [plot.file for plot in plots if len(plot.images) == 2 and len({*plot.images.values()}) == 1]
     figures: list[dict[str, Any]] = [
         {
             "file": plot.file,
-            "svg": vl_convert.vegalite_to_svg(drawable(plot.specification)) if plot.specification else "",
+            "svg": svg_of(plot.specification) if plot.specification else "",
         }
         | {"images": plot.images}
         for plot in plots

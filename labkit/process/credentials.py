@@ -10,8 +10,9 @@ from urllib.parse import unquote
 VARIABLE = r"\$[A-Z_][A-Z0-9_]*"  # what a person writes in the place of a secret, and the environment holds
 HIDDEN = "***"
 
-_NAMES = (
-    "passw|passphrase|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|account[_-]?key|shared[_-]?key"
+_NAMES = (  # a tokenizer holds no secret
+    "passw|passphrase|pwd|secret|token(?!i[sz])|signature|credential|api[_-]?key|access[_-]?key|account[_-]?key"
+    "|shared[_-]?key"
 )
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 # A password of ODBC may hold anything, so all of its string goes, percent-encoded or not.

@@ -51,6 +51,8 @@ pytestmark = pytest.mark.unittest
         (f"git said: ghp_{'S3CRET' * 6} is bad", "git said: ghp_*** is bad"),
         (f"no access with AKIA{'S3CRET' * 3}", "no access with AKIA***"),
         ("params.yaml: no_token is unknown; allowed: a, b", "params.yaml: no_token is unknown; allowed: a, b"),
+        ("tokenizer: drop stopwords; tokenise: yes", "tokenizer: drop stopwords; tokenise: yes"),
+        ("hf_token: S3CRET", "hf_token: ***"),
         ("set AWS_SECRET_ACCESS_KEY and run it again", "set AWS_SECRET_ACCESS_KEY and run it again"),
         ("give --access-key-id and a key", "give --access-key-id and a key"),
         ("the bearer of the basic rights", "the bearer of the basic rights"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
-from labkit.report.drawings import drawable
+from labkit.report.drawings import svg_of
 from labkit.report.page import in_git_otherwise, recorded_outs
 
 INK = "currentColor"  # of the page, by day and by night
@@ -64,12 +64,8 @@ def plots_of(names: Mapping[str, str]) -> tuple[list[Plot], list[str]]:
 
 
 def _plots(drawn: DrawnPlot, name: str) -> Iterator[Plot]:
-    import vl_convert  # 30 MB, and only for this
-
     if drawn.specification:
-        # No address is asked for data: those of a template that somebody wrote, say.
-        svg = vl_convert.vegalite_to_svg(drawable(_calm(drawn.specification)), config=LOOK, allowed_base_urls=[])
-        yield Plot(drawn.file, smaller(svg))
+        yield Plot(drawn.file, smaller(svg_of(_calm(drawn.specification), config=LOOK)))
     elif name in drawn.images:
         image = b64decode(drawn.images[name].partition(",")[2])
         yield Plot(drawn.file, "", f"{sha256(image).hexdigest()[:20]}{Path(drawn.file).suffix}", image)
