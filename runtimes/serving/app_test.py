@@ -175,7 +175,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Served | Exception], Non
     """Say what the promoted model is."""
 
     def say(answer: Served | Exception) -> None:
-        def find(*_: Any, **__: Any) -> Served:
+        def find(wanted: str, offline: bool = False) -> Served:
+            assert offline  # it looks often, and `origin` may be away
             if isinstance(answer, Exception):
                 raise answer
             return answer
