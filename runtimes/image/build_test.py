@@ -97,6 +97,7 @@ def test_the_same_model_is_the_same_bytes_and_takes_the_place_of_the_one_before(
     (again / "app" / "left over").touch()
     build_context(model, again)
     assert md5_of(again) == md5_of(context)
+    assert (context / "app/model/MLmodel").read_bytes() == (model.folder / "MLmodel").read_bytes()
 
 
 def test_a_model_of_other_versions_than_the_lock_s_is_refused() -> None:

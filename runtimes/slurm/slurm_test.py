@@ -12,7 +12,8 @@ from labkit.pipeline.plan import Plan, PlannedStage, Resources
 from labkit.process.errors import InputError
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
-from runtimes.slurm.cluster import queue, sbatch
+from runtimes.slurm import cluster as cluster_here
+from runtimes.slurm.cluster import SEPARATOR, queue, sbatch, submit
 from runtimes.slurm.jobs import jobs_of, log_of
 
 PLAN = Plan(
@@ -66,6 +67,36 @@ def test_without_slurm_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="there is no squeue here: run this on a cluster's login node"):
         queue("run-1")
+
+
+@pytest.mark.unittest
+def test_the_jobs_of_a_tag_are_its_own_and_none_is_left_where_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waiting = [SEPARATOR.join(["7", "RUNNING", "None", "run-1:first"])]
+    waiting += [SEPARATOR.join(["8", "PENDING", "Priority", "run-10:first"])]
+    cancelled: list[tuple[str, ...]] = []
+
+    def slurm(command: str, *words: str) -> str:
+        if command == "scancel":
+            cancelled.append(words)
+        if "--job-name=run-2:each@50%" in words:
+            raise RuntimeError("sbatch failed: too much memory")
+        return "\n".join(waiting) if command == "squeue" else "11;the-cluster"
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster_here, "_slurm", slurm)
+    monkeypatch.setattr(cluster_here, "ROOT", tmp_path)
+    monkeypatch.setattr(cluster_here, "plan_here", lambda: PLAN)
+    monkeypatch.setattr(cluster_here, "published", lambda tag, commit: set())
+    monkeypatch.setattr(cluster_here, "git_or_empty", lambda *words: "abc")
+    assert queue("run-1") == {"run-1:first": ("7", "RUNNING")}
+    assert queue("run-10") == {"run-10:first": ("8", "PENDING (Priority)")}
+    with pytest.raises(InputError, match="run-1 is in the queue already; `scancel 7` ends it"):
+        submit("run-1")
+    with pytest.raises(RuntimeError, match="too much memory"):
+        submit("run-2")
+    assert cancelled == [("11",)]
 
 
 def submitted(lab: Path, tag: str, shell: Shell, **variables: str) -> str:
