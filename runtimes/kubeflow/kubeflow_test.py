@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from labkit.launch.environments import LOCK, python_of
+from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.testing.example_lab import read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
+from runtimes.kubeflow import pipeline
 from runtimes.kubeflow.pipeline import HERE, secret_of
 
 COMPILE = "python -m lab kubeflow registry.example/lab@sha256:12"
@@ -104,6 +106,20 @@ def test_what_cannot_be_distributed_is_refused(tiny_lab: Path, shell: Shell) -> 
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: dvc.yaml: stages.first: ")
     assert not (lab / ".lab/pipeline.yaml").exists()
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    ("target", "image", "told"),
+    [("a.yaml", "two words", "'two words' is no image"), ("a.json", "lab:1", "--to is a.json; name a file")],
+)
+def test_what_kubernetes_cannot_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch, target: str, image: str, told: str
+) -> None:
+    monkeypatch.setattr(pipeline, "plan_here", lambda: pytest.fail("it plans"))
+    monkeypatch.chdir(ROOT)  # to come back from there
+    with pytest.raises(InputError, match=told):
+        pipeline.write_pipeline(Path(target), image, "/lab", [], 2)
 
 
 @pytest.mark.unittest
