@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.git_cli import git
+from labkit.pipeline.dependencies import NO_STAGES
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
@@ -89,6 +90,7 @@ def test_the_plan_has_the_edges_of_dvc_dag_in_an_order_that_runs(project: Path, 
         ("4Gi", "4GB", "stages.each@b.meta.resources: memory is '4GB'"),
         ("resources: {cpu: 2, memory: 4Gi, gpu: 1}", "resources: 2", "stages.each@b.meta.resources is 2; write cpu"),
         ("limit: 2h", "limit: long", "stages.each@b.meta.limit: 'long' is not a time"),
+        (DVC_YAML, "stages: {}", NO_STAGES.partition(":")[0]),
     ],
 )
 def test_what_no_other_machine_can_run_is_refused(old: str, new: str, told: str) -> None:
