@@ -120,7 +120,9 @@ def test_other_results_are_told_by_line_and_mended_to_a_byte(capsys: pytest.Capt
 
 
 def test_of_a_commit_later_results_are_no_matter() -> None:
-    Path("page.md").write_text("0.90<!--= out/metrics.json#test.f1 @first -->\n")
+    told = "0.90<!--= out/metrics.json#test.f1 @first --> 3<!--= params.yaml#training.epochs @first -->\n"
+    Path("page.md").write_text(told)
+    Path("params.yaml").write_text("training: {epochs: 4}\n")
     write_results(0.5)
     assert faults() == []
     Path("page.md").write_text("0.91<!--= out/metrics.json#test.f1 @first -->\n")
