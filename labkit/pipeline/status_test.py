@@ -238,8 +238,9 @@ def test_a_folder_of_dvcs_that_is_not_pulled_makes_nothing_stale_until_it_change
         repo.reproduce()
     git("add", "--all")
     git("commit", "--quiet", "-m", "images")
-    shutil.rmtree("raw/images")
     Path("raw/table.csv").unlink()
+    assert reasons("prepare") == ""
+    shutil.rmtree("raw/images")
     shutil.rmtree(".dvc/cache")
     shutil.rmtree("data")
     assert "raw" not in reasons("prepare").split()
