@@ -29,6 +29,7 @@ def test_it_shows_parameters_first_then_every_model_against_the_base_the_goals_a
     base = git("rev-parse", "--short", "main")
     assert "**Complete**; `forest` selected; `log_loss` on its test rows 0.0500 (-0.0500); goals: 1 of 2 met" in said
     assert "- `models.forest 0.2 -> 0.1`\n" in said
+    assert "are not in Git" not in said
     assert f"Changes are against the results of `{base}`." in said
     assert "| ★ `forest` | 0.1000 (-0.1000) | 300 (=) |" in said
     assert "| `tree` | 0.4000 (=) | 300 (=) |" in said
