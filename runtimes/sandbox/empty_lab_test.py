@@ -65,8 +65,10 @@ def test_nothing_of_the_example_is_left(lab: Path) -> None:
 @pytest.mark.parametrize("verb", ["run", "status", "log"])
 def test_a_lab_without_a_process_says_what_adds_one(lab: Path, shell: Shell, verb: str) -> None:
     said = shell(f"python -m lab {verb}", lab)
-    told = {"log": "No results commits in HEAD yet: runners make them.\n"}
-    assert said.stdout == told.get(verb, f"{NO_STAGES}\n")
+    told = {
+        "log": "No results commits in HEAD yet: runners make them. `python -m lab site` shows what people committed."
+    }
+    assert said.stdout == f"{told.get(verb, NO_STAGES)}\n"
     assert said.stderr == ""
 
 
