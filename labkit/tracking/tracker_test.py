@@ -58,6 +58,7 @@ def folder(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
     for name, value in tracker.SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LAB_JOURNALS", str(folder))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))  # no Git: what nobody has committed here would be a part of each run
     monkeypatch.setenv("LAB_EXECUTION_ID", "execution")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
