@@ -6,6 +6,7 @@ No Docker is needed to write it. Its packages are those of the model and of the 
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, StrictUndefined
@@ -23,7 +24,8 @@ from runtimes.serving.model import Place
 HERE = Path(__file__).parent
 MAIN = "runtimes/serving/container.py"
 CONTEXT, MARK = {"Dockerfile", "app", "install.sh", "requirements.txt"}, "made by `python -m lab image`"
-SERVER = ("fastapi", "pandas", "prometheus-client", "uvicorn")  # what the server imports beside the model's packages
+# What the server imports beside the model's packages, and what a model names for MLflow's own loader alone.
+SERVER, LOADER = ("fastapi", "pandas", "prometheus-client", "pyyaml", "uvicorn"), "mlflow"
 
 
 def build_context(model: Place, to: Path) -> Path:
@@ -33,8 +35,9 @@ def build_context(model: Place, to: Path) -> Path:
     """
     if to.exists() and not _is_context(to):
         raise InputError(f"{to} exists and is not a build context; name another folder with --to")
-    python = _python(model.folder)
-    pinned = serving_requirements((model.folder / "requirements.txt").read_text(encoding="utf-8"))
+    flavor = _flavor(model.folder)
+    of_model = (model.folder / "requirements.txt").read_text(encoding="utf-8")
+    pinned = serving_requirements(of_model, str(flavor["loader_module"]).startswith(f"{LOADER}."))
     with replacing(to) as beside:
         app = beside / "app"
         shutil.copytree(model.folder, app / "model", ignore=shutil.ignore_patterns("__pycache__"))
@@ -46,13 +49,15 @@ def build_context(model: Place, to: Path) -> Path:
             (HERE / "Dockerfile.jinja").read_text(encoding="utf-8")
         )
         links = TORCH_CPU_LINKS if "+cpu" in pinned else ""
-        written = template.render(name=model.name, version=model.version, python=python, find_links=links)
+        written = template.render(name=model.name, version=model.version, python=_python(flavor), find_links=links)
         (beside / "Dockerfile").write_text(written, encoding="utf-8")
     return to
 
 
-def serving_requirements(of_model: str) -> str:
+def serving_requirements(of_model: str, by_mlflow: bool = False) -> str:
     """The packages that serve a model, by its requirements, with all that they need, at their versions and hashes.
+
+    by_mlflow: a module of MLflow's loads it, as in models of older versions of the template.
 
     Raises InputError where the lab's lock has another version than the model was made with.
     """
@@ -67,6 +72,8 @@ def serving_requirements(of_model: str) -> str:
         raise InputError(
             f"the model was made with {', '.join(other)}: check out the commit that made it, `make setup`, and again"
         )
+    if not by_mlflow:
+        wanted.pop(canonicalize_name(LOADER), None)
     torch = locked["torch"]["version"] if "torch" in wanted else ""
     needed = resolve(dict.fromkeys(SERVER, "*") | wanted, locked, torch)
     return requirements(ROOT / LOCK, ("default",), {*needed})
@@ -79,12 +86,17 @@ def _is_context(place: Path) -> bool:
     return MARK in (place / "Dockerfile").read_text(encoding="utf-8", errors="replace").partition("\n")[0]
 
 
-def _python(model: Path) -> str:
-    """The minor version of Python that a model was made with."""
+def _flavor(model: Path) -> dict[str, Any]:
+    """How a model is loaded."""
     if not (model / "MLmodel").is_file():
         raise InputError(f"{model} holds no model; `make run` (or `dvc pull`) brings it, or name another")
     told = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
-    found = re.match(r"\d+\.\d+", str(told["flavors"]["python_function"]["python_version"]))
+    return dict(told["flavors"]["python_function"])
+
+
+def _python(flavor: dict[str, Any]) -> str:
+    """The minor version of Python that a model was made with."""
+    found = re.match(r"\d+\.\d+", str(flavor["python_version"]))
     return found[0] if found else "3.11"
 
 

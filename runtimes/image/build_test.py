@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from labkit.paths import ROOT
 from labkit.process.errors import InputError
+from labkit.process.files import read_json
 from labkit.process.tracking import md5_of
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port, is_up
@@ -84,8 +86,8 @@ def test_the_server_runs_from_the_context_alone(context: Path) -> None:
 def test_the_packages_are_those_of_the_lock_with_hashes_and_no_tool_of_the_lab(context: Path) -> None:
     pinned = (context / "requirements.txt").read_text().splitlines()
     names = {line.partition("==")[0] for line in pinned}
-    assert {"fastapi", "uvicorn", "mlflow", "pandas", "prometheus-client"} <= names
-    assert not names & {"dvc", "pytest", "optuna", "boto3", "uv"}
+    assert {"fastapi", "uvicorn", "pandas", "prometheus-client", "pyyaml"} <= names
+    assert not names & {"dvc", "mlflow", "mlflow-skinny", "pytest", "optuna", "boto3", "uv"}
     assert [line for line in pinned if "==" not in line or "--hash=sha256:" not in line] == []
 
 
@@ -98,6 +100,12 @@ def test_the_same_model_is_the_same_bytes_and_takes_the_place_of_the_one_before(
     build_context(model, again)
     assert md5_of(again) == md5_of(context)
     assert (context / "app/model/MLmodel").read_bytes() == (model.folder / "MLmodel").read_bytes()
+
+
+def test_a_model_that_mlflow_loads_has_mlflow_in_its_image() -> None:
+    version = read_json(ROOT / "Pipfile.lock")["default"]["mlflow"]["version"]
+    assert "\nmlflow==" in serving_requirements(f"mlflow{version}\n", by_mlflow=True)
+    assert "mlflow" not in serving_requirements(f"mlflow{version}\n")
 
 
 def test_a_model_of_other_versions_than_the_lock_s_is_refused() -> None:

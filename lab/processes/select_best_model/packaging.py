@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,17 @@ import yaml
 import lib
 from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.predictions import Answers
-from labkit.process.errors import InputError
 from labkit.process.files import read_json, replacing
 from labkit.process.trainers import code_of
 from lib.columns import Column, load_columns
 
-# Not imported: it imports MLflow, and runs where the model is served.
+# Not imported: it runs where the model is served.
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
 # What preparing raw rows takes, whatever the model needs: packages, and modules of lib.
 PREPROCESSING = ("joblib", "numpy", "pandas", "scikit-learn")
 SERVED_CODE = ("__init__.py", "columns.py")
+# What served_model.py loads.
+DATA = "data/model"
 # Without its last part, which MLflow takes as well: a later patch of Python makes no other result.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -41,32 +41,23 @@ def save_served_model(target: Path, model: Candidate, answers: Answers, dir_proc
     MLflow would write down a random identity, the time of day and where this repository lies; the model gets an
     identity made of its content and none of the rest, so that a result that did not change keeps its bytes.
     """
-    artifacts = {
-        "code": code_of(model.process),
-        "columns": dir_processed / "columns.json",
-        "dataset": dir_processed / "dataset.json",
-        "model": model.file,
-        "preprocessing": dir_processed / "preprocessing.joblib",
-    }
-    columns = load_columns(artifacts["columns"])
+    columns = load_columns(dir_processed / "columns.json")
     with replacing(target) as folder:
-        for file in artifacts.values():
-            if (place := folder / "artifacts" / file.name).exists():
-                raise InputError(f"{model.file}: a packaged model holds another {file.name}; rename the model")
-            _copy(file, place)
-        _copy(SERVED_MODEL, folder / SERVED_MODEL.name)
+        for name in ("columns.json", "dataset.json", "preprocessing.joblib"):
+            _copy(dir_processed / name, folder / DATA / name)
+        _copy(code_of(model.process), folder / DATA / "model.py")
+        _copy(model.file, folder / DATA / "trained" / model.file.name)
         _write_example(folder, dir_processed / "example_rows.csv", columns)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        _copy_lib(answers.modules, folder / "code" / "lib")
+        loader = _copy_code(answers.modules, folder / "code")
         _write_requirements(folder, answers.packages)
-        uris = artifacts | {"code": Path("lab", "processes", model.process, artifacts["code"].name)}
         described = {
-            "flavors": {"python_function": _flavor(uris)},
+            "flavors": {"python_function": _flavor(loader)},
             "metadata": {"columns": [column._asdict() for column in columns]},
             "mlflow_version": version("mlflow-skinny"),
             "model_id": None,
             "model_size_bytes": size,
-            "model_uuid": _digest(artifacts.values()),
+            "model_uuid": _digest(folder),
             "prompts": None,
             "saved_input_example_info": {
                 "artifact_path": "input_example.json",
@@ -75,24 +66,20 @@ def save_served_model(target: Path, model: Candidate, answers: Answers, dir_proc
                 "type": "dataframe",
             },
             "is_signature_from_type_hint": False,
-            "signature": _signature(read_json(artifacts["dataset"])["classes"]),
+            "signature": _signature(read_json(dir_processed / "dataset.json")["classes"]),
             "type_hint_from_example": False,
             "utc_time_created": "1970-01-01 00:00:00",
         }
         _write_yaml(folder / "MLmodel", described)
 
 
-def _flavor(artifacts: dict[str, Path]) -> dict[str, Any]:
-    """How MLflow loads the model."""
+def _flavor(loader: str) -> dict[str, Any]:
+    """How the model is loaded, by MLflow and by others: the module `loader` in `code` is given `data`."""
     return {
-        "artifacts": {
-            key: {"path": f"artifacts/{file.name}", "uri": file.as_posix()} for key, file in artifacts.items()
-        },
-        "cloudpickle_version": version("cloudpickle"),
         "code": "code",
+        "data": DATA,
         "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
-        "loader_module": "mlflow.pyfunc.loaders.code_model",
-        "model_code_path": SERVED_MODEL.name,
+        "loader_module": loader,
         "python_version": PYTHON,
         "streamable": False,
     }
@@ -152,14 +139,21 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _copy_lib(modules: list[Path], folder: Path) -> None:
-    """Of lib only what the model needs: the whole of it would make every helper a part of the model."""
+def _copy_code(modules: list[Path], folder: Path) -> str:
+    """Copy what runs where the model is served; the name of the module that loads it.
+
+    Of lib only what the model needs: the whole of it would make every helper a part of the model.
+    """
     root = Path(str(lib.__file__)).parent
     for file in [*(root / name for name in SERVED_CODE), *modules]:
-        _copy(file, folder / file.relative_to(root))
+        _copy(file, folder / "lib" / file.relative_to(root))
+    # Python imports a name once: two versions loaded in one program are each to run their own code.
+    loader = f"{SERVED_MODEL.stem}_{_digest(SERVED_MODEL)[:8]}"
+    _copy(SERVED_MODEL, folder / f"{loader}.py")
+    return loader
 
 
-def _digest(places: Iterable[Path]) -> str:
-    """32 hexadecimal digits, as a UUID has, of files and folders."""
-    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*")))]
+def _digest(place: Path) -> str:
+    """32 hexadecimal digits, as a UUID has, of a file or a folder."""
+    files = [place] if place.is_file() else sorted(place.rglob("*"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:32]

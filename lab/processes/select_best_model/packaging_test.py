@@ -21,12 +21,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from lab.processes.select_best_model import served_model
+from lab.processes.select_best_model import packaging, served_model
 from lab.processes.select_best_model.candidates import Candidate
 from lab.processes.select_best_model.packaging import PYTHON, save_served_model
 from lab.processes.select_best_model.predictions import Answers, ask
-from labkit.paths import PROCESSES, ROOT
-from labkit.process.errors import InputError
+from labkit.paths import PROCESSES
 from labkit.process.files import read_json, write_json
 from labkit.process.trainers import code_of
 from lib.columns import Column, date_features
@@ -199,29 +198,21 @@ def test_mlflow_itself_writes_the_same_bytes(tmp_path: Path, processed: Path, tr
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     save_served_model(ours, *trained, processed)
 
-    code, model = code_of(trained.candidate.process), trained.candidate.file
-    data = {name: processed / f"{name}.json" for name in ("columns", "dataset")}
-    artifacts = {"code": code, "model": model, **data, "preprocessing": processed / "preprocessing.joblib"}
     answer = served_model.answer(np.full((1, 3), 1 / 3), CLASSES, pd.RangeIndex(1))
     described = mlflow.models.Model(
         model_uuid=mlflow.models.Model.load(str(ours)).model_uuid, utc_time_created="1970-01-01 00:00:00"
     )
     mlflow.pyfunc.save_model(
         theirs,
-        python_model=served_model.__file__,
-        artifacts={key: str(file) for key, file in artifacts.items()},
-        code_paths=[str(ours / "code" / "lib")],
+        loader_module=next((ours / "code").glob("served_model_*.py")).stem,
+        data_path=ours / "data" / "model",
+        code_paths=[str(path) for path in sorted((ours / "code").iterdir())],
         signature=mlflow.models.infer_signature(model_output=answer),
         input_example=example,
         pip_requirements=(ours / "requirements.txt").read_text().split(),
         mlflow_model=described,
         metadata={"columns": columns},
     )
-    # Where this repository lies is what we leave out.
-    flavor = described.flavors["python_function"]
-    flavor["model_code_path"] = Path(served_model.__file__).name
-    flavor["artifacts"]["code"]["uri"] = code.relative_to(ROOT).as_posix()
-    described.save(theirs / "MLmodel")
 
     def contents(folder: Path) -> dict[str, str]:
         found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
@@ -240,11 +231,17 @@ def test_mlflow_itself_writes_the_same_bytes(tmp_path: Path, processed: Path, tr
     assert of_any_patch(contents(ours)) == contents(ours)  # the next patch of Python makes the same bytes
 
 
-def test_a_model_named_as_a_file_beside_it_is_refused(tmp_path: Path, processed: Path, trained: Trained) -> None:
-    file = Path(shutil.copy(trained.candidate.file, tmp_path / "preprocessing.joblib"))
-    with pytest.raises(InputError, match=r"another preprocessing\.joblib; rename the model"):
-        save_served_model(tmp_path / "model", trained.candidate._replace(file=file), trained.answers, processed)
-    assert not (tmp_path / "model").exists()
+def test_two_versions_in_one_program_each_run_their_own_code(
+    tmp_path: Path, processed: Path, trained: Trained, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_served_model(tmp_path / "first", *trained, processed)
+    changed = tmp_path / packaging.SERVED_MODEL.name
+    code = packaging.SERVED_MODEL.read_text(encoding="utf-8")
+    changed.write_text(code.replace('"label"', '"class"'), encoding="utf-8")
+    monkeypatch.setattr(packaging, "SERVED_MODEL", changed)
+    save_served_model(tmp_path / "second", *trained, processed)
+    answers = [mlflow.pyfunc.load_model(str(tmp_path / name)).predict(rows) for name in ("first", "second")]
+    assert [answer.columns[0] for answer in answers] == ["label", "class"]
 
 
 def test_the_requirements_are_what_the_model_was_loaded_with_and_what_prepares_rows(

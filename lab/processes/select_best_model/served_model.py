@@ -1,7 +1,8 @@
 """The model as it is served: raw rows in; a label and each class's probability out, or the prediction of a number.
 
-MLflow copies this file into the model (its "models from code"), so it imports nothing of the lab but the modules of
-lib that packaging.py copies along. https://mlflow.org/docs/latest/ml/model/models-from-code/
+packaging.py copies this file into the model, and whoever serves it calls `_load_pyfunc`, MLflow too. So it imports
+nothing of the lab but the modules of lib that are copied along.
+https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html#pyfunc-filesystem-format
 """
 
 import json
@@ -13,8 +14,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 from lib.columns import load_columns, typed
@@ -42,22 +41,22 @@ def answer(predictions: NDArray[np.float64], classes: list[str], index: pd.Index
     return table
 
 
-class ServedModel(PythonModel):
+class ServedModel:
     """Preprocessing, model and class names, as one."""
 
-    def load_context(self, context: PythonModelContext) -> None:
-        """Load what the model's folder holds."""
-        self._preprocessing = joblib.load(context.artifacts["preprocessing"])
-        self._predict = load_model(Path(context.artifacts["code"]), Path(context.artifacts["model"]))
-        self._classes = json.loads(Path(context.artifacts["dataset"]).read_text(encoding="utf-8"))["classes"]
-        self._columns = load_columns(context.artifacts["columns"])
+    def __init__(self, data: Path) -> None:
+        """Load what packaging.py put into the folder `data`."""
+        (trained,) = (data / "trained").iterdir()
+        self._preprocessing = joblib.load(data / "preprocessing.joblib")
+        self._predict = load_model(data / "model.py", trained)
+        self._classes = json.loads((data / "dataset.json").read_text(encoding="utf-8"))["classes"]
+        self._columns = load_columns(data / "columns.json")
 
-    def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """One row out for each row in: `label`, and `probability_<class>` for each class; or `prediction`.
 
-        Raises ValueError naming the column with a value that no training row could have had.
+        params: MLflow's; there are none. Raises ValueError naming the column with a value that no training row could
+        have had.
         """
         raw = pd.DataFrame(model_input)  # a server may give a dictionary or a list
         if raw.empty:
@@ -66,4 +65,5 @@ class ServedModel(PythonModel):
         return answer(self._predict(rows).astype(np.float64), self._classes, raw.index)
 
 
-set_model(ServedModel())
+def _load_pyfunc(data_path: str) -> ServedModel:
+    return ServedModel(Path(data_path))
