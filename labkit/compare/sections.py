@@ -8,11 +8,11 @@ from labkit.pipeline.drift import Drift
 
 MOST_ROWS = 40  # of a table in the terminal
 TESTED = (
-    "In brackets: the 95% interval of the difference, by the paired bootstrap. p: how often chance alone makes as much "
-    "of it (accuracy: exact McNemar; else a paired permutation), held to all {} tests of this table by Holm's method. "
-    "Noise: p of 0.05 or more."
+    "In brackets: the 95% interval of the difference, by the paired bootstrap. p: how often chance alone makes one as "
+    "large (accuracy: exact McNemar; others: paired permutation), by Holm's method for the {} tests of this "
+    "table. Noise: p is 0.05 or more."
 )
-UNTESTED = "These have no intervals: those take predictions of each row, of both sides."
+UNTESTED = "Without intervals, which need the predictions of each row from both sides."
 
 
 class Section(NamedTuple):
@@ -27,7 +27,7 @@ class Section(NamedTuple):
 
 def as_sections(found: Found, a: str = "A", b: str = "B") -> list[Section]:
     """All that differs, in the order of cause and effect; where nothing does, that is said."""
-    code = f"{len(found.code)} files, {_sum(found.code, 1)} lines added, {_sum(found.code, 2)} removed"
+    code = f"Files: {len(found.code)}; lines added: {_sum(found.code, 1)}, removed: {_sum(found.code, 2)}."
     changed = [one for one in found.metrics if one.a != one.b]
     same = len(found.metrics) - len(changed)
     compared = (f"{UNTESTED} " if changed else "") + f"{same} of {len(found.metrics)} are the same."
@@ -38,7 +38,7 @@ def as_sections(found: Found, a: str = "A", b: str = "B") -> list[Section]:
         Section(
             "Stages",
             _same(found.stages),
-            ["stage", "read otherwise"],
+            ["stage", "what it read differently"],
             [[stage, ", ".join(told) or "nothing: its outputs alone differ"] for stage, told in found.stages.items()],
         ),
         *_data_sections(found, a, b),

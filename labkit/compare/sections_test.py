@@ -41,7 +41,7 @@ def test_every_row_has_its_columns_and_values() -> None:
     made = {section.title: section for section in as_sections(found)}
     for section in made.values():
         assert {len(row) for row in section.rows} == {len(section.columns)}
-    assert made["Code"].note == "2 files, 3 lines added, 1 removed"
+    assert made["Code"].note == "Files: 2; lines added: 3, removed: 1."
     assert made["Code"].rows == [["a.py", "3", "1"], ["b.png", "binary", "binary"]]
     assert made["Parameters"].rows == [["lr", "0.1", "-"]]
     assert made["Stages"].rows == [["train", "lr 0.1 -> 0.2, rows"], ["test", "nothing: its outputs alone differ"]]
@@ -55,7 +55,7 @@ def test_every_row_has_its_columns_and_values() -> None:
     ]
     assert made["Metrics"].rows == [["tree", "f1", "0.5", "0.75", "+0.25"], ["bayes", "f1", "-", "0.5", "-"]]
     assert made["Metrics"].note.endswith("1 of 3 are the same.")
-    assert "all 2 tests" in made["On the same test rows"].note
+    assert "for the 2 tests" in made["On the same test rows"].note
     assert made["On the same test rows"].rows == [
         ["tree", "90", "log_loss", "0.5", "0.25", "-0.25 [-0.5, -0.125]", "< 0.001", "better"],
         ["tree", "90", "accuracy", "0.5", "0.5", "0", "1.000", "the same"],
