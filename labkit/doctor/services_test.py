@@ -7,10 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,13 +17,13 @@ from labkit.doctor.check import Check
 from labkit.doctor.services import check_mlflow, check_origin, check_remote
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import mlflow_client
-from labkit.testing.ports import free_port
+from labkit.testing.ports import free_port, is_up
+from labkit.testing.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 KEY, SECRET = "key-of-the-test", "secret-of-the-test"  # pragma: allowlist secret
 KEYS = {"access_key_id": KEY, "secret_access_key": SECRET, "verify": "true"}
-START_SECONDS = 60
 
 CheckRemote = Callable[..., Check]
 
@@ -225,10 +223,7 @@ def mlflow_server(mlflow_folder: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(START_SECONDS * 10):
-            with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=1):
-                break
-            time.sleep(0.1)
+        wait_until(lambda: is_up(url, "/health"), log=mlflow_folder / "log")
         yield url
     finally:
         os.killpg(server.pid, signal.SIGKILL)

@@ -27,6 +27,7 @@ from labkit.publish.occurrences import results_here
 from labkit.publish.view import publish, show, shown_in_mlflow
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import download, experiment_runs, mlflow_client
+from labkit.testing.waiting import wait_until
 from labkit.tracking import tracker
 
 pytestmark = pytest.mark.integration
@@ -595,9 +596,7 @@ def test_a_plain_repro_binds_its_runs_once_dvc_has_ended(lab: Path, monkeypatch:
     own = f"import labkit.publish.view as view; from pathlib import Path; view.HOME = Path('{lab}'); "
     follower = [sys.executable, "-c", f"{own}from labkit.publish import follow; follow.main()", execution]
     started = [subprocess.Popen(follower, env=environment(lab)) for _ in range(2)]
-    deadline = time.monotonic() + 60
-    while all(process.poll() is None for process in started) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: any(process.poll() is not None for process in started))
     assert sum(process.poll() == 0 for process in started) == 1  # the other waits
     assert [run.data.tags.get("lab.record") for run in experiment_runs() if run.info.run_name == "train"] == [None]
     dvc.communicate("")

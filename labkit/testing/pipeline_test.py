@@ -9,9 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import dedent
@@ -32,6 +31,7 @@ from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model, mlflow_client
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -380,10 +380,7 @@ def test_make_ui_serves_the_runs_and_their_plots_and_opens_them(
                 timeout=10,
             )
             assert plot.content == (finished_lab / "artifacts/train_dnn_pytorch/training_history.png").read_bytes()
-            for _ in range(600):
-                if opened.exists():
-                    break
-                time.sleep(0.1)
+            wait_until(opened.exists)
             assert opened.read_text() == f"{link}\n"
         finally:
             os.killpg(ui.pid, signal.SIGTERM)
@@ -453,12 +450,9 @@ def test_a_plain_repro_binds_its_runs_to_their_results(lab: Path, shell: Shell) 
     change(lab, selection__metric="f1")
     shell("dvc repro", lab)
     client = mlflow_client(lab / "mlflow.db")
-    for _ in range(600):
-        found = client.search_runs(["1"], "params.`selection.metric` = 'f1' AND tags.`lab.record` LIKE '%'")
-        if found:
-            break
-        time.sleep(0.1)
-    (run,) = found
+    bound = partial(client.search_runs, ["1"], "params.`selection.metric` = 'f1' AND tags.`lab.record` LIKE '%'")
+    wait_until(bound)
+    (run,) = bound()
     assert run.data.tags["lab.out.artifacts/best_model/metrics.json"] == recorded_md5(lab, "metrics.json")
     assert "lab.replayed" not in run.data.tags
 

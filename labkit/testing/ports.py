@@ -13,10 +13,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_up(url: str) -> bool:
-    """Whether a server of the lab's models answers at its `/ping`."""
+def is_up(url: str, path: str = "/ping") -> bool:
+    """Whether a server answers there: by default one of the lab's models."""
     try:
-        with urlopen(f"{url}/ping", timeout=5) as answer:
+        with urlopen(f"{url}{path}", timeout=5) as answer:
             return bool(answer.status == 200)
     except (URLError, HTTPException, OSError):
         return False

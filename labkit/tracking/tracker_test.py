@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,6 +24,7 @@ from labkit.paths import ROOT
 from labkit.process import tracking as process_tracking
 from labkit.testing.mlflow_store import experiment_runs, mlflow_client
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import WAIT_SECONDS, wait_until
 from labkit.tracking import tracker
 from labkit.tracking.journal import TrackedRun, is_running, journals, load_progress, remember, runs_of_execution
 from labkit.tracking.tracker import carry_all, deliver
@@ -37,7 +37,6 @@ pytestmark = pytest.mark.integration
 Start = Callable[[str], "Process"]
 Track = Callable[[], "subprocess.Popen[bytes]"]
 
-WAIT_SECONDS = 180  # for what takes seconds on a quiet machine
 
 BEGINNING = """
 import os
@@ -182,15 +181,6 @@ def deaf_server() -> Iterator[list[socket.socket]]:
         listening.shutdown(socket.SHUT_RDWR)
     for connection in connections[1:]:
         connection.close()
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    """Wait until something holds; fail the test when it never does."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            pytest.fail("waited in vain")
-        time.sleep(0.1)  # it may ask MLflow, which takes what the tracker needs
 
 
 def found_runs() -> "list[Run]":

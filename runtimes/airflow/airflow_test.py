@@ -4,19 +4,18 @@ import secrets
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
 from labkit.launch.environments import LOCK, install, run_uv
 from labkit.paths import RUNTIMES
 from labkit.testing.fixtures import Once, Shell
-from labkit.testing.ports import free_port
+from labkit.testing.ports import free_port, is_up
+from labkit.testing.waiting import wait_until
 from runtimes.sandbox.start import down, up
 from runtimes.sandbox.state import Sandbox
 
@@ -116,7 +115,7 @@ def scheduling(
                 given = environment | settings
                 started.append(psutil.Popen([airflow, *words], env=given, stdout=log, stderr=subprocess.STDOUT))
             if words[0] == "api-server":  # else the first tasks would be tried before it answers
-                wait_until(lambda: answers(f"http://127.0.0.1:{port}/api/v2/version"))
+                wait_until(lambda: is_up(f"http://127.0.0.1:{port}", "/api/v2/version"))
         yield settings
     finally:
         ended = [one for process in started for one in (*process.children(recursive=True), process)]
@@ -126,19 +125,6 @@ def scheduling(
         for process in alive:
             process.kill()
         psutil.wait_procs(alive)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DONE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
-def answers(url: str) -> bool:
-    with suppress(requests.ConnectionError):
-        return requests.get(url, timeout=30).ok
-    return False
 
 
 def processes_of(stage: str) -> list[psutil.Process]:
@@ -156,11 +142,11 @@ def test_a_killed_stage_is_retried(
     clone, stage = sandbox.clone, "train_dnn_pytorch"
     trigger = f"{airflow} dags trigger lab --run-id airflow-1"
     wait_until(lambda: shell(trigger, clone, check=False, **scheduling).returncode == 0)
-    wait_until(lambda: any(process.children(recursive=True) for process in processes_of(stage)))
+    wait_until(lambda: any(process.children(recursive=True) for process in processes_of(stage)), DONE_SECONDS)
     (task,) = processes_of(stage)
     for process in (*task.children(recursive=True), task):
         process.kill()
-    wait_until(lambda: not shell("git log -1 --format=%s main", sandbox.origin).stdout.startswith("Anew"))
+    wait_until(lambda: not shell("git log -1 --format=%s main", sandbox.origin).stdout.startswith("Anew"), DONE_SECONDS)
     assert shell("git log -1 --format=%s main", sandbox.origin).stdout == "Results of airflow-1\n"
     assert shell("git show main:dvc.lock", sandbox.origin).stdout == (finished_lab / "dvc.lock").read_text()
     with closing(sqlite3.connect(Path(scheduling["AIRFLOW_HOME"]) / "airflow.db")) as database:

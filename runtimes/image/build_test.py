@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +22,11 @@ from labkit.process.files import read_json
 from labkit.process.tracking import md5_of
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port, is_up
+from labkit.testing.waiting import WAIT_SECONDS, wait_until
 from runtimes.image.build import build_context, serving_requirements
 from runtimes.serving.model import Place
 
 pytestmark = pytest.mark.integration
-
-WAIT_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +44,8 @@ def serving(context: Path, python: str | Path, **variables: str) -> Iterator[str
     alone = {"PATH": "/usr/bin:/bin", "HOME": str(context.parent), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     with subprocess.Popen(command, cwd=context / "app", env=alone) as server:
         try:
-            deadline = time.monotonic() + WAIT_SECONDS
-            while not is_up(f"http://127.0.0.1:{port}"):
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+            wait_until(lambda: is_up(f"http://127.0.0.1:{port}") or server.poll() is not None)
+            assert server.poll() is None
             yield f"http://127.0.0.1:{port}"
             server.send_signal(signal.SIGTERM)
             assert server.wait(WAIT_SECONDS) in (0, -signal.SIGTERM)

@@ -24,13 +24,13 @@ from labkit.pipeline.records import read_records
 from labkit.testing.example_lab import STAGES
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import wait_until
 from labkit.tracking.journal import journals
 from runtimes.sandbox.fake_process import DIVERGES, Params, digest
 from runtimes.sandbox.processes import running
 from runtimes.sandbox.runs import kill_run, recorded_runs, rerun
 from runtimes.sandbox.services import start_service, wait_until_ready
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import wait_for
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import follow_newest
 
@@ -151,7 +151,7 @@ def closed(sandbox: Sandbox, gate: str) -> Iterator[Path]:
 
 def reached(sandbox: Sandbox, gate: str) -> None:
     """Wait until something waits at a gate."""
-    wait_for((sandbox.folder / "gates" / f"{gate}.reached").exists)
+    wait_until((sandbox.folder / "gates" / f"{gate}.reached").exists)
 
 
 def wait_until_quiet(number: Callable[[], int]) -> None:
@@ -173,7 +173,7 @@ def away(sandbox: Sandbox, service: str) -> Iterator[None]:
     """Kill a service, and start it again."""
     for process in running(sandbox.folder, service):
         process.kill()
-    wait_for(lambda: not running(sandbox.folder, service))
+    wait_until(lambda: not running(sandbox.folder, service))
     try:
         yield
     finally:
@@ -477,7 +477,7 @@ def test_s3_silent_or_killed_while_publishing_a_rerun_goes_on(sandbox: Sandbox, 
 
     fault("killed in dvc push")
     ask(sandbox, tag, classifiers={"random_forest": {"n_estimators": 500}})
-    wait_for(lambda: pushed() > 0)
+    wait_until(lambda: pushed() > 0)
     with silent(sandbox, "s3"):  # so that the push is not done before it is killed
         kill_run(sandbox)
         assert ended(sandbox)[0] != 0
@@ -485,7 +485,7 @@ def test_s3_silent_or_killed_while_publishing_a_rerun_goes_on(sandbox: Sandbox, 
     fault("S3 silent in dvc push")
     so_far = pushed()
     with attempt(sandbox, tag) as given_up:
-        wait_for(lambda: pushed() > so_far)
+        wait_until(lambda: pushed() > so_far)
         with silent(sandbox, "s3"):
             exit_code, log = given_up.result()
     assert exit_code != 0

@@ -15,6 +15,7 @@ from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import wait_until
 from runtimes.sandbox.__main__ import describe
 from runtimes.sandbox.processes import end, running
 from runtimes.sandbox.pushes import WORKFLOW
@@ -29,7 +30,6 @@ from runtimes.sandbox.services import (
     wait_until_ready,
 )
 from runtimes.sandbox.start import down, up
-from runtimes.sandbox.start_test import wait_for
 from runtimes.sandbox.state import Sandbox
 from runtimes.sandbox.watch import NO_RUN, follow_newest
 
@@ -161,7 +161,7 @@ def test_tags_of_one_push_run_one_after_the_other_with_the_commit_that_was_pushe
 def test_a_run_killed_with_its_runner_waits_for_a_rerun(sandbox: Sandbox, push: Callable[..., None]) -> None:
     begun = sandbox.folder / "begun"
     push(f'[ "$GITHUB_RUN_ATTEMPT" = 2 ] || {{ touch {begun}; sleep 1000; }}', "small-killed")
-    wait_for(begun.exists)
+    wait_until(begun.exists)
     end(sandbox.folder, "runner", "run", patience=0)
     log: list[str] = []
     assert follow_newest(sandbox, log.append) == 1

@@ -7,19 +7,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from typer.testing import CliRunner
 
 from labkit.paths import ROOT
 from labkit.process.errors import InputError
 from labkit.testing.fixtures import Shell
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import wait_until
 from runtimes.sandbox.__main__ import app
 from runtimes.sandbox.origin import MAKING, uncommitted
 from runtimes.sandbox.processes import PART, running
@@ -27,7 +27,6 @@ from runtimes.sandbox.start import down, up
 
 pytestmark = pytest.mark.integration
 
-WAIT_SECONDS = 120  # for what takes seconds on a quiet machine
 START = "import sys; from pathlib import Path; from runtimes.sandbox.start import up; up(Path(sys.argv[1]), *{})"
 # A `git fetch` that leaves something at work, as the real one does for a moment when it is killed.
 GIT = """\
@@ -63,14 +62,8 @@ def starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         return not before & set(running(folder)) and bool(running(folder, "mlflow")) and late.exists()
 
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
-        wait_for(at_work)
+        wait_until(at_work)
         yield process
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    patiently = stop_after_delay(WAIT_SECONDS)
-    Retrying(retry=retry_if_result(lambda so: not so), stop=patiently, wait=wait_fixed(0.05))(condition)
 
 
 def test_ctrl_c_leaves_nothing_of_its_start_nor_of_a_killed_one_before(folder: Path) -> None:

@@ -4,8 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
@@ -18,10 +17,9 @@ import requests
 from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model
 from labkit.testing.ports import free_port, is_up
+from labkit.testing.waiting import WAIT_SECONDS, wait_until
 
 pytestmark = pytest.mark.integration
-
-WAIT_SECONDS = 60
 
 
 @pytest.fixture
@@ -43,20 +41,12 @@ def serving(lab: Path, environment: dict[str, str], *options: str) -> Iterator[s
         assert f"answers at http://127.0.0.1:{port}" in said, (lab / "log").read_text()
         url = f"http://127.0.0.1:{port}"
         try:
-            wait_for(lambda: is_up(url))
+            wait_until(lambda: is_up(url))
             yield url
             server.send_signal(signal.SIGTERM)
             assert server.wait(WAIT_SECONDS) in (0, -signal.SIGTERM)
         finally:
             server.kill()
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait until something holds, or fail."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def example(lab: Path) -> Any:
@@ -110,7 +100,7 @@ def test_it_follows_the_promotion_without_a_failed_request(
         with subprocess.Popen(
             [sys.executable, "-m", "lab", "promote", "v2", "--reason", "faster", "--force"], cwd=lab, env=environment
         ) as promotion:
-            wait_for(lambda: version(url) == "v2")
+            wait_until(lambda: version(url) == "v2")
         assert promotion.returncode == 0
     assert {answer.status_code for answer in answers} == {200}
     assert "v2 answers in the place of v1" in (lab / "log").read_text()

@@ -5,15 +5,14 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from labkit.testing.ports import free_port
+from labkit.testing.waiting import wait_until
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-START_SECONDS = 30.0
 CONFIG = """\
 ClusterName=lab
 SlurmctldHost={host}(127.0.0.1)
@@ -66,10 +65,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         with (folder / "words.log").open("w") as words:
             for command in commands:
                 started.append(subprocess.Popen(command, stdout=words, stderr=words))
-        deadline = time.monotonic() + START_SECONDS
-        while not _is_idle({"PATH": path, **environment}):
-            assert time.monotonic() < deadline, (folder / "words.log").read_text()
-            time.sleep(0.2)
+        wait_until(lambda: _is_idle({"PATH": path, **environment}), log=folder / "words.log")
         yield environment
     finally:
         for process in reversed(started):

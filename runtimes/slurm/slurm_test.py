@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from labkit.pipeline.plan import Plan, PlannedStage, Resources
 from labkit.process.errors import InputError
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
+from labkit.testing.waiting import wait_until
 from runtimes.slurm import cluster as cluster_here
 from runtimes.slurm.cluster import SEPARATOR, queue, sbatch, submit
 from runtimes.slurm.jobs import jobs_of, log_of
@@ -104,13 +103,6 @@ def submitted(lab: Path, tag: str, shell: Shell, **variables: str) -> str:
     shell(f"git tag --force {tag} && python -m lab slurm submit {tag}", lab, **variables)
     wait_until(lambda: not shell("squeue --noheader", lab, **variables).stdout)
     return shell(f"python -m lab slurm status {tag}", lab, **variables).stdout
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 @pytest.mark.integration
