@@ -9,7 +9,6 @@ all, remove ~/.cache/lab at any time.
 """
 
 import ast
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from labkit.file_lock import locked
 from labkit.launch.kernels import chosen
 from labkit.paths import PROCESSES, ROOT
 
@@ -61,8 +61,7 @@ def python_of(name: str, lock: Path) -> Path:
     environment = environment_of(name, lock)
     if not (environment / "complete").exists():
         ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-        with environment.with_suffix(".lock").open("w") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)  # two runs may want it at the same moment
+        with locked(environment.with_suffix(".lock")):  # two runs may want it at the same moment
             if not (environment / "complete").exists():
                 run_uv("venv", "--clear", "--python", sys.executable, str(environment))
                 install(lock, environment / "bin" / "python", groups=("default",))

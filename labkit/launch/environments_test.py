@@ -1,6 +1,5 @@
 """An environment is exactly its lock: made once, made again when the lock changes, never half."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from labkit.file_lock import locked
 from labkit.launch import environments, kernels
 from labkit.launch.environments import PIP_TO_UV, process_environment, process_lock, requirements, where_to_find
 from labkit.paths import ROOT
@@ -316,8 +316,7 @@ def test_who_comes_second_waits_and_takes_what_the_first_made(tree: Tree) -> Non
     [environment] = tree.environments()
     (environment / "complete").unlink()
     (environment / "kept").touch()
-    with environment.with_suffix(".lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # the first is still at it
+    with locked(environment.with_suffix(".lock")):  # the first is still at it
         second = tree.start()
         while not re.search(rf"-> FLOCK .* {second.pid} ", KERNEL_LOCKS.read_text(encoding="utf-8")):
             assert second.poll() is None

@@ -1,6 +1,5 @@
 """Stages as `dvc repro` runs them, in a copy of this repository with two processes that do next to nothing."""
 
-import fcntl
 import json
 import os
 import platform
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from labkit.file_lock import locked
 from labkit.launch.kernels import Choice, deciding_variables
 from labkit.launch.machine import described, this_machine
 from labkit.paths import ROOT
@@ -80,8 +80,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder of journals that no tracker carries away: its place is taken."""
     folder = tmp_path / "journals"
     folder.mkdir()
-    with (folder / "tracker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "tracker.lock"):
         yield folder
         for journal in journals(folder):  # else a tracker that is only just starting would carry them
             journal.unlink()

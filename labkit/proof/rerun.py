@@ -5,7 +5,6 @@ nothing else, and a folder of environments of its own. Packages come from uv's c
 against the hash that its lock names. DVC and the launcher are those of the lab that verifies.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from labkit.dvc_adapter.folders import Files, files_here, hash_of
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, default_remote, raw_data_hashes, raw_data_not_cached
+from labkit.file_lock import locked
 from labkit.git_cli import clone_at, git_in
 from labkit.pipeline.records import DVC_LOCK, Records, read_records
 from labkit.process.credentials import without_credentials
@@ -145,8 +145,7 @@ def no_tracker(clone: Path) -> Iterator[None]:
     """Keep the runs of a verification from MLflow: a tracker gives way to who holds this lock."""
     journals = clone / ".lab" / "journals"
     journals.mkdir(parents=True, exist_ok=True)
-    with (journals / "tracker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(journals / "tracker.lock"):
         yield
 
 

@@ -5,7 +5,6 @@
 The tracker starts it. `python -m lab run` and the workflow do the same themselves.
 """
 
-import fcntl
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from contextlib import suppress
 
 import psutil
 
+from labkit.file_lock import locked
 from labkit.launch.launcher import execution_of
 from labkit.publish.occurrences import results_here
 from labkit.publish.view import shown_in_mlflow
@@ -26,10 +26,8 @@ def main() -> None:
     execution = sys.argv[1]
     os.nice(10)
     waiting = JOURNALS / f"{execution}.following"
-    with waiting.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with locked(waiting, wait=False) as is_mine:
+        if not is_mine:
             return
         with suppress(psutil.NoSuchProcess, ValueError):
             dvc = psutil.Process(int(execution.rpartition("-")[2]))

@@ -8,7 +8,6 @@ A run is known by its tag `lab.record`, the md5 of the record. The live run of a
 none, one is made from the result's files. Whatever ends this in the middle, run again it goes on from there.
 """
 
-import fcntl
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from labkit.dvc_adapter.repository import Project, open_project
 from labkit.dvc_adapter.storage import bring, cached_file, default_remote, remotes
 from labkit.dvc_adapter.tables import give_to_cache
+from labkit.file_lock import locked
 from labkit.git_cli import GitError, file_in
 from labkit.paths import HOME
 from labkit.pipeline.tables import take_tables
@@ -159,6 +159,5 @@ def _alone() -> Iterator[None]:
     """Wait until no other process of this machine publishes for the lab: two would make a run twice."""
     folder = HOME / ".lab"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "publish.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "publish.lock"):
         yield

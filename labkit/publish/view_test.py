@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from labkit.file_lock import locked
 from labkit.git_cli import git
 from labkit.launch.launcher import execution_of
 from labkit.paths import ROOT
@@ -369,8 +370,7 @@ def test_two_processes_of_one_machine_wait_for_each_other(lab: Path) -> None:
     lock = lab / ".lab" / "publish.lock"
     lock.parent.mkdir(exist_ok=True)
     own = f"import labkit.publish.view as view; from pathlib import Path; view.HOME = Path('{lab}'); {command[2]}"
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with locked(lock):
         started = [
             subprocess.Popen([*command[:2], own], env=environment(lab), stdout=subprocess.PIPE, text=True)
             for _ in range(2)

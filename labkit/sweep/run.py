@@ -1,6 +1,5 @@
 """The search itself. What was tried is kept in .lab/sweeps.db, so the same command goes on where it ended."""
 
-import fcntl
 import hashlib
 import os
 from collections import Counter
@@ -16,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.markup import escape
 from rich.table import Table
 
+from labkit.file_lock import locked
 from labkit.git_cli import git
 from labkit.launch import environments
 from labkit.launch.limits import read_limits
@@ -190,11 +190,9 @@ def _repeat_interrupted(study: optuna.Study) -> None:
 def _alone(name: str) -> Iterator[None]:
     """Refuse a sweep that runs already in another terminal. Raises InputError."""
     STORE.parent.mkdir(exist_ok=True)
-    with (STORE.parent / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{name} runs already; wait for it, or end it") from None
+    with locked(STORE.parent / f"{name}.lock", wait=False) as is_mine:
+        if not is_mine:
+            raise InputError(f"{name} runs already; wait for it, or end it")
         yield
 
 

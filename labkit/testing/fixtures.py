@@ -1,6 +1,5 @@
 """Fixtures for tests of the whole repository."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from labkit.file_lock import locked
 from labkit.paths import ROOT
 from labkit.testing.example_lab import copy_lab, has_example
 
@@ -79,8 +79,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
     def once(name: str, make: Callable[[], Path]) -> Path:
         made = shared / f"{name}.made"
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(shared / f"{name}.lock"):
             if not made.exists():
                 made.write_text(str(make()), encoding="utf-8")
         return Path(made.read_text(encoding="utf-8"))

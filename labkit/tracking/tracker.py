@@ -8,7 +8,6 @@ The server or database is MLFLOW_TRACKING_URI, or mlflow.db in the repository. A
 the launcher starts this module by itself, since the command line's packages would be one more import to wait for.
 """
 
-import fcntl
 import logging
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.detached import start_detached
+from labkit.file_lock import locked
 from labkit.paths import HOME
 from labkit.tracking.journal import (
     EXECUTION_VARIABLE,
@@ -119,10 +119,8 @@ def main() -> None:
     anywhere = is_told_where()  # asked before `configure` tells it
     left: set[Path] = set()
     while set(journals(JOURNALS)) - left:  # asked again without the lock: what began just now found a tracker running
-        with (JOURNALS / "tracker.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with locked(JOURNALS / "tracker.lock", wait=False) as is_mine:
+            if not is_mine:
                 return
             left = carry_all(JOURNALS, anywhere)
             shutil.rmtree(JOURNALS / "outgoing", ignore_errors=True)

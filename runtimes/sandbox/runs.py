@@ -3,7 +3,6 @@
 A run has a number, and each attempt at it a folder: run.json, log, and summary.md where a step wrote one.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from labkit.file_lock import locked
 from labkit.git_cli import git_in
 from labkit.process.errors import InputError
 from labkit.process.files import read_json, write_json
@@ -99,22 +99,17 @@ def new_run(sandbox: Sandbox, push: Push) -> RunnerRun:
 
 @contextmanager
 def only_run(sandbox: Sandbox) -> Iterator[None]:
-    """Wait for the run that is at work, and keep others waiting. The kernel lets go if this process is killed."""
+    """Wait for the run that is at work, and keep others waiting."""
     sandbox.runs.mkdir(parents=True, exist_ok=True)
-    with (sandbox.runs / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(sandbox.runs / "lock"):
         yield
 
 
 def at_work(sandbox: Sandbox) -> bool:
     """Whether a run is at work."""
     sandbox.runs.mkdir(parents=True, exist_ok=True)
-    with (sandbox.runs / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+    with locked(sandbox.runs / "lock", wait=False) as is_mine:
+        return not is_mine
 
 
 def kill_run(sandbox: Sandbox) -> None:
