@@ -72,6 +72,12 @@ def file_in(commit: str, path: str) -> bytes | None:
     return None
 
 
+def commit_or_none(revision: str = "HEAD") -> str | None:
+    """The commit that a revision names; None where it names none, as HEAD before the first commit."""
+    found = git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    return found.strip() or None
+
+
 def git_or_empty(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)

@@ -16,7 +16,7 @@ from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
-from labkit.git_cli import GitError, ask_server, clone_at, git, git_in, git_or_empty
+from labkit.git_cli import GitError, ask_server, clone_at, commit_or_none, git, git_in
 from labkit.paths import HOME, ROOT, TASKS, lies_in
 from labkit.pipeline.plan import Plan, plan_here
 from labkit.pipeline.records import DVC_LOCK, Records, commit_of, read_records, write_records
@@ -178,7 +178,7 @@ def _clone(revision: str) -> Iterator[Path]:
 
 def _fetched(revision: str) -> str:
     """The commit that a revision names, from `origin` where it is not here."""
-    if not git_or_empty("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"):
+    if not commit_or_none(revision):
         ask_server("fetch", "--quiet", "origin", revision)
     return commit_of(revision)
 

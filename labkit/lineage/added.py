@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from labkit.git_cli import git, git_or_empty, read_blobs
+from labkit.git_cli import commit_or_none, git, read_blobs
 from labkit.lineage.around import writers
 from labkit.lineage.nodes import Added, File, Graph, Made, entries_of, parsed
 from labkit.paths import overlaps
@@ -69,7 +69,7 @@ def origin_of(added: Added) -> str:
 
 def _versions() -> dict[Added, Addition]:
     """Each content that each .dvc file has had in any branch, with the commit that first brought it."""
-    head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
+    head = ["HEAD"] if commit_or_none() else []
     command = ("log", "--full-history", "--topo-order", "--reverse", "--no-merges", "--diff-filter=AMR", "--name-only")
     printed = git(*command, "--format=%x00%H%x01%ct%x01%s%x01", "--branches", "--remotes", *head, "--", "*.dvc")
     brought = []

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.git_cli import git_or_empty
+from labkit.git_cli import commit_or_none
 from labkit.lineage.around import writers
 from labkit.lineage.graph import made_here
 from labkit.lineage.mlflow_runs import run_tags
@@ -95,7 +95,7 @@ def _hash(graph: Graph, what: str) -> list[File]:
     found = [file for file in graph if isinstance(file, File) and file.md5.startswith(what)]
     if len(hashes := {file.md5 for file in found}) > 1:
         raise InputError(f"{what} begins {len(hashes)} hashes ({', '.join(sorted(hashes)[:3])} ...); give more of it")
-    if found and (commit := _known_commit(what)):
+    if found and (commit := commit_or_none(what)):
         raise InputError(f"{what} begins the hash {found[0].md5} and the commit {commit}; give more of it")
     return found
 
@@ -113,7 +113,7 @@ def _registered(graph: Graph, what: str) -> Found | None:
 
 def _commit(graph: Graph, what: str) -> Found | None:
     """The results of a commit, branch or tag."""
-    if not _known_commit(what):
+    if not commit_or_none(what):
         return None
     commit, _ = commit_named(what)
     lock = _lock(commit)
@@ -125,10 +125,6 @@ def _commit(graph: Graph, what: str) -> Found | None:
 def _lock(commit: str) -> frozenset[Made]:
     (texts,) = locks_of([commit])
     return frozenset(Made(*one) for one in texts.items())
-
-
-def _known_commit(what: str) -> str:
-    return git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}").strip()
 
 
 def _execution(graph: Graph, what: str) -> list[Node]:

@@ -18,7 +18,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.git_cli import GitError, git, git_or_empty
+from labkit.git_cli import GitError, commit_or_none, git, git_or_empty
 from labkit.pipeline.records import DVC_LOCK, Records, merge_records, read_records, records_of, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -49,9 +49,7 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
 
     A shallow clone tells only of the merges that it has. Raises InputError for a broken dvc.lock.
     """
-    try:
-        commit = git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
-    except GitError:  # no repository, or no commit yet
+    if (commit := commit_or_none(rev)) is None:
         return []
     try:
         now = _parsed(_text(commit))

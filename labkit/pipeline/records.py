@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.dvc_adapter.lock_text import parse_lock, written_lock
-from labkit.git_cli import git, git_or_empty
+from labkit.git_cli import commit_or_none, git, git_or_empty
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
 from labkit.process.tracking import md5_of
@@ -30,12 +30,12 @@ def commit_of(revision: str) -> str:
     """The commit that a revision names. Raises InputError where there is none, or a name is also how another begins."""
     is_hash = re.fullmatch("[0-9a-f]{7,64}", revision)
     begun = git_or_empty("rev-parse", f"--disambiguate={revision}").split() if is_hash else []
-    names = (f"{revision}^{{commit}}", revision)  # the second may be a tag's own hash
-    commit, named = (git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", n).strip() for n in names)
+    commit = commit_or_none(revision)
+    named = git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", revision).strip()  # a tag's own hash
     if begun and not {commit, named} & {*begun}:
         why = "a branch or tag has this name" if commit else f"{len(begun)} objects begin so"
         raise InputError(f"{revision!r} may be another commit than you mean: {why}; write the whole hash")
-    if not re.fullmatch("[0-9a-f]{40,64}", commit):
+    if commit is None:
         raise InputError(f"{revision!r} is not a commit here; try `git fetch --tags`")
     return commit
 

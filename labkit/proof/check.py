@@ -31,7 +31,7 @@ def check_receipt(statement: Statement, commit: str | None = None) -> list[Findi
     try:
         if (kind := git("cat-file", "-t", statement.commit)) != "commit":
             return [*found, Finding(f"{statement.commit} is a {kind}, and no commit")]
-        tree = git("rev-parse", "--verify", "--quiet", f"{statement.commit}^{{tree}}")
+        tree = git("rev-parse", f"{statement.commit}^{{tree}}")
     except GitError:
         return [*found, Finding(f"commit {statement.commit} is not here; `git fetch` may bring it", contradicts=False)]
     if tree != statement.subject[0].digest["gitTree"]:

@@ -1,6 +1,6 @@
 """What commit a person means by a name."""
 
-from labkit.git_cli import git_or_empty
+from labkit.git_cli import commit_or_none
 from labkit.pipeline.records import commit_of
 from labkit.process.errors import InputError
 from labkit.publish.history import results_commit_of
@@ -18,7 +18,7 @@ def commit_named(name: str) -> tuple[str, str]:
         if not VERSION.fullmatch(name):
             raise
         commit = version_named(name).version.tag.commit
-    if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{name}"):
+    if commit_or_none(f"refs/tags/{name}"):
         if results := results_commit_of(name, commit):
             return results, f"the results commit of the run of {commit[:7]}"
         if name.startswith("run-"):

@@ -9,7 +9,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.git_cli import git, git_or_empty, read_blobs
+from labkit.git_cli import commit_or_none, git, git_or_empty, read_blobs
 from labkit.paths import TABLES
 from labkit.pipeline.forged import Forged, forged_anywhere, forged_here, forged_records
 from labkit.pipeline.records import DVC_LOCK, commit_of, read_records, records_of, write_records
@@ -110,7 +110,7 @@ def everywhere() -> list[str]:
     """All branches, the remote's too, as Git's options; nothing before the first commit."""
     if not git_or_empty("rev-list", "--max-count=1", "--all"):
         return []
-    head = ["HEAD"] if git_or_empty("rev-parse", "--verify", "--quiet", "HEAD") else []
+    head = ["HEAD"] if commit_or_none() else []
     return ["--branches", "--remotes", *head]
 
 
@@ -129,7 +129,7 @@ def _wanted(here: dict[str, str], revision: str, forged: Sequence[Forged]) -> li
 
 def _brought_of(wanted: dict[str, str], revision: str) -> Iterator[tuple[Commit, str, str]]:
     """The commits that brought these records, as far as they are in one, with the stage and the record before."""
-    if not git_or_empty("rev-parse", "--verify", "--quiet", revision):
+    if not commit_or_none(revision):
         return
     committed = wanted.items() & blocks(records_of(revision).encode()).items()
     for most in (["--max-count=200"], []):  # most are of late

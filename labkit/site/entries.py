@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from labkit.git_cli import git, git_or_empty
+from labkit.git_cli import commit_or_none, git, git_or_empty
 from labkit.process.credentials import without_credentials
 from labkit.publish.history import experiments_everywhere
 from labkit.publish.occurrences import commits_with_results, everywhere
@@ -105,7 +105,7 @@ def _tips() -> dict[str, str]:
     first = [default.replace(f"{REMOTES}origin/", HEADS), f"{HEADS}main", f"{HEADS}master", current, default]
     ordered = [*(ref for ref in first if ref in tips), *(ref for ref in tips if not ref.endswith("/HEAD"))]
     found = {ref.removeprefix(HEADS).removeprefix(REMOTES): tips[ref] for ref in dict.fromkeys(ordered)}
-    head = git_or_empty("rev-parse", "--verify", "--quiet", "HEAD").strip()
+    head = commit_or_none()
     return found if current or not head else found | {"no branch": head}
 
 

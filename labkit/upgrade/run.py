@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.git_cli import GitError, file_in, git, write_blob
+from labkit.git_cli import GitError, commit_or_none, file_in, git, write_blob
 from labkit.process.errors import InputError
 from labkit.upgrade.template import (
     LABKIT,
@@ -93,10 +93,8 @@ def check_clone() -> None:
         raise InputError("the lab is not at the top of its Git repository, which an upgrade needs")
     if git("rev-parse", "--is-shallow-repository") == "true":
         raise InputError("this is a shallow clone; `git fetch --unshallow` first")
-    try:
-        git("rev-parse", "--verify", "--quiet", "HEAD")
-    except GitError:
-        raise InputError("nothing is committed yet; commit the lab first") from None
+    if commit_or_none() is None:
+        raise InputError("nothing is committed yet; commit the lab first")
     if Path(git("rev-parse", "--git-path", "MERGE_HEAD")).exists():
         raise InputError("a merge is under way; `git merge --continue` or `git merge --abort` first")
     if changed := git("status", "--porcelain", "--untracked-files=no").splitlines():

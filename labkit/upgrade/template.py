@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from labkit.git_cli import GitError, ask_server, git
+from labkit.git_cli import GitError, ask_server, commit_or_none, git
 from labkit.process.errors import InputError
 
 LOCK = "labkit.lock"
@@ -89,11 +89,9 @@ def template_commit(version: str) -> str:
     if re.fullmatch(r"[0-9a-f]{7,40}", version):
         names.append(version)
     for name in names:
-        try:
-            commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").split()[-1]
-        except GitError:
-            continue
-        if git("for-each-ref", "--count=1", f"--contains={commit}", REFS):  # it may be a commit of the lab's own
+        commit = commit_or_none(name)
+        # It may be a commit of the lab's own.
+        if commit and git("for-each-ref", "--count=1", f"--contains={commit}", REFS):
             return commit
     known = ", ".join(versions()) or "none yet"
     raise InputError(f"the template has no version {version!r}; its versions: {known}; a branch or a commit will do")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from labkit.distribute.exchange import published
-from labkit.git_cli import git_or_empty
+from labkit.git_cli import commit_or_none
 from labkit.paths import ROOT
 from labkit.pipeline.plan import plan_here
 from labkit.process.errors import InputError
@@ -38,7 +38,7 @@ def submit(tag: str) -> dict[str, str]:
         listed = " ".join(job.number for job in there.values())
         raise InputError(f"{tag} is in the queue already; `scancel {listed}` ends it")
     plan = plan_here()
-    if git_or_empty("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}").strip() != plan.commit:
+    if commit_or_none(f"refs/tags/{tag}") != plan.commit:
         raise InputError(f"{tag} is not a tag of the commit checked out: `git tag {shlex.quote(tag)}`")
     done = {f"{tag}:{stage}" for stage in published(tag, plan.commit)}
     LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
