@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"goals", "yaml_edit"},
     {"dvc_adapter"},
     {"process"},
-    {"declared", "detached", "file_lock", "git_cli", "github", "paths", "terminal"},
+    {"declared", "detached", "file_lock", "git_cli", "github", "markup", "paths", "terminal"},
 ]
 OUTSIDE = {"testing"}  # copies of the repository for the tests: nothing but tests imports it
 OF_DVC = {"dvc", "dvc_data", "dvc_objects", "dvc_render"}

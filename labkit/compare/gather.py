@@ -14,10 +14,9 @@ from labkit.pipeline.changes import changed_records
 from labkit.pipeline.dependencies import metas, stage_outputs
 from labkit.pipeline.drift import CHANCE, Drift, drifts
 from labkit.pipeline.input_changes import changed_values
-from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
+from labkit.pipeline.records import DVC_LOCK, Records, read_records, recorded_params, records_of
 from labkit.process.errors import InputError
 from labkit.process.flat import is_number
-from labkit.process.params import PARAMS_FILE
 from labkit.registry.results import disagreement
 from labkit.registry.settings import stages_of
 from labkit.report.page import Metrics, read_metrics
@@ -173,22 +172,9 @@ def _doubts(side: Side, records: Records) -> Iterator[str]:
         yield f"{side}: {told}"
 
 
-def _recorded(records: Records) -> dict[str, Any]:
-    """The parameters that the results were made with, by their file."""
-    found: dict[str, Any] = {}
-    for record in records.values():
-        for file, values in (record.get("params") or {}).items():
-            found.setdefault(file, {}).update(values or {})
-    return found
-
-
 def _params(old: Records, new: Records) -> list[Param]:
-    before, now = _recorded(old), _recorded(new)
-    return [
-        Param(name if file == str(PARAMS_FILE) else f"{file}: {name}", a, b)
-        for file in dict.fromkeys([*before, *now])
-        for name, a, b in changed_values(before.get(file), now.get(file))
-    ]
+    before, now = ({name: value for _, name, value in recorded_params(records)} for records in (old, new))
+    return [Param(*changed) for changed in changed_values(before, now)]
 
 
 def _stages(old: Records, new: Records) -> dict[str, list[str]]:

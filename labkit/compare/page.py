@@ -4,13 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from labkit.compare.gather import Found, is_of_another_target, outputs
 from labkit.compare.sections import as_sections
 from labkit.compare.sides import fetch
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
+from labkit.markup import filled
 from labkit.pipeline.remote_watchdog import while_remote_answers
 from labkit.process.credentials import without_credentials
 from labkit.process.files import replacing
@@ -34,9 +33,8 @@ def write_page(found: Found, file: Path) -> None:
         for plot in plots
         if plot.file not in same
     ]
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     given = {"a": found.a, "b": found.b, "unknown": [*found.unknown, *unknown], "figures": figures, "same": same}
-    text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(sections=as_sections(found), **given)
+    text = filled(TEMPLATE, sections=as_sections(found), **given)
     with replacing(file) as beside:
         beside.write_text(text, encoding="utf-8")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import networkx
-from jinja2 import Environment, StrictUndefined
 
 from labkit.lineage.nodes import File, Graph, Made
 from labkit.lineage.words import title
+from labkit.markup import filled
 from labkit.process.errors import InputError
 
 TEMPLATE = Path(__file__).with_name("picture.svg")
@@ -35,12 +35,10 @@ def svg(graph: Graph) -> str:
     """The graph as SVG, in columns from left to right; it follows the reader's light or dark setting."""
     boxes = _laid_out(graph)
     lines = [_line(boxes[a], boxes[b], list(boxes.values())) for a, b in graph.edges]
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     width = max((box["x"] + box["width"] for box in boxes.values()), default=0) + PAD
     height = max([*(lane for _, lane in lines), *map(_bottom, boxes.values())], default=0) + PAD
-    return page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        boxes=list(boxes.values()), lines=[line for line, _ in lines], width=round(width), height=round(height)
-    )
+    drawn = [line for line, _ in lines]
+    return filled(TEMPLATE, boxes=list(boxes.values()), lines=drawn, width=round(width), height=round(height))
 
 
 def without_code(graph: Graph) -> Graph:

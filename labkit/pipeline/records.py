@@ -4,6 +4,7 @@ Git's merge of two dvc.locks by lines makes records of runs that never were, and
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from labkit.dvc_adapter.lock_text import parse_lock, written_lock
 from labkit.git_cli import commit_or_none, git, git_or_empty
 from labkit.paths import lies_in
 from labkit.process.errors import InputError
+from labkit.process.flat import leaves
+from labkit.process.params import PARAMS_FILE
 from labkit.process.tracking import md5_of
 
 DVC_LOCK = "dvc.lock"
@@ -43,6 +46,15 @@ def commit_of(revision: str) -> str:
 def records_of(commit: str) -> str:
     """The text of dvc.lock in a commit; none where it has none."""
     return git("show", f"{commit}:./{DVC_LOCK}") + "\n" if git("ls-tree", commit, "--", DVC_LOCK) else ""
+
+
+def recorded_params(records: Records) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """Each parameter that results were made with: its place in dvc.lock, its name and its value."""
+    for stage, record in records.items():
+        for file, values in record.get("params", {}).items():
+            where = "" if file == str(PARAMS_FILE) else f"{file}: "
+            for key, value in leaves(values):
+                yield ("stages", stage, "params", file, *key), f"{where}{'.'.join(key)}", value
 
 
 def edited(file: Path) -> bool:

@@ -12,10 +12,11 @@ from labkit.compare.sections import Section, as_sections
 from labkit.goals import Verdict, tally, verdicts
 from labkit.pipeline.dependencies import metas
 from labkit.pipeline.leaderboard import models, selected
+from labkit.pipeline.records import recorded_params
 from labkit.process.credentials import without_credentials
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.process.flat import flattened, is_number
+from labkit.process.flat import is_number
 from labkit.report.data import COLUMNS, described
 from labkit.report.intervals import interval_text
 from labkit.report.tables import number
@@ -138,11 +139,7 @@ def _tested(here: Here, before: Here, found: Found | None, metric: str) -> dict[
 
 def _params_section(here: Here) -> Section:
     """All parameters, of an experiment that has none before it."""
-    told: dict[str, Any] = {}
-    for record in here.read.records.values():
-        for file, values in (record.get("params") or {}).items():
-            prefix = "" if file == "params.yaml" else f"{file}: "
-            told |= {f"{prefix}{name}": value for name, value in flattened(values or {}).items()}
+    told = {name: value for _, name, value in recorded_params(here.read.records)}
     return Section(
         "Parameters",
         "The first results of this history.",

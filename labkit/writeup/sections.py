@@ -11,11 +11,10 @@ from labkit.figures.notation import Formula, Source, bound
 from labkit.figures.sources import NotHereError
 from labkit.figures.values import Evaluating, paired_intervals
 from labkit.goals import GOALS_FILE, Goal, verdicts
-from labkit.pipeline.records import DVC_LOCK
+from labkit.pipeline.records import DVC_LOCK, recorded_params
 from labkit.process.errors import InputError
 from labkit.process.files import read_json
-from labkit.process.flat import is_number, leaves
-from labkit.process.params import PARAMS_FILE
+from labkit.process.flat import is_number
 from labkit.report.data import MOST_COLUMNS, MOST_LEVELS
 from labkit.report.first_goals import INTERVAL as TEST_INTERVAL
 from labkit.report.intervals import interval_text
@@ -135,14 +134,10 @@ def _wanted(goal: Goal, place: int, commit: str) -> str:
 
 def _params(here: Here, commit: str) -> dict[str, str]:
     """The parameters that results were made with, by their names, each bound to its place in dvc.lock."""
-    found: dict[str, str] = {}
-    for stage, record in here.read.records.items():
-        for file, values in (record.get("params") or {}).items():
-            prefix = "" if file == str(PARAMS_FILE) else f"{file}: "
-            for key, value in leaves(values or {}):
-                source = Source(DVC_LOCK, ("stages", stage, "params", file, *key), short(commit))
-                found[f"{prefix}{'.'.join(key)}"] = word(value, source)
-    return found
+    return {
+        name: word(value, Source(DVC_LOCK, place, short(commit)))
+        for place, name, value in recorded_params(here.read.records)
+    }
 
 
 def _counts(one: Experiment, file: str, report: dict[str, Any]) -> str:
