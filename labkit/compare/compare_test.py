@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from scipy.stats import norm
 from sklearn.metrics import log_loss, root_mean_squared_error
+from typer.testing import CliRunner
 
+from labkit.cli import app
 from labkit.compare import gather as gathering
 from labkit.compare.conftest import CLASSES, ROWS, classes, commit, write
 from labkit.compare.gather import File, Found, Metric, Param, as_json, gather_differences
 from labkit.compare.run import compare
 from labkit.compare.sides import find_side
+from labkit.figures.sources import NotHereError
+from labkit.figures.values import paired_intervals
 from labkit.git_cli import git
 from labkit.pipeline.tables import write_tables
 from labkit.process.errors import InputError
@@ -79,6 +83,19 @@ def test_the_differences_of_predictions_are_those_of_their_own_formulas(lab: Pat
     assert [each.holm for each in tested[:2]] == pytest.approx([4 * tested[0].found.p, 3 * tested[1].found.p])
 
 
+def test_a_figure_has_the_interval_of_the_selected_model_and_of_no_other(lab: Path) -> None:
+    tests = found_of("one", "two").tests
+    assert {test.model for test in tests} == {"forest → densenet", "tree"}
+    one, two, more = (git("rev-parse", tag) for tag in ("one", "two", "more"))
+    assert paired_intervals(one, two) == {
+        ("out/metrics.json", ("test", test.found.metric)): (test.found.low, test.found.high, test.verdict)
+        for test in tests
+        if test.model == "forest → densenet"
+    }
+    with pytest.raises(NotHereError, match=r"can't be compared here: .*the test rows differ"):
+        paired_intervals(two, more)
+
+
 def test_numbers_are_compared_by_their_errors(lab: Path) -> None:
     found = {(one.model, one.found.metric): one for one in found_of("numbers", "worse").tests}
     wanted = [
@@ -92,14 +109,13 @@ def test_numbers_are_compared_by_their_errors(lab: Path) -> None:
     assert {metric for _, metric in found} == {"mae", "rmse"}
 
 
-def test_a_commit_does_not_differ_from_itself(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_commit_does_not_differ_from_itself(lab: Path) -> None:
     found = found_of("two", "two")
     assert found[2:5] == ([], [], {})
     assert {one.found[3:7] for one in found.tests} == {(0, 0, 0, 1)}
     assert all(one.a == one.b for one in found.metrics)
     assert {drift.distance for drift in found.data[0].drifts} == {0}
-    compare("two", "two", False, None)
-    assert capsys.readouterr().out.count("The same.") == 3
+    assert CliRunner().invoke(app, ["compare", "worse"]).stdout.count("The same.") == 3  # as HEAD is
 
 
 @pytest.mark.parametrize(

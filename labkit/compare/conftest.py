@@ -20,16 +20,19 @@ stages:
     outs: [out/report.json]
     meta: {data: out/report.json}
   select:
-    cmd: mkdir -p out && cp -r src/model src/metrics.json src/test.csv src/curve.csv src/dots.png src/others out
+    cmd: >-
+      mkdir -p out && cp -r src/model src/metrics.json src/test.csv src/curve.csv src/dots.png src/others
+      src/models.csv out
     deps: [src]
     params: [training]
-    outs: [out/model, out/test.csv, out/others]
+    outs: [out/model, out/test.csv, out/others, out/models.csv]
     metrics: [out/metrics.json]
     plots:
       - out/curve.csv: {x: epoch, y: loss, title: The curve}
       - out/dots.png
     meta:
       predictions: out/others
+      leaderboard: {models: out/models.csv, selected: out/metrics.json}
       registry: {name: cancer, model: out/model, predictions: out/test.csv}
 """
 ROWS = 60
@@ -62,6 +65,7 @@ def write(test: str, tree: str, lr: float, age: float, accuracy: float, selected
     Path("src/model/MLmodel").write_text(f"{lr}")
     Path("src/test.csv").write_text(test)
     Path("src/others/tree.csv").write_text(tree)
+    Path("src/models.csv").write_text(f"model,accuracy\n{selected},{accuracy}\n")
     Path("src/curve.csv").write_text(f"epoch,loss\n1,0.5\n2,{lr}\n")
     Path("src/metrics.json").write_text(
         json.dumps({"selected": selected, "test": {"accuracy": accuracy, "rows": ROWS}})

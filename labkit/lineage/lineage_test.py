@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from labkit.cli import app
 from labkit.git_cli import git
 from labkit.lineage.around import made_of, used_by
 from labkit.lineage.frames import lineage
@@ -490,6 +492,14 @@ def test_the_tree_tells_each_thing_once_with_what_was_changed() -> None:
         f"judge {second} 2026-01-02 second try",
         f"also: out/metrics.json {metrics[:7]}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("", ["made of", "used by"]), ("--back", ["made of"]), ("--forward", ["used by"])]
+)
+def test_the_command_shows_both_ways_or_the_one_that_is_asked_for(asked: str, told: list[str]) -> None:
+    lines = CliRunner().invoke(app, ["lineage", "out/model", *asked.split()]).stdout.splitlines()
+    assert [line.strip("│├└─ ") for line in lines if line.endswith(("made of", "used by"))] == told
 
 
 def test_json_tables_and_pictures_hold_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

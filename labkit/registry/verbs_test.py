@@ -1,11 +1,15 @@
 """Versions and promotions are tags of the remote; what must not move does not, and that is recorded."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from labkit.cli import app
 from labkit.git_cli import GitError, ask_server, git
 from labkit.process.errors import InputError
 from labkit.registry.conftest import NAME, Lab, write_results
@@ -192,6 +196,22 @@ def test_a_candidate_that_is_worse_beyond_noise_is_refused_unless_it_is_forced(l
     assert champions(registry) == ["v1", "v2"]
     assert "\nForced: it is worse than v1 beyond noise: " in lab.message(SECOND)
     assert "Reason: Cheaper\n" in lab.message(SECOND)
+
+
+def test_the_commands_do_what_they_are_asked_alone(
+    lab: Lab, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*words: str) -> int:
+        return CliRunner().invoke(app, words).exit_code
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shutil.copy(empty_database, lab.laptop)}")
+    assert [run("register", revision, "--reason", "Tried") for revision in ("better", "worse")] == [0, 0]
+    assert "Reason: Tried\n" in lab.message(V1)
+    assert run("promote", "v1", "--reason", "Good") == 0
+    assert run("promote", "v2", "--reason", "Cheaper") == 1
+    assert run("promote", "v2", "--reason", "Cheaper", "--force") == 0
+    assert run("rollback", "--reason", "It fails") == 0
+    assert champions(read_registry(NAME)) == ["v1", "v2", "v1"]
 
 
 def test_a_difference_within_noise_is_no_reason_to_refuse(lab: Lab) -> None:

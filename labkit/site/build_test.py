@@ -102,6 +102,7 @@ def test_a_receipt_renews_its_page_and_is_held_against_the_repository(
     assert built(capsys) == "1"
     assert ">differs from judge on</strong>" in page("worse")
     assert "Contradicted here: the tree of commit" in page("worse")
+    assert "could not be checked" not in page("worse")  # its model is not in the cache, which contradicts nothing
     Path(".lab/receipts", f"{commit[:12]}.json").write_text("{}", encoding="utf-8")
     assert built(capsys) == "1"
     assert "There is no receipt" in page("worse")

@@ -1,8 +1,10 @@
 """A real SLURM on this machine runs the pipeline stage by stage, and leaves what one machine leaves."""
 
+import os
 import re
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -11,10 +13,14 @@ from labkit.process.errors import InputError
 from labkit.testing.example_lab import STAGES, read_yaml, write_yaml
 from labkit.testing.fixtures import Shell
 from labkit.testing.waiting import wait_until
-from runtimes.slurm import cluster as cluster_here
-from runtimes.slurm.cluster import SEPARATOR, queue, sbatch, submit
+from runtimes.slurm.cluster import queue, sbatch
 from runtimes.slurm.jobs import jobs_of, log_of
 
+SLURM = {
+    "squeue": r"printf '7\037RUNNING\037None\037run-1:first\n8\037PENDING\037Priority\037run-10:first\n'",
+    "sbatch": "case $* in *--job-name=run-2:first*) echo '11;a-cluster';; *) echo too much memory >&2; exit 1;; esac",
+    "scancel": 'echo "$@" >> "$(dirname "$0")/cancelled"',
+}
 PLAN = Plan(
     commit="abc",
     stages=[
@@ -68,34 +74,25 @@ def test_without_slurm_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         queue("run-1")
 
 
-@pytest.mark.unittest
+@pytest.mark.integration
 def test_the_jobs_of_a_tag_are_its_own_and_none_is_left_where_one_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tiny_lab: Path, tmp_path: Path, shell: Shell, environment: dict[str, str]
 ) -> None:
-    waiting = [SEPARATOR.join(["7", "RUNNING", "None", "run-1:first"])]
-    waiting += [SEPARATOR.join(["8", "PENDING", "Priority", "run-10:first"])]
-    cancelled: list[tuple[str, ...]] = []
+    """The commands stand in for SLURM's: a queue of two jobs, and a cluster that refuses what comes after `first`."""
+    for name, script in SLURM.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
 
-    def slurm(command: str, *words: str) -> str:
-        if command == "scancel":
-            cancelled.append(words)
-        if "--job-name=run-2:each@50%" in words:
-            raise RuntimeError("sbatch failed: too much memory")
-        return "\n".join(waiting) if command == "squeue" else "11;the-cluster"
+    def slurm(command: str) -> CompletedProcess[str]:
+        path = f"{tmp_path}{os.pathsep}{environment['PATH']}"
+        return shell(f"python -m lab slurm {command}", tiny_lab / "alone", check=False, PATH=path)
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cluster_here, "_slurm", slurm)
-    monkeypatch.setattr(cluster_here, "ROOT", tmp_path)
-    monkeypatch.setattr(cluster_here, "plan_here", lambda: PLAN)
-    monkeypatch.setattr(cluster_here, "published", lambda tag, commit: set())
-    monkeypatch.setattr(cluster_here, "git_or_empty", lambda *words: "abc")
-    assert queue("run-1") == {"run-1:first": ("7", "RUNNING")}
-    assert queue("run-10") == {"run-10:first": ("8", "PENDING (Priority)")}
-    with pytest.raises(InputError, match="run-1 is in the queue already; `scancel 7` ends it"):
-        submit("run-1")
-    with pytest.raises(RuntimeError, match="too much memory"):
-        submit("run-2")
-    assert cancelled == [("11",)]
+    assert slurm("status run-1").stdout.startswith("run-1:first: RUNNING, 7: \nTheir logs: ")
+    assert slurm("status run-10").stdout.startswith("run-10:first: PENDING (Priority), 8: \nTheir logs: ")
+    assert slurm("submit run-1").stderr == "error: run-1 is in the queue already; `scancel 7` ends it\n"
+    shell("git tag run-2", tiny_lab / "alone")
+    assert slurm("submit run-2").stderr == "error: sbatch failed: too much memory\n"
+    assert (tmp_path / "cancelled").read_text(encoding="utf-8") == "11\n"
 
 
 def submitted(lab: Path, tag: str, shell: Shell, **variables: str) -> str:
