@@ -49,7 +49,7 @@ class Tree:
         self.lock = root / "lab" / "processes" / "one" / "Pipfile.lock"
         launch = [f"launch/{name}.py" for name in ("__init__", "environments", "kernels")]
         process = [f"process/{name}.py" for name in ("__init__", "credentials", "errors", "strict_yaml")]
-        for file in ("__init__.py", "declared.py", "paths.py", *launch, *process):
+        for file in ("__init__.py", "declared.py", "file_lock.py", "paths.py", *launch, *process):
             (root / "labkit" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / "labkit" / file, root / "labkit" / file)
         (root / "wheels").mkdir()

@@ -10,7 +10,7 @@ from labkit.git_cli import git
 from labkit.lineage.show import around, as_json, lineage_of
 from labkit.process.errors import InputError
 from labkit.proof.receipt import write_statement
-from labkit.proof.receipt_test import DIFFERENT, statement
+from labkit.proof.receipt_test import DIFFERENT, SAME, statement
 from labkit.report.page import recorded_outs
 from labkit.site.build import BuiltPage, build_site
 from labkit.site.conftest import DVC_YAML, write_results
@@ -96,7 +96,7 @@ def test_a_receipt_renews_its_page_and_is_held_against_the_repository(
     lab: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commit = git("rev-parse", "worse")
-    receipt = write_statement(statement(DIFFERENT)).replace("c" * 40, commit)
+    receipt = write_statement(statement(DIFFERENT, SAME)).replace("c" * 40, commit)
     Path(".lab/receipts").mkdir(parents=True)
     Path(".lab/receipts", f"{commit[:12]}.json").write_text(receipt, encoding="utf-8")
     assert built(capsys) == "1"
