@@ -79,10 +79,21 @@ def make_page(wanted: Wanted, read: Reading, draw_lineage: Drawing) -> Page:
         unknown=unknown,
         lacking={"": [*own], " of the one before": [*others]},
         most=MOST_LACKING,
+        reproduce=how_to_reproduce(entry.commit[:10]),
     )
     return Page(
         text, row, {plot.image: plot.content for plot in plots if plot.image}, [*own.values(), *others.values()]
     )
+
+
+def how_to_reproduce(commit: str) -> str:
+    """The commands that make the results of a commit again."""
+    return f"""\
+git checkout {commit}
+make setup
+dvc pull     # the data and these results, as far as the remote has them
+dvc repro    # makes again what it lacks; nothing, if all is there
+python -m lab verify {commit}    # proves it, in a clean clone"""
 
 
 def _doubts(commit: str) -> Iterator[str]:

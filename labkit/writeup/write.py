@@ -21,6 +21,7 @@ from labkit.publish.names import commit_named
 from labkit.registry.results import disagreement
 from labkit.report.markdown import code, plain
 from labkit.site.entries import FORGED, UNPROVEN, Entry, read_entries
+from labkit.site.experiment import how_to_reproduce
 from labkit.site.here import read_commit, take_copies
 from labkit.writeup import sections
 from labkit.writeup.pictures import lineage_text, pictures_of, slug
@@ -72,7 +73,7 @@ def entry_of(revision: str) -> Entry:
         raise InputError(
             f"{recorded[:10]}, which has the results of {revision}, is on no branch: `git branch NAME {recorded[:10]}`"
         )
-    return found[0]._replace(subject=without_credentials(found[0].subject))
+    return found[0]
 
 
 def name_of(entry: Entry) -> str:
@@ -109,6 +110,7 @@ def make_report(entry: Entry, name: str) -> Report:
     text = _template().render(
         entry=entry,
         short=sections.short(entry.commit),
+        reproduce=how_to_reproduce(sections.short(entry.commit)),
         before=entry.before,
         question=_paragraphs(entry.body),
         notices=list(_notices(entry)),
