@@ -22,6 +22,8 @@ from labkit.pipeline.untracked import untracked_files
 from labkit.process.errors import InputError
 from labkit.process.params import Strict, validate
 
+AROUND_SECONDS = 3600  # for the clone, a new environment and the data, beside the stage's own limit
+
 
 class Resources(Strict):
     """What a stage asks of its machine, at `meta.resources` in dvc.yaml; an engine gives its own defaults for none."""
@@ -32,7 +34,10 @@ class Resources(Strict):
 
 
 class PlannedStage(Strict):
-    """A stage: `needs` are the stages that must have ended, paths are from the lab's root, `limit` is in seconds."""
+    """A stage: `needs` are the stages that must have ended, paths are from the lab's root.
+
+    `timeout` is how many seconds its task may take.
+    """
 
     name: str
     command: list[str]
@@ -40,13 +45,13 @@ class PlannedStage(Strict):
     inputs: list[str]
     outputs: list[str]
     resources: Resources
-    limit: float | None
+    timeout: float | None
 
 
 class Plan(Strict):
     """The stages that `dvc repro` runs at a commit, each after those that it needs."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     commit: str
     stages: list[PlannedStage]
 
@@ -102,8 +107,12 @@ def _planned(node: Node) -> PlannedStage:
         inputs=node.inputs,
         outputs=node.outputs,
         resources=_resources(node.name, meta.get("resources") or {}),
-        limit=parse_limit(node.name, str(meta["limit"])).seconds if meta.get("limit") is not None else None,
+        timeout=_timeout(node.name, meta["limit"]) if meta.get("limit") is not None else None,
     )
+
+
+def _timeout(stage: str, limit: Any) -> float:
+    return parse_limit(stage, str(limit)).seconds + AROUND_SECONDS
 
 
 def _resources(stage: str, content: Any) -> Resources:

@@ -70,9 +70,9 @@ def test_the_plan_has_the_edges_of_dvc_dag_in_an_order_that_runs(project: Path, 
     assert plan.commit == git("rev-parse", "HEAD")
 
     b, join = plan.stage("each@b"), plan.stage("join")
-    assert (b.inputs, b.outputs, b.limit) == (["start"], ["made/b"], 7200.0)
+    assert (b.inputs, b.outputs, b.timeout) == (["start"], ["made/b"], 3 * 3600)
     assert b.resources.model_dump() == {"cpu": 2.0, "memory": "4Gi", "gpu": 1}
-    assert (join.command, join.limit, join.resources.cpu) == (["cat made/b", "cat made/c"], None, None)
+    assert (join.command, join.timeout, join.resources.cpu) == (["cat made/b", "cat made/c"], None, None)
     with pytest.raises(InputError, match="last: not a stage of the plan; there are: first, each@b, each@c, join"):
         plan.stage("last")
 

@@ -21,7 +21,6 @@ CLONE = Path(os.environ["LAB_CLONE"])
 PLAN: dict[str, Any] = json.loads((CLONE / ".lab" / "plan.json").read_text(encoding="utf-8"))
 # The run's own name, without what a Git branch may not have: a task that is tried again is of the same execution.
 EXECUTION = "{{ run_id | replace(':', '-') | replace('+', '_') | replace('~', '-') }}"
-AROUND = timedelta(hours=1)  # for the clone, a new environment and the data, beside the stage's own limit
 
 
 def call(*words: str) -> str:
@@ -37,7 +36,7 @@ with DAG("lab", schedule=None, catchup=False, doc_md=__doc__) as dag:
             bash_command=call("task", stage["name"]),
             cwd=str(CLONE),
             queue="gpu" if stage["resources"]["gpu"] else "default",
-            execution_timeout=AROUND + timedelta(seconds=stage["limit"]) if stage["limit"] else None,
+            execution_timeout=timedelta(seconds=stage["timeout"]) if stage["timeout"] else None,
         )
         for stage in PLAN["stages"]
     }

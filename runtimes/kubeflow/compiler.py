@@ -10,7 +10,6 @@ from typing import Any
 
 from kfp import compiler, dsl, kubernetes
 
-AROUND_SECONDS = 3600  # for the clone, a new environment and the data, beside the stage's own limit
 FIRST_WAIT = "10s"  # before a second attempt; each wait is twice as long as the one before it
 GPU = "nvidia.com/gpu"
 
@@ -66,8 +65,8 @@ def _ask_for(task: dsl.PipelineTask, stage: dict[str, Any]) -> None:
         task.set_memory_limit(wanted["memory"])
     if wanted["gpu"]:
         task.set_accelerator_type(GPU).set_accelerator_limit(wanted["gpu"])
-    if stage["limit"]:
-        kubernetes.set_timeout(task, int(stage["limit"]) + AROUND_SECONDS)
+    if stage["timeout"]:
+        kubernetes.set_timeout(task, int(stage["timeout"]))
 
 
 if __name__ == "__main__":

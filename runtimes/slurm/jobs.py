@@ -13,7 +13,6 @@ from urllib.parse import quote
 from labkit.pipeline.plan import Plan, PlannedStage
 
 LOGS = Path(".lab/slurm")
-AROUND_SECONDS = 3600  # for the clone, a new environment and the data, beside the stage's own limit
 
 
 class Job(NamedTuple):
@@ -58,6 +57,6 @@ def _asked(stage: PlannedStage) -> list[str]:
         "cpus-per-task": math.ceil(cpu) if cpu else None,
         "mem": memory and memory.removesuffix("i"),  # SLURM's M is 2**20 bytes
         "gpus": gpu or None,
-        "time": math.ceil((stage.limit + AROUND_SECONDS) / 60) if stage.limit else None,  # minutes
+        "time": math.ceil(stage.timeout / 60) if stage.timeout else None,  # minutes
     }
     return [f"--{name}={value}" for name, value in options.items() if value is not None]

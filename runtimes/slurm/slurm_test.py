@@ -31,11 +31,11 @@ PLAN = Plan(
             inputs=[],
             outputs=[],
             resources=resources,
-            limit=limit,
+            timeout=timeout,
         )
-        for name, needs, resources, limit in (
+        for name, needs, resources, timeout in (
             ("first", [], Resources(), None),
-            ("each@50%", ["first"], Resources(cpu=1.5, memory="2Gi", gpu=1), 90.0),
+            ("each@50%", ["first"], Resources(cpu=1.5, memory="2Gi", gpu=1), 3690.0),
         )
     ],
 )
