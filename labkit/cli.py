@@ -334,7 +334,7 @@ def mend(
     from labkit.pipeline import forged
 
     if check:
-        forged.refuse_cut()
+        forged.refuse_shallow()
     found = [one for one in forged.forged_records() if one.certain] if check else forged.mend()
     for one in found:
         print(error_line(one.stage, f"{one}; `python -m lab mend` and push") if on_runner() else f"{one.stage}: {one}")

@@ -78,6 +78,11 @@ def commit_or_none(revision: str = "HEAD") -> str | None:
     return found.strip() or None
 
 
+def is_shallow() -> bool:
+    """Whether this clone lacks a part of the history."""
+    return git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 def git_or_empty(*arguments: str) -> str:
     """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)

@@ -10,14 +10,15 @@ from labkit.github import on_runner
 
 def check_lock_file() -> Check:
     """Whether dvc.lock is that of this code, data and params. Nothing is pulled for that."""
-    from labkit.pipeline.forged import WHOLE, forged_here, is_cut
+    from labkit.git_cli import is_shallow
+    from labkit.pipeline.forged import WHOLE, forged_here
 
     if forged := forged_here():
         found = "; ".join(f"{one.stage}: {one}" for one in forged)
         if any(one.certain for one in forged):
             return problem("dvc.lock", found, "`python -m lab mend`, then `dvc repro`")
         return warning("dvc.lock", found, f"`dvc repro --force --single-item {forged[0].stage}`")
-    if is_cut():
+    if is_shallow():
         return warning("dvc.lock", "this clone is shallow, so nothing tells which records a merge made by lines", WHOLE)
     if on_runner():  # what is not that of this code, the run is for
         return ok("dvc.lock", "runs made its records, as far as the history tells")

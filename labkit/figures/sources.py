@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labkit.figures.notation import Source
-from labkit.git_cli import GitError, file_in, git, git_or_empty, read_blob
+from labkit.git_cli import GitError, file_in, git, git_or_empty, is_shallow, read_blob
 from labkit.paths import TABLES, lies_in
 from labkit.pipeline.records import DVC_LOCK, commit_of, read_records
 from labkit.pipeline.tables import REMEDY, copies_of, tables_in
@@ -56,7 +56,7 @@ def commit_known(name: str) -> str:
     try:
         commit = commit_of(name)
     except InputError as error:
-        if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
+        if is_shallow():
             raise NotHereError(f"this shallow clone may lack {name}; `git fetch --unshallow`") from None
         raise InputError(f"there is no commit {name} here: {error}") from None
     if RELATIVE.search(name):

@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx
 
-from labkit.git_cli import git_or_empty
+from labkit.git_cli import is_shallow
 from labkit.lineage.around import made_of, used_by, writers
 from labkit.lineage.goals import add_goals
 from labkit.lineage.graph import lineage_graph
@@ -31,7 +31,7 @@ def show_lineage(what: str, back: bool, forward: bool, is_json: bool, picture: P
     """
     if picture and picture.suffix not in DRAWN:
         raise InputError(f"{picture} ends with none of {', '.join(DRAWN)}; name a file that does")
-    if git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true":
+    if is_shallow():
         print("warning: this is a shallow clone; `git fetch --unshallow` brings the rest", file=sys.stderr)
     graph, found = lineage_of(what, forward)
     if picture:

@@ -18,7 +18,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labkit.git_cli import GitError, commit_or_none, git, git_or_empty
+from labkit.git_cli import GitError, commit_or_none, git, is_shallow
 from labkit.pipeline.records import DVC_LOCK, Records, merge_records, read_records, records_of, write_records
 from labkit.process.errors import InputError
 from labkit.process.files import replacing
@@ -61,14 +61,9 @@ def forged_records(rev: str = "HEAD") -> list[Forged]:
     return [found[stage] for stage in now if stage in found]
 
 
-def is_cut() -> bool:
-    """Whether this clone is shallow: a merge whose parents are not here can't be told from a run's commit."""
-    return git_or_empty("rev-parse", "--is-shallow-repository").strip() == "true"
-
-
-def refuse_cut() -> None:
-    """Raise InputError where the history that a check of all records needs is not here."""
-    if is_cut():
+def refuse_shallow() -> None:
+    """Raise InputError in a shallow clone: a merge whose parents are not here can't be told from a run's commit."""
+    if is_shallow():
         raise InputError(f"this clone is shallow, and where the records of {DVC_LOCK} come from is not here: {WHOLE}")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from labkit.git_cli import GitError, ask_server, git
+from labkit.git_cli import GitError, ask_server, git, is_shallow
 from labkit.publish.results_commit import merge_results, published
 
 TRIES = 6
@@ -39,7 +39,7 @@ class Landing(NamedTuple):
 )
 def fetch() -> None:
     """Know every branch of the remote as it is now. Raises GitError when it can't be reached, after some tries."""
-    whole = ["--unshallow"] if git("rev-parse", "--is-shallow-repository") == "true" else []
+    whole = ["--unshallow"] if is_shallow() else []
     refs = "+refs/heads/*:refs/remotes/origin/*"
     ask_server("fetch", "--quiet", "--prune", *whole, "origin", refs)
 

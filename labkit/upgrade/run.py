@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.git_cli import GitError, commit_or_none, file_in, git, write_blob
+from labkit.git_cli import GitError, commit_or_none, file_in, git, is_shallow, write_blob
 from labkit.process.errors import InputError
 from labkit.upgrade.template import (
     LABKIT,
@@ -91,7 +91,7 @@ def check_clone() -> None:
     """Raise InputError unless this clone is whole, and has nothing that a merge could spoil."""
     if git("rev-parse", "--show-prefix"):
         raise InputError("the lab is not at the top of its Git repository, which an upgrade needs")
-    if git("rev-parse", "--is-shallow-repository") == "true":
+    if is_shallow():
         raise InputError("this is a shallow clone; `git fetch --unshallow` first")
     if commit_or_none() is None:
         raise InputError("nothing is committed yet; commit the lab first")
