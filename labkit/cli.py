@@ -124,7 +124,7 @@ def site(
 
 @app.command(rich_help_panel=EXPERIMENTS, hidden=True)  # few labs are in a data space: lab/docs/data-spaces.md
 def announce(
-    connector: Annotated[str, typer.Argument(help="Where it tells of itself, such as https://HOST:8449")],
+    connector: Annotated[str, typer.Argument(help="The URL of its self-description API, such as https://HOST:8449")],
     revision: Annotated[str, typer.Argument()] = "HEAD",
 ) -> None:
     """Announce the results of REVISION in a data space, by IDS_API_USER and IDS_API_PASSWORD of its connector."""
@@ -137,12 +137,12 @@ def announce(
 def report(
     what: Annotated[list[str] | None, typer.Argument(metavar="[REVISION] | [FILES]", help="HEAD, or all.")] = None,
     to: Annotated[Path | None, typer.Option(help="The file to write; else it is named by the commit.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Tell which figures of FILES are not their sources'.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Name the figures of FILES that are wrong.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Write what the sources say into FILES.")] = False,
 ) -> None:
     """Write what the results of REVISION say to lab/docs/reports, each figure bound to its source.
 
-    With --check or --update: of the figures that FILES bind, all Markdown by default. Exit code 1 where one is wrong.
+    --check and --update take the figures of FILES, of all Markdown by default. Exit code 1 if one is wrong.
     """
     if check or update:
         from labkit.figures.check import check_figures, update_figures
@@ -384,7 +384,7 @@ def pull_request(
 
 
 def main() -> None:
-    """Run a verb; a mistake that can be mended is one line and exit code 1."""
+    """Run a verb; an error that the user can fix is one line and exit code 1."""
     try:
         app(prog_name="python -m lab")
     except (InputError, RuntimeError) as error:

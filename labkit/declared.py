@@ -12,7 +12,7 @@ def optional_keys(params_file: Path) -> set[str]:
 
 
 def _has_default(value: ast.expr) -> bool:
-    """Whether a field's value is one, or a Field(...) that holds one."""
+    """Whether a field's value is a default, or a Field(...) that has one."""
     if not (isinstance(value, ast.Call) and ast.unparse(value.func) == "Field"):
         return True
     return bool(value.args) or any(keyword.arg in ("default", "default_factory") for keyword in value.keywords)

@@ -1,4 +1,4 @@
-"""Git, called in the folder where this process is."""
+"""Run Git in the current folder."""
 
 import os
 import re
@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# A server that is silent for so long is given up: some looks in a row, each of which waits for an answer.
+# A silent server is given up after some failed looks in a row, each of which waits for an answer.
 LOOK_SECONDS, ANSWER_SECONDS, MOST_FAILED_LOOKS = 20.0, 10.0, 4
 
-# A commit is what its hash says, whatever `git replace` shows in this clone alone; so for DVC's Git and that of clones.
+# Ignore `git replace`, which only this clone knows; DVC's Git and that of clones inherit this.
 os.environ["GIT_NO_REPLACE_OBJECTS"] = "1"
 
-# Whoever commits may write in another encoding.
+# A commit may be in another encoding.
 WORDS: Any = {"encoding": "utf-8", "errors": "replace"}
 
 
@@ -39,7 +39,7 @@ def git_in(folder: Path, *arguments: str) -> str:
 
 
 def clone_at(commit: str, place: Path) -> Path:
-    """Clone this repository to `place`, at a commit; return what this folder is there. Nobody's own hooks run in it."""
+    """Clone this repository to `place`, at a commit, without hooks; return this folder's path there."""
     top, below = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     git("clone", "--quiet", "--no-checkout", "--config", "core.hooksPath=/dev/null", top, str(place))
     git_in(place, "checkout", "--quiet", "--detach", commit)
@@ -66,14 +66,14 @@ def ask_server(*arguments: str, server: str = "origin") -> str:
 
 
 def file_in(commit: str, path: str) -> bytes | None:
-    """The bytes of a file in a commit, by its path from this folder; None where it has none."""
+    """Return a file's bytes in a commit, by its path from this folder; None where it is missing."""
     with suppress(GitError):
         return read_blob(f"{commit}:./{path}")
     return None
 
 
 def commit_or_none(revision: str = "HEAD") -> str | None:
-    """The commit that a revision names; None where it names none, as HEAD before the first commit."""
+    """Return the commit that a revision names; None where there is none, as before the first commit."""
     found = git_or_empty("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     return found.strip() or None
 
@@ -84,13 +84,13 @@ def is_shallow() -> bool:
 
 
 def git_or_empty(*arguments: str) -> str:
-    """What Git prints; nothing where it has no answer, as outside of a repository or before the first commit."""
+    """Return what Git prints; nothing where it fails, as outside of a repository or before the first commit."""
     done: subprocess.CompletedProcess[str] = subprocess.run(["git", *arguments], capture_output=True, **WORDS)
     return done.stdout
 
 
 def read_blob(name: str) -> bytes:
-    """What Git has by this name, byte for byte. Raises GitError where it has nothing."""
+    """Read a blob by its name, byte for byte. Raises GitError where there is none."""
     done = subprocess.run(["git", "cat-file", "blob", name], capture_output=True)
     if done.returncode:
         raise GitError(f"git cat-file failed: {done.stderr.decode(errors='replace').strip()}")
@@ -98,7 +98,7 @@ def read_blob(name: str) -> bytes:
 
 
 def read_blobs(names: Sequence[str]) -> list[bytes | None]:
-    """What Git has by each of these names, which hold no line end; None where it has nothing."""
+    """Read blobs by their names, which hold no line end; None for each that is missing."""
     asked = "".join(f"{name}\n" for name in names).encode()
     printed = subprocess.run(["git", "cat-file", "--batch"], input=asked, capture_output=True, check=True).stdout
     found: list[bytes | None] = []
@@ -117,7 +117,7 @@ def read_blobs(names: Sequence[str]) -> list[bytes | None]:
 
 
 def write_blob(content: bytes) -> str:
-    """Put bytes into Git as they are; return their name there."""
+    """Write bytes as a blob; return its hash."""
     command = ["git", "hash-object", "-w", "--stdin"]
     return subprocess.run(command, input=content, capture_output=True, check=True).stdout.decode().strip()
 

@@ -1,4 +1,4 @@
-"""The run of GitHub Actions that this process is part of, as the runner's variables tell it."""
+"""The GitHub Actions run of this process, read from the runner's variables."""
 
 import json
 import os
@@ -49,11 +49,11 @@ def pull_request_of_event() -> PullRequest | None:
     event = os.environ.get("GITHUB_EVENT_PATH")
     if os.environ.get("GITHUB_EVENT_NAME") != "pull_request" or not event:
         return None
-    return pull_request_told(json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"])
+    return parse_pull_request(json.loads(Path(event).read_text(encoding="utf-8"))["pull_request"])
 
 
-def pull_request_told(told: dict[str, Any]) -> PullRequest:
-    """A pull request as GitHub tells it."""
+def parse_pull_request(told: dict[str, Any]) -> PullRequest:
+    """Parse a pull request of GitHub's API."""
     head, base = ((told[side]["repo"] or {}).get("full_name") for side in ("head", "base"))  # a fork may be gone
     return PullRequest(told["number"], told["base"]["sha"], head != base)
 
@@ -68,7 +68,7 @@ def append_summary(text: str) -> bool:
 
 
 def error_line(title: str, text: str) -> str:
-    """A problem as the line that GitHub shows at the top of the run."""
+    """Format a problem as an annotation, which GitHub shows at the top of the run."""
     for character, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         title, text = title.replace(character, code), text.replace(character, code)
     return f"::error title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"

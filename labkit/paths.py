@@ -12,12 +12,12 @@ PROCESSES = ROOT / "lab" / "processes"
 RUNTIMES = ROOT / "runtimes"
 
 
-# Below these a lab has copies of itself, which are removed: DVC's for queued experiments, and those of single stages.
+# Here lie temporary copies of the lab: DVC's for queued experiments, and those for single stages.
 COPIES = ((".dvc", "tmp", "exps"), (".lab", "tmp", "tasks"))
 
 
 def home_of(root: Path) -> Path:
-    """The lab itself, of a copy that is removed."""
+    """Return the lab that a temporary copy was made from."""
     return next((place.parents[2] for place in root.parents if place.parts[-3:] in COPIES), root)
 
 

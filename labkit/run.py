@@ -29,7 +29,7 @@ from labkit.terminal import PlainConsole
 from labkit.tracking.journal import EXECUTION_VARIABLE
 from labkit.tracking.tracker import deliver
 
-# How long a finished pipeline waits for MLflow to have its runs; what it has not got by then is sent with the next.
+# How long a finished pipeline waits until MLflow has its runs; the next run sends the rest.
 DELIVERY_SECONDS = 15.0
 
 NEXT_STEPS = """\
@@ -76,7 +76,7 @@ def run_pipeline(jobs: int | None = None) -> int:
         console.print(f"Ran {', '.join(ran)}." if ran else "Nothing had to run: these results were here already.")
         for line in other_bytes(this_machine(), {process: chosen(process) for process in ran}):
             console.print(f"[yellow]other bytes[/]: {escape(line)}")
-    hand_over(console, execution, is_news=bool(ran) or lock_here() != before)
+    send_runs(console, execution, is_news=bool(ran) or lock_here() != before)
     if exit_code == 0:
         console.print(NEXT_STEPS)
         console.print(COMMITTED if are_committed() else COMMIT)
@@ -84,15 +84,15 @@ def run_pipeline(jobs: int | None = None) -> int:
 
 
 def are_committed() -> bool:
-    """Whether the commit has all that is here, and this dvc.lock, which Git can be told not to look at."""
+    """Whether all here is committed. dvc.lock itself is compared: Git can be told not to look at it."""
     return not git("status", "--porcelain") and file_in("HEAD", DVC_LOCK) == Path(DVC_LOCK).read_bytes()
 
 
-def hand_over(console: PlainConsole, execution: str, is_news: bool) -> None:
-    """Where there is news, give MLflow the runs, bind them to their results, and say what it has not got."""
+def send_runs(console: PlainConsole, execution: str, is_news: bool) -> None:
+    """Send MLflow the runs, bind them to their results, and print what it lacks; without news, do nothing."""
     if not is_news:
         return
-    with console.status("handing the runs to MLflow"):
+    with console.status("sending the runs to MLflow"):
         pending = deliver(DELIVERY_SECONDS)
     if pending:
         reasons = escape("; ".join(dict.fromkeys(reason for _, reason in pending)))

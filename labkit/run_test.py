@@ -13,7 +13,7 @@ from labkit.launch.kernels import Choice
 from labkit.process.errors import InputError
 from labkit.process.files import write_json
 from labkit.report.tables import print_summary
-from labkit.run import are_committed, hand_over
+from labkit.run import are_committed, send_runs
 from labkit.terminal import PlainConsole
 from labkit.testing.fixtures import Shell
 
@@ -145,11 +145,11 @@ def test_once_mlflow_has_the_runs_that_of_the_data_is_told_how_these_differ(monk
     monkeypatch.setattr(run, "shown_in_mlflow", lambda results, ask_remote: [])
     monkeypatch.setattr(run, "tag_drift", tag_drift)
     with (console := PlainConsole(width=200)).capture() as shown:
-        hand_over(console, "execution", is_news=False)
-        hand_over(console, "execution", is_news=True)
+        send_runs(console, "execution", is_news=False)
+        send_runs(console, "execution", is_news=True)
         assert asked == []
         pending.clear()
-        hand_over(console, "execution", is_news=True)
+        send_runs(console, "execution", is_news=True)
     assert asked == [("execution", "HEAD")]
     assert "not in MLflow yet: no [store]" in shown.get()
 

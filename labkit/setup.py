@@ -29,7 +29,7 @@ from labkit.yaml_edit import with_value
 REMOTE = "minio"
 AMAZON = "amazon"
 SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # pragma: allowlist secret
-# What a remote begins with. What is pulled is hashed: else DVC takes whatever lies under a name.
+# The first settings of a remote. `verify`: DVC hashes what it pulls, else it takes whatever lies under a name.
 # The limits are in seconds and waited for five times: with botocore's own 60, DVC waits 5 minutes for a silent server.
 DEFAULTS = {"verify": "true", "connect_timeout": "5", "read_timeout": "10"}
 RUN_TAGS = "run-*"
@@ -150,13 +150,13 @@ def prompt(field: str, question: str, default: str = "") -> str:
 
 
 def check(answers: Answers) -> Answers:
-    """The answers given, in the one form that is written. Raises InputError for a wrong one."""
+    """Return the answers in the form that is written. Raises InputError for a wrong one."""
     given = answers._asdict().items()
     return Answers(**{field: check_answer(field, answer) for field, answer in given if answer is not None})
 
 
 def check_answer(field: str, answer: str) -> str:
-    """One answer, in the form that is written. Raises InputError when it is wrong."""
+    """Return an answer in the form that is written. Raises InputError when it is wrong."""
     answer = answer.strip()
     match field:
         case "name":

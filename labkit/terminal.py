@@ -1,4 +1,4 @@
-"""The terminal: whatever words a commit, a tag or a parameter holds, none of them moves the cursor or hides a line."""
+"""Print to the terminal: no commit, tag or parameter can move the cursor or hide a line."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class PlainConsole(Console):
-    """Rich's, with a mark in the place of each character that a terminal would act on."""
+    """Rich's console, with a mark in place of each character that a terminal would act on."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text as it is shown."""
@@ -26,5 +26,5 @@ def console(**options: Any) -> PlainConsole:
 
 
 def printable(text: str) -> str:
-    """Text with a mark in the place of each control character and each change of its direction."""
+    """Replace each control character, and each change of direction, by a mark."""
     return CONTROL.sub("\ufffd", text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit.process.params import CommonParams, read_params
 from labkit.tracking.tracker import SETTINGS
 
-# No chats with an assistant and no jobs for one, and nothing told to anybody.
+# No assistant, no jobs, no telemetry.
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
@@ -50,7 +50,7 @@ def page(database: str, port: int) -> str:
 
 
 def show_page(file: Path) -> None:
-    """Open a page where a person sees it."""
+    """Open a page in a browser, if a person is at this terminal."""
     if sys.stdout.isatty() and has_display():
         webbrowser.open(file.absolute().as_uri())
 

@@ -102,10 +102,10 @@ def submit(tag: Tag) -> None:
 @slurm.command()
 def status(tag: Tag) -> None:
     """Show each job of TAG: SLURM's word for it while it waits or runs, and the last line that it has written."""
-    from runtimes.slurm.cluster import queue, told
+    from runtimes.slurm.cluster import last_lines, queue
     from runtimes.slurm.jobs import LOGS
 
-    waiting, lines = queue(tag), told(tag)
+    waiting, lines = queue(tag), last_lines(tag)
     for job in dict.fromkeys([*lines, *waiting]):
         number, state = waiting.get(job, ("", "ended"))
         print(f"{job}: {f'{state}, {number}' if number else state}: {lines.get(job, '')}")

@@ -1,4 +1,4 @@
-"""What two commits have that differs: code, parameters, stages, data, metrics, and predictions of the same rows."""
+"""How two commits differ: code, parameters, stages, data, metrics, and predictions of the same rows."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ANEW = "The two predict different columns: no figure of the one compares with th
 
 
 class File(NamedTuple):
-    """A file of the code that differs, and its lines; None for what has no lines."""
+    """A file of the code that differs, and how many lines; None for a binary file."""
 
     path: str
     added: int | None
@@ -37,7 +37,7 @@ class File(NamedTuple):
 
 
 class Param(NamedTuple):
-    """A parameter that differs, as it is shown; None where it is not there. Other files than params.yaml are named."""
+    """A parameter that differs, as it is shown; None where it is missing. Other files than params.yaml are named."""
 
     name: str
     a: str | None
@@ -54,7 +54,7 @@ class Metric(NamedTuple):
 
 
 class RowTest(NamedTuple):
-    """A model's metric on the same rows, A's and the other, B's. B is `better`, `worse`, or within the `noise`.
+    """A model's metric on the same rows, of A and of B. B is `better`, `worse`, or within the `noise`.
 
     `holm` is the p-value, held to all the tests there are.
     """
@@ -82,7 +82,7 @@ class Data(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All of it. `stages` are lists of what a stage read otherwise; `unknown` says what can't be told, and why."""
+    """All differences. `stages` lists what each stage read otherwise; `unknown` says what can't be told, and why."""
 
     a: Side
     b: Side
@@ -183,7 +183,7 @@ def _stages(old: Records, new: Records) -> dict[str, list[str]]:
 
 
 def _code(a: str, b: str) -> list[File]:
-    """The files that differ, but for results, and what is written of them."""
+    """The files that differ, but for results, their copies and reports."""
     shown = git(
         "diff", "--numstat", "-z", "--no-renames", a, b, "--", ".", f":!{DVC_LOCK}", f":!{TABLES}", f":!{REPORTS}"
     )
@@ -265,7 +265,7 @@ def _data(file: str, *folders: Path) -> Data | None:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples with names as mappings; what is no number as nothing."""
+    """Named tuples as mappings, NaN as None."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a name that a person gives, the commit whose results it means, and its files."""
+"""The two sides of a comparison: the name that a person gives, the commit that it means, and its files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ from labkit.report.page import LOOK_SECONDS, recorded_outs
 
 
 class Side(NamedTuple):
-    """One of the two: as it is called, its commit, that one's subject, and what is to be known of it."""
+    """A side: its name, its commit, the commit's subject, and a note."""
 
     name: str
     commit: str
@@ -25,7 +25,7 @@ class Side(NamedTuple):
     note: str
 
     def __str__(self) -> str:
-        """As people are told of it."""
+        """The side as people read it."""
         return f"{self.name} ({self.commit[:7]})"
 
 
@@ -41,7 +41,7 @@ def find_side(name: str) -> Side:
 def fetch(side: Side, files: Iterable[str], folder: Path) -> list[str]:
     """Write a side's results below `folder`, from the working folder, Git, DVC's cache or its remote, and keep them.
 
-    Returns which could not be had, and why, a line each; nothing of what dvc.lock has no record of.
+    Returns a line for each that could not be had, with the reason; dvc.lock must record it.
     """
     recorded, why = recorded_outs(side.commit), ""
     wanted = sorted(file for file in set(files) if lies_in(file, recorded))

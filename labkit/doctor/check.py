@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 
 class Check(NamedTuple):
-    """What was checked, how it stands, and when it is not well, how to fix it."""
+    """What was checked, what was found, and how to fix it."""
 
     subject: str
     state: Literal["ok", "warning", "problem"]

@@ -25,7 +25,7 @@ IRRELEVANT = ("MLFLOW_HTTP_REQUEST_", "MLFLOW_SUPPRESS_", "MLFLOW_LOGGING_", "ML
 
 
 class NotTakenError(Exception):
-    """MLflow did not do what it was asked to: what that was, and why not."""
+    """MLflow refused a request: which, and why."""
 
     def __init__(self, asked: str, reason: str) -> None:
         super().__init__(reason)
@@ -139,7 +139,7 @@ def _configure(seconds: float) -> None:
 
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
-    """Say of an error what was asked."""
+    """Turn an error into NotTakenError, with what was asked."""
     import requests
 
     from labkit.tracking.answers import no_answer

@@ -71,5 +71,5 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def annotation(check: Check) -> str:
-    """The problem as the line that GitHub shows at the top of the run."""
+    """Format the problem as an annotation, which GitHub shows at the top of the run."""
     return error_line(check.subject, "\n".join(filter(None, [check.found, check.fix and f"fix: {check.fix}"])))

@@ -1,4 +1,4 @@
-"""What is known of a run as it begins: its tags in MLflow, and what of its code nobody has committed."""
+"""What is known of a run as it begins: its tags in MLflow, and its uncommitted code."""
 
 import getpass
 import hashlib
@@ -57,10 +57,7 @@ def git_state() -> dict[str, str]:
 
 
 def uncommitted() -> str:
-    """What of the code differs from the commit, as Git's diff: without passwords, and cut where it is too long to read.
-
-    So it is not to be applied where it says so.
-    """
+    """How the code differs from the commit, as Git's diff, without passwords. A long one is cut, which it then says."""
     shape = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
     command = ["git", NO_REPLACED, "diff", *shape, "HEAD", "--", *NOT_RESULTS]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asked:

@@ -16,7 +16,7 @@ from labkit.process.inputs import INPUTS_VARIABLE, digest, states
 
 
 def note_inputs(note: Path, root: Path) -> dict[str, str]:
-    """Write down what the stage that DVC runs here reads, as it is now; the variable that tells its process.
+    """Note what the stage that DVC runs here reads, as it is now; return the variable that names the note.
 
     Raises InputError when dvc.yaml is spoilt, and OSError when the note can't be written.
     """
@@ -33,7 +33,7 @@ def note_inputs(note: Path, root: Path) -> dict[str, str]:
 
 
 def edited(note: Path) -> list[str]:
-    """What of a noted stage's inputs is no longer what it was, without what .dvcignore leaves out."""
+    """The inputs of a noted stage that have changed since, without what .dvcignore leaves out."""
     noted = read_json(note)
     root, of_params = Path(noted["root"]), {file for file, _ in noted["params"]}
     files = [name for name in _differing(noted["states"], states(noted["places"])) if name not in of_params]

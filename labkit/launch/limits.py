@@ -69,7 +69,7 @@ def limit_here() -> Limit | None:
 
 
 def start_watch(limit: Limit, journal: str) -> dict[str, str]:
-    """End this process, and what it will have started, at the limit; the variable to give it.
+    """Have this process, and all that it starts, ended at the limit; return the variable that marks them.
 
     Raises OSError when that can't be arranged.
     """

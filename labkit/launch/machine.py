@@ -1,4 +1,4 @@
-"""The machine that a result was made on, as far as it decides the bytes; and what to say where they are others."""
+"""What of the machine decides the bytes of a result, and what to say where they differ from those of others."""
 
 import platform
 import re
@@ -45,7 +45,7 @@ def refuse_missing_device(process: str, choice: Choice) -> None:
 
 
 def described(machine: Machine, choice: Choice) -> str:
-    """In one phrase what the bytes depend on, beside code, data and parameters."""
+    """Describe in a phrase what the bytes depend on, beside code, data and parameters."""
     return f"{' '.join(machine)}, {choice.device}, {choice.kernels} kernels"
 
 

@@ -1,4 +1,4 @@
-"""What a run is called: its process, and what of its parameters differs from its last result."""
+"""Name a run by its process, and by the parameters that differ from its last result."""
 
 import re
 from typing import Any

@@ -9,7 +9,7 @@ from labkit.process.run_file import RUN_FILE_VARIABLE, run_file_in
 
 
 def stage_here(root: Path) -> tuple[str, Mapping[str, Any]]:
-    """Its name, and what dvc.yaml says of it; nothing where DVC runs none. Raises InputError for a spoilt dvc.yaml."""
+    """Its name and its entry in dvc.yaml; nothing where DVC runs none. Raises InputError for a spoilt dvc.yaml."""
     from labkit.process.strict_yaml import load_yaml  # the launcher first looks whether its packages are there
 
     name = os.environ.get("DVC_STAGE", "")

@@ -106,5 +106,5 @@ def _cut(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text that is nothing else to Mermaid."""
+    """Escape text for Mermaid."""
     return "".join(one if one.isalnum() or one in " ._/-=,:@" else f"#{ord(one)};" for one in _cut(text))

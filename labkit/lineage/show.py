@@ -1,4 +1,4 @@
-"""What led to something, and what came of it: `python -m lab lineage WHAT`."""
+"""`python -m lab lineage WHAT`: what led to something, and what came of it."""
 
 import json
 import sys

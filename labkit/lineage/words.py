@@ -1,4 +1,4 @@
-"""What is told of each node of the graph, by its kind."""
+"""Describe each node of the graph by its kind."""
 
 from datetime import UTC, datetime
 from math import isfinite
@@ -34,7 +34,7 @@ def facts(graph: Graph, node: Node) -> dict[str, Any]:
 
 
 def title(graph: Graph, node: Node) -> tuple[str, str]:
-    """A node in short: what it is, and what is to be known of it."""
+    """A node in short: its name, and what to know of it."""
     told = facts(graph, node)
     match node:
         case File():
@@ -88,7 +88,7 @@ def _date(time: int) -> str:
 
 
 def _readable(text: str) -> str:
-    """A person's words, without passwords and what would steer a terminal."""
+    """A person's words, without passwords and control characters."""
     return "".join(one if one.isprintable() else " " for one in without_credentials(text))
 
 

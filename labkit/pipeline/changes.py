@@ -1,4 +1,4 @@
-"""What a run did differently from the one before it: the records of two dvc.locks, compared."""
+"""What a run did differently from the one before: compare the records of two dvc.locks."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from labkit.pipeline.records import DVC_LOCK, Records, read_records, records_of
 
 
 class Change(NamedTuple):
-    """A stage whose record is another: its parameters as `name old -> new`, and what else differs."""
+    """A stage whose record changed: its parameters as `name old -> new`, and what else differs."""
 
     stage: str
     params: list[str]

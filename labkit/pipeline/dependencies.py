@@ -42,7 +42,7 @@ class Import(NamedTuple):
 
 
 def faults(root: Path) -> list[str]:
-    """All that dvc.yaml, the Pipfiles or the code of `root` lack or have too much, a line each."""
+    """List what is missing or superfluous in dvc.yaml, the Pipfiles and the code of `root`, a line each."""
     stages = declared_stages(root)
     found = [*library_faults(root)]
     found += [fault for trainer in all_trainers(root) for fault in model_code_faults(root, trainer)]
@@ -58,7 +58,7 @@ def faults(root: Path) -> list[str]:
 
 
 def stage_faults(root: Path, process: str, name: str, stage: dict[str, Any]) -> Iterator[str]:
-    """What the stage's `deps` and `params` lack or have too much."""
+    """List what is missing or superfluous in the stage's `deps` and `params`."""
     folder = f"lab/processes/{process}"
     needed = {*code_of(root, process), *trained(root, process)}
     named = {dep for dep in stage_inputs(stage) if dep.startswith(("lab/", "labkit/", "lib/")) or dep in needed}
@@ -123,9 +123,9 @@ def code_of(root: Path, process: str) -> set[str]:
 
 
 def trained(root: Path, process: str, left_out: str = "") -> set[str]:
-    """What a process that compares models reads of those that train them, but for one; of any other process, nothing.
+    """What a process that compares models reads of those that train them; nothing for any other process.
 
-    That is what they leave, and what decides how it is loaded: the code of that, and the locks of its packages.
+    That is their outputs, the code that loads these, and the locks of its packages. `left_out` is a trainer to skip.
     """
     found: set[str] = set()
     if OF_TRAINERS in reached(root, own_files(root, process)):

@@ -26,7 +26,7 @@ Model = dict[str, str]
 
 
 class Meta(Strict):
-    """What stands below `leaderboard`."""
+    """The keys of `meta.leaderboard`."""
 
     models: str
     selected: str
@@ -77,7 +77,7 @@ def leaderboard_in(stages: dict[str, Any]) -> Leaderboard | None:
 def models(board: Leaderboard) -> list[Model]:
     """The models, best first, each with its name at `model` and its other columns as they are written.
 
-    Raises InputError when the table is not here, or is none.
+    Raises InputError when the table is not here, or has another form.
     """
     try:
         with board.models.open(encoding="utf-8", newline="") as file:
@@ -95,7 +95,7 @@ def models(board: Leaderboard) -> list[Model]:
 
 
 def selected(board: Leaderboard, results: Path = Path()) -> Selected:
-    """The selected model, of the files below `results`. Raises InputError when its file is not here, or is another."""
+    """The selected model, by its file below `results`. Raises InputError when that is missing, or has another form."""
     try:
         content = read_json(results / board.selected)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The order of entries in dvc.lock and .gitignore: DVC adds to their ends, whichever stage ends first."""
+"""Order the entries of dvc.lock and .gitignore, which DVC appends as stages end."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from labkit.process.files import replacing
 
 
 @contextmanager
-def as_one_by_one(steps: list[Step]) -> Iterator[None]:
-    """Leave each dvc.lock and .gitignore with the bytes that they have where `dvc repro` runs the steps."""
+def ordered_as_by_repro(steps: list[Step]) -> Iterator[None]:
+    """Leave each dvc.lock and .gitignore as they would be had `dvc repro` run the steps one by one."""
     order: defaultdict[Path, list[str]] = defaultdict(list)
     for step in steps:
         dvc_yaml, _, stage = step.name.rpartition(":")

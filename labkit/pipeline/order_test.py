@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.dvc_adapter.graph import Step
-from labkit.pipeline.order import as_one_by_one
+from labkit.pipeline.order import ordered_as_by_repro
 from labkit.pipeline.records import write_records
 
 pytestmark = pytest.mark.unittest
@@ -27,7 +27,7 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Step]:
 
 
 def test_what_was_added_stands_in_the_order_of_the_steps_below_what_was_there(steps: list[Step]) -> None:
-    with as_one_by_one(steps):
+    with ordered_as_by_repro(steps):
         Path("dvc.lock").write_text(lock("old", "c", "a", "b"))
         Path(".gitignore").write_text("# mine\n/old\n/c\n/a\n/b\n")
     assert Path("dvc.lock").read_text() == lock("old", "a", "b", "c")
@@ -35,14 +35,14 @@ def test_what_was_added_stands_in_the_order_of_the_steps_below_what_was_there(st
 
 
 def test_it_is_so_where_a_stage_fails_too(steps: list[Step]) -> None:
-    with suppress(KeyboardInterrupt), as_one_by_one(steps):
+    with suppress(KeyboardInterrupt), ordered_as_by_repro(steps):
         Path("dvc.lock").write_text(lock("old", "b", "a"))
         raise KeyboardInterrupt
     assert Path("dvc.lock").read_text() == lock("old", "a", "b")
 
 
 def test_a_file_whose_old_part_changed_meanwhile_is_left_alone(steps: list[Step]) -> None:
-    with as_one_by_one(steps):
+    with ordered_as_by_repro(steps):
         Path("dvc.lock").write_text(lock("c", "b", "a"))
     assert Path("dvc.lock").read_text() == lock("c", "b", "a")
 
@@ -50,6 +50,6 @@ def test_a_file_whose_old_part_changed_meanwhile_is_left_alone(steps: list[Step]
 def test_each_dvc_yaml_has_its_own_lock_which_may_be_new(steps: list[Step], tmp_path: Path) -> None:
     Path("sub").mkdir()
     below = [Step(f"sub/dvc.yaml:{name}", [], "true", [tmp_path / "sub" / name], is_fresh=False) for name in "de"]
-    with as_one_by_one([*steps, *below]):
+    with ordered_as_by_repro([*steps, *below]):
         Path("sub/dvc.lock").write_text(lock("e", "d"))
     assert Path("sub/dvc.lock").read_text() == lock("d", "e")

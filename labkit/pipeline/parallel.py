@@ -26,7 +26,7 @@ from labkit.dvc_adapter.command_line import dvc
 from labkit.dvc_adapter.graph import Step, bring_unchanged, steps_here
 from labkit.dvc_adapter.repository import open_project
 from labkit.paths import ROOT
-from labkit.pipeline.order import as_one_by_one
+from labkit.pipeline.order import ordered_as_by_repro
 from labkit.pipeline.signals import end_requests_handled, interrupt_with_children
 from labkit.pipeline.stages import duration, process_of
 from labkit.process.credentials import without_credentials
@@ -78,7 +78,7 @@ def reproduce(jobs: int | None, environment: Mapping[str, str], pull: bool = Fal
         return 0
     if jobs == 1 or is_chain(stale):
         return _one_by_one(options, environment)
-    with as_one_by_one(steps):
+    with ordered_as_by_repro(steps):
         return _at_once(stale, jobs, options, environment)
 
 
@@ -96,7 +96,7 @@ def is_chain(steps: list[Step]) -> bool:
 
 
 def _bring() -> None:
-    """Bring here what did not change; where that fails, each stage tries by itself, and says why it can't."""
+    """Pull what did not change; where that fails, each stage tries by itself, and says why it can't."""
     try:
         with open_project() as project:
             bring_unchanged(project)
@@ -107,7 +107,7 @@ def _bring() -> None:
 
 
 def _one_by_one(options: list[str], environment: Mapping[str, str]) -> int:
-    """Run `dvc repro` to its own end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up.
+    """Run `dvc repro` to its end, also after Ctrl-C: the terminal sends that to DVC too, which then cleans up.
 
     A request to end reaches this process alone, and is passed on as a Ctrl-C to all that runs.
     """
@@ -221,7 +221,7 @@ def _run(command: list[str], started: Started, tell: Callable[[str], None], envi
 
 
 def _end(started: Started, futures: "dict[Future[int], Step]") -> None:
-    """Have all that runs end by itself, as Ctrl-C in a terminal does; at the second Ctrl-C, end it."""
+    """Interrupt all that runs, as Ctrl-C in a terminal does; at the second Ctrl-C, kill it."""
     started.ending.set()
     for number in (signal.SIGINT, signal.SIGKILL):
         for process in [*started.processes]:

@@ -90,7 +90,7 @@ def plan_here() -> Plan:
 
 
 def refuse_uncommitted() -> None:
-    """Raise InputError where what is here is not what a clone of the commit has."""
+    """Raise InputError where the files here differ from a clone of the commit."""
     changed = git("diff", "--name-only", "HEAD", "--", ".").splitlines()
     if found := [*changed, *untracked_files()]:
         raise InputError(

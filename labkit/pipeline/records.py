@@ -58,7 +58,7 @@ def recorded_params(records: Records) -> Iterator[tuple[tuple[str, ...], str, An
 
 
 def edited(file: Path) -> bool:
-    """Whether a result here is not what dvc.lock here records of it, or of the folder that it is in."""
+    """Whether a result here differs from what dvc.lock records of it, or of its folder."""
     lock = Path(DVC_LOCK)
     records = read_records(lock.read_bytes()) if lock.exists() else {}
     outs = [out for record in records.values() for out in record.get("outs", []) if lies_in(file, [out["path"]])]
@@ -86,6 +86,6 @@ def merge_records(base: Records, ours: Records, theirs: Records) -> Records:
 
 
 def changed_twice(base: Records, ours: Records, theirs: Records) -> list[str]:
-    """The stages of which both sides have a record of their own, other than the one of `base`."""
+    """The stages whose record both sides changed since `base`."""
     both = [stage for stage in ours if stage in theirs and ours[stage] != theirs[stage]]
     return [stage for stage in both if base.get(stage) not in (ours[stage], theirs[stage])]

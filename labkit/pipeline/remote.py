@@ -1,6 +1,6 @@
-"""The DVC remote: whether it takes, gives and removes an object, with DVC's own settings and keys.
+"""Check that the DVC remote takes, gives and removes an object, with DVC's own settings and keys.
 
-A server that is away is to be told within seconds: time limits are short, and nothing is tried twice.
+A dead server is reported within seconds: time limits are short, and nothing is tried twice.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Requests to end, which reach one process alone, unlike a terminal's Ctrl-C."""
+"""SIGTERM and SIGHUP, which reach one process alone, unlike Ctrl-C in a terminal."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from types import FrameType
 
 @contextmanager
 def end_requests_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle the end of the terminal, and a request to end: what this process has started is not in reach of either."""
+    """Handle SIGTERM and SIGHUP, which do not reach the children of this process."""
     taken = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, handler) for number in taken]
     try:
@@ -19,7 +19,7 @@ def end_requests_handled(handler: Callable[[int, FrameType | None], None]) -> It
 
 
 def interrupt_with_children(pid: int) -> None:
-    """Send a process, and all that it has started, what Ctrl-C sends them."""
+    """Send SIGINT to a process and all its descendants."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):

@@ -158,7 +158,7 @@ def kept(stage: Stage) -> list[File]:
 
 
 def outputs_here(stage: Stage) -> tuple[Forecast, list[str]]:
-    """What becomes of a stage whose record holds."""
+    """What `dvc repro` would do with a stage whose record holds."""
     changed = [f"{out.path} is {out.state}" for out in kept(stage) if out.state]
     if not all(out.is_cached for out in kept(stage)):
         where = "here" if changed else "in the cache"

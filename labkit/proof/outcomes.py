@@ -15,7 +15,7 @@ NOT_RUN = "its stage did not run to its end"
 
 
 class Reproduction(StrEnum):
-    """The three answers; what can't be checked is never guessed."""
+    """The three verdicts; what can't be checked is never guessed."""
 
     REPRODUCED = "reproduced"
     DIFFERS = "differs"
@@ -51,7 +51,7 @@ class _Input(NamedTuple):
 
 
 def verdict_of(outcomes: list[Outcome]) -> Reproduction:
-    """The verdict on all: one that differs is known for sure, whatever else could not be checked."""
+    """The verdict on all: an output that differs decides it, whatever else could not be checked."""
     found = {outcome.verdict for outcome in outcomes} or {Reproduction.UNKNOWN}
     return next(
         verdict for verdict in (Reproduction.DIFFERS, Reproduction.UNKNOWN, Reproduction.REPRODUCED) if verdict in found
@@ -119,7 +119,7 @@ def _stage_outcomes(
 
 
 def _judged(recorded: str, made: str, reason: str) -> tuple[Reproduction, str]:
-    """The verdict on two hashes, of which `reason`, if any, says why they can't be compared."""
+    """Compare two hashes; a `reason` says why they can't be compared."""
     if reason or not recorded or not made:
         return Reproduction.UNKNOWN, reason or ("no hash of it is recorded" if made else "dvc.yaml does not declare it")
     return (Reproduction.REPRODUCED if recorded == made else Reproduction.DIFFERS), ""

@@ -44,7 +44,7 @@ class Rerun(NamedTuple):
 
 @contextmanager
 def clean_clone(commit: str) -> Iterator[Path]:
-    """A clone of this lab at a commit, with nothing in it but what Git has; it is removed afterwards."""
+    """A clone of this lab at a commit, with only what Git has; it is removed afterwards."""
     Path(".lab").mkdir(mode=0o700, exist_ok=True)
     with TemporaryDirectory(prefix="verify-", dir=".lab", ignore_cleanup_errors=True) as folder:
         clone = clone_at(commit, Path(folder).resolve() / "lab")
@@ -73,7 +73,7 @@ def run_again(clone: Path, recorded: Records, outputs: Iterable[str]) -> Rerun:
 
 
 def remove_outputs(clone: Path, outputs: Iterable[str]) -> None:
-    """Remove outputs, which are paths from the root: what lies there already is what no run here has made."""
+    """Remove outputs, which are paths from the root: no run here has made what lies there."""
     for place in (clone / output for output in outputs):
         if not place.parent.resolve().is_relative_to(clone.resolve()) or ".." in place.parts:
             continue  # it is not the clone's

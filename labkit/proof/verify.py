@@ -96,7 +96,7 @@ def _verify(commit: str, to: Path) -> int:
         frozen = [stage for stage, one in declared.items() if one.frozen]
         rerun = run_again(clone, recorded, [out for one in declared.values() for out in one.outs])
         outcomes = judge(recorded, rerun.records, {stage: one.outs for stage, one in declared.items()}, rerun.not_run)
-        outcomes = [not_of_frozen(one) if one.stage in frozen else one for one in outcomes]
+        outcomes = [unknown_if_frozen(one) if one.stage in frozen else one for one in outcomes]
         outcomes = [measured(one, clone, commit, tolerances.get(one.stage, RELATIVE)) for one in outcomes]
         statement = _statement(commit, clone, recorded, rerun, outcomes)
     place, page = to / f"{commit[:12]}.json", page_of(statement)
@@ -108,8 +108,8 @@ def _verify(commit: str, to: Path) -> int:
     return EXIT_CODES[verdict_of(outcomes)]
 
 
-def not_of_frozen(outcome: Outcome) -> Outcome:
-    """The outcome of a stage that DVC does not run, whatever else has written its output."""
+def unknown_if_frozen(outcome: Outcome) -> Outcome:
+    """Make the outcome of a frozen stage unknown: DVC runs none, whatever else has written its output."""
     reason = f"its stage is frozen, so that nothing ran; `dvc unfreeze {outcome.stage}`, and commit"
     return outcome.model_copy(update={"verdict": Reproduction.UNKNOWN, "made": "", "reason": reason})
 

@@ -1,4 +1,4 @@
-"""Where results go: to the branch that the tag came from, whatever happened to it meanwhile, or to one of their own."""
+"""Push results to the branch that the tag came from, whatever happened to it meanwhile, or to one of their own."""
 
 import logging
 import shlex
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Landing(NamedTuple):
-    """Where results are, in words, and the command line that takes them from there, if one does.
+    """Where the results are, in words, and the command that brings them, if there is one.
 
     A branch may be called anything: the command is safe in a shell, and neither is Markdown.
     """
@@ -38,7 +38,7 @@ class Landing(NamedTuple):
     reraise=True,
 )
 def fetch() -> None:
-    """Know every branch of the remote as it is now. Raises GitError when it can't be reached, after some tries."""
+    """Fetch all branches of the remote. Raises GitError when it can't be reached, after some tries."""
     whole = ["--unshallow"] if is_shallow() else []
     refs = "+refs/heads/*:refs/remotes/origin/*"
     ask_server("fetch", "--quiet", "--prune", *whole, "origin", refs)
@@ -54,7 +54,7 @@ def branch_of(commit: str) -> str | None:
 
 
 def push_results(results: str, side_branch: str) -> Landing:
-    """Bring the results commit to its branch, or to `side_branch`; return where it is.
+    """Push the results commit to its branch, or to `side_branch`; return where it is.
 
     Nothing is rewritten and nothing lost: a branch that moved gets a merge commit. Raises GitError when the remote
     takes it nowhere; run again, it goes on from there.
@@ -82,7 +82,7 @@ def push_results(results: str, side_branch: str) -> Landing:
 
 
 def push_aside(results: str, side_branch: str, reason: str) -> Landing:
-    """Bring the results commit to a branch of its own."""
+    """Push the results commit to a branch of its own."""
     push(results, side_branch)
     command = f"git fetch && git merge {shlex.quote(f'origin/{side_branch}')}"
     return Landing(f"Results are on {side_branch} ({reason})", command)

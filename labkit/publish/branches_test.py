@@ -13,7 +13,7 @@ from labkit.git_cli import GitError, git
 from labkit.pipeline.records import Records, read_records
 from labkit.publish.branches import TRIES, branch_of, fetch, push_results
 from labkit.publish.conftest import Place
-from labkit.publish.results import told
+from labkit.publish.results import as_markdown
 from labkit.publish.results_commit import commit_results
 
 pytestmark = pytest.mark.integration
@@ -47,7 +47,7 @@ def publish(message: str = "Results", side_branch: str = SIDE) -> str:
     """Commit what the run left and push it; what the page says of where."""
     results = commit_results(git("rev-parse", "HEAD"), message)
     assert results is not None
-    return told(push_results(results, side_branch))
+    return as_markdown(push_results(results, side_branch))
 
 
 def hook(place: Place, text: str) -> None:
@@ -267,7 +267,7 @@ def test_a_push_that_arrived_though_its_answer_was_lost_is_not_repeated(place: P
     results = commit_results(git("rev-parse", "HEAD"), "Results")
     assert results is not None
     git("push", "--quiet", "origin", f"{results}:refs/heads/main")
-    assert results[:10] in told(push_results(results, SIDE))
+    assert results[:10] in as_markdown(push_results(results, SIDE))
 
 
 def test_a_results_branch_is_no_branch_of_the_tag(place: Place) -> None:

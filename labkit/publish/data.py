@@ -1,4 +1,4 @@
-"""The data of a run on their way to the DVC remote."""
+"""Push a run's data to the DVC remote."""
 
 import logging
 

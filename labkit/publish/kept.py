@@ -59,5 +59,5 @@ class Kept:
 
 
 def _hashes(record: dict[str, Any], kind: str) -> Hashes:
-    """The hashes by path; what has another than an md5 is nothing that DVC's cache keeps."""
+    """The hashes by path; DVC's cache keeps nothing whose hash is not an md5."""
     return {str(one["path"]): str(one["md5"]) for one in record.get(kind, []) if one.get("md5")}

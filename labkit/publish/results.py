@@ -62,7 +62,7 @@ def publish_results(tag: str) -> None:
         if not pending:
             for problem in filter(None, [*shown_in_mlflow(results_of(results or code)), tag_drift(execution, code)]):
                 print(f"::warning::not in MLflow: {problem}")
-        publication = Publication(told(landing), pending=pending)
+        publication = Publication(as_markdown(landing), pending=pending)
     except (InputError, RuntimeError) as error:
         publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
         raise InputError(f"{error}; {again(tag)}") from error
@@ -73,7 +73,7 @@ def publish_results(tag: str) -> None:
 
 
 def again(tag: str) -> str:
-    """How to go on where publishing failed, as Markdown."""
+    """Say how to go on where publishing failed, as Markdown."""
     remedy = "*Re-run jobs*" if github_run() else command_line(f"python -m lab publish {shlex.quote(tag)}")
     return f"{remedy} goes on from there"
 
@@ -86,8 +86,8 @@ def nothing_new(stages: list[StageReport]) -> str:
     return "Nothing new: the commit has these results already"
 
 
-def told(landing: Landing) -> str:
-    """Where results are, as Markdown."""
+def as_markdown(landing: Landing) -> str:
+    """Format where the results are, as Markdown."""
     return f"{plain(landing.where)}: {command_line(landing.command)}" if landing.command else plain(str(landing))
 
 

@@ -81,8 +81,8 @@ class RunData(BaseModel):
             yield from run.all_artifacts()
 
 
-def told_of(result: Result, kept: Kept) -> tuple[RunData, dict[str, str]]:
-    """What is told of a result, once `kept.first()` is in the cache; and why, by path, what it should be made of lacks.
+def read_run_data(result: Result, kept: Kept) -> tuple[RunData, dict[str, str]]:
+    """Read what MLflow is told of a result, once `kept.first()` is in the cache; and why files are missing, by path.
 
     The numbers of a result without a run.json come with `numbers`.
     """

@@ -9,7 +9,7 @@ import pytest
 from labkit.publish import run_data
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result
-from labkit.publish.run_data import NOWHERE, UNREADABLE, Artifact, RunData, numbers, told_of
+from labkit.publish.run_data import NOWHERE, UNREADABLE, Artifact, RunData, numbers, read_run_data
 
 pytestmark = pytest.mark.unittest
 
@@ -37,7 +37,7 @@ def result(*outs: str) -> tuple[Result, Kept]:
 def test_it_is_what_run_json_says() -> None:
     told = {"params": {"lr": "0.1"}, "metrics": {"loss": [[1, 0.5], [2, float("nan")]]}, "nested": [{"name": "a"}]}
     Path("run.json").write_text(json.dumps(told | {"of a later version": 1}))
-    found, lacking = told_of(*result("run.json", "loss.csv"))
+    found, lacking = read_run_data(*result("run.json", "loss.csv"))
     assert lacking == {}
     assert (found.params, found.metrics["loss"][0], found.nested[0].name) == ({"lr": "0.1"}, (1, 0.5), "a")
     assert found.metrics["loss"][1][1] != found.metrics["loss"][1][1]  # NaN
@@ -64,26 +64,26 @@ def test_it_is_what_run_json_says() -> None:
 )
 def test_a_run_json_of_another_shape_tells_nothing_and_is_told(text: str) -> None:
     Path("run.json").write_text(text)
-    assert told_of(*result("run.json")) == (RunData(params={"train.lr": "0.1"}), {"run.json": UNREADABLE})
+    assert read_run_data(*result("run.json")) == (RunData(params={"train.lr": "0.1"}), {"run.json": UNREADABLE})
 
 
 def test_no_process_sets_the_tags_by_which_the_lab_knows_its_runs() -> None:
     ours = dict.fromkeys(["lab.record", "lab.journal", "lab.git.dirty", "lab.in.data", "mlflow.parentRunId"], "x")
     its = dict.fromkeys(["lab.selected", "lab.warning.1", "lab", "labels", "purpose"], "y")
     Path("run.json").write_text(json.dumps({"tags": ours | its, "nested": [{"tags": ours | its}]}))
-    found, _ = told_of(*result("run.json"))
+    found, _ = read_run_data(*result("run.json"))
     assert found.tags == found.nested[0].tags == its
 
 
 def test_one_that_is_nowhere_is_told() -> None:
-    assert told_of(*result("run.json")) == (RunData(params={"train.lr": "0.1"}), {"run.json": NOWHERE})
+    assert read_run_data(*result("run.json")) == (RunData(params={"train.lr": "0.1"}), {"run.json": NOWHERE})
 
 
 def test_without_one_the_outputs_tell() -> None:
     Path("m/a.json").write_text('{"test": {"f1": 0.5}, "name": "x"}')
     Path("m/b.yaml").write_text("rows: 3\n")
     of = result("m/a.json", "m/b.yaml", "loss.csv", "note.md", "model.bin")
-    found, lacking = told_of(*of)
+    found, lacking = read_run_data(*of)
     assert lacking == {}
     assert [(one.name, one.md5) for one in found.inputs] == [("data/x.csv", "1")]
     assert [*found.artifacts] == ["a.json", "b.yaml", "loss.csv", "note.md"]

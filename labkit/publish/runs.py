@@ -51,7 +51,7 @@ class View:
                 self._delete(run)
 
     def find(self, result: Result, kept: Kept) -> str:
-        """Have the run of a result say so, where there is a whole one; what became of it, and nothing where not."""
+        """Link a result to its run, where there is a complete one; return what was done, else nothing."""
         run = self._runs.get(result.key)
         if run and _is_deleted(run):
             return "deleted there by a person"

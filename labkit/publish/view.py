@@ -26,7 +26,7 @@ from labkit.process.errors import InputError
 from labkit.publish.kept import Kept
 from labkit.publish.occurrences import Result, all_results, results_here, results_of
 from labkit.publish.replay import process_of_result
-from labkit.publish.run_data import RunData, told_of
+from labkit.publish.run_data import RunData, read_run_data
 from labkit.tracking.journal import JOURNALS, first_event, journals
 from labkit.tracking.tracker import configure, deliver
 
@@ -115,7 +115,7 @@ def _fetched(
 ) -> Iterator[tuple[Result, Kept, RunData, dict[str, str]]]:
     """The results with what is told of them, once their files are in the cache, and what of them lacks."""
     _bring(project, [(result, kept.first()) for result, kept in unheld], problems, ask_remote)
-    ready = [(result, kept, *told_of(result, kept)) for result, kept in unheld]
+    ready = [(result, kept, *read_run_data(result, kept)) for result, kept in unheld]
     needed = [(result, {one.md5 for one in told.all_artifacts()}) for result, _, told, _ in ready]
     _bring(project, needed, problems, ask_remote)
     for result, _, told, _ in ready:
@@ -150,7 +150,7 @@ def _remote_of(project: Project) -> str:
 
 
 def _named(result: Result) -> str:
-    """A result as people find it."""
+    """Name a result for people."""
     return f"{result.stage} of {result.commits[0].name[:10]}" if result.commits else f"{result.stage} here"
 
 

@@ -10,13 +10,13 @@ from labkit.report.predictions import ACCURACY, RMSE, Predictions, read_paired
 
 
 class Comparison(NamedTuple):
-    """What was found, as tags and people tell it, and whether the candidate is worse beyond noise."""
+    """The comparison in words, and whether the candidate is worse beyond noise."""
 
     told: str
     worse: bool
 
     def __str__(self) -> str:
-        """As tags and people tell it."""
+        """The words, for tags and people."""
         return self.told
 
 

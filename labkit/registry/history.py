@@ -27,20 +27,20 @@ def print_history() -> None:
     if not registry.versions:
         terminal.print(f"{told.name} has no version yet: `python -m lab register` makes one.")
         return
-    terminal.print(_table(versions_told(registry)), _table(steps_told(registry)))
+    terminal.print(_table(version_table(registry)), _table(step_table(registry)))
     if registry.deprecated:
         terminal.print(f"{registry.name} is deprecated by {registry.deprecated}.")
 
 
-class Told(NamedTuple):
-    """A table of text."""
+class TextTable(NamedTuple):
+    """A table of text: its title, columns and rows."""
 
     title: str
     columns: list[str]
     rows: list[list[str]]
 
 
-def versions_told(registry: Registry) -> Told:
+def version_table(registry: Registry) -> TextTable:
     """Each version, oldest first."""
     rows = []
     for version in registry.versions.values():
@@ -49,11 +49,11 @@ def versions_told(registry: Registry) -> Told:
         row = [mark, str(version), version.tag.date, _name(trailers["Person"]), version.tag.commit[:7]]
         rows.append([*row, trailers["Goals"], trailers["Reason"]])
     columns = ["", "version", "date", "person", "commit", "goals when registered", "reason"]
-    return Told(f"Versions of {registry.name}", columns, rows)
+    return TextTable(f"Versions of {registry.name}", columns, rows)
 
 
-def steps_told(registry: Registry) -> Told:
-    """What became of the champion, in the order of the counter, with what was refused."""
+def step_table(registry: Registry) -> TextTable:
+    """The champion's history in the order of the counter, refusals among it."""
     rows = []
     for step in registry.steps:
         trailers = step.tag.trailers
@@ -62,7 +62,7 @@ def steps_told(registry: Registry) -> Told:
         row += [step.tag.date, _name(trailers.get("Person", step.tag.person)), trailers.get("Goals", "")]
         rows.append([*row, trailers.get("Compared", ""), trailers.get("Reason", step.tag.subject)])
     columns = ["", "step", "version", "before", "date", "person", "goals", "compared", "reason"]
-    return Told(f"Champions of {registry.name}", columns, rows)
+    return TextTable(f"Champions of {registry.name}", columns, rows)
 
 
 def _word(step: Step) -> str:
@@ -78,7 +78,7 @@ def _name(person: str) -> str:
     return person.partition(" <")[0]
 
 
-def _table(told: Told) -> Table:
+def _table(told: TextTable) -> Table:
     table = Table(title=told.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in told.columns:
         table.add_column(column, no_wrap=column in ("", "step", "version", "date", "commit"))

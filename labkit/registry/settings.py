@@ -26,7 +26,7 @@ NAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")  # GTO's, without 
 
 
 class Registered(Strict):
-    """What stands below `registry`."""
+    """The keys of `meta.registry`."""
 
     name: str
     model: str
@@ -35,7 +35,7 @@ class Registered(Strict):
 
 
 class Source(NamedTuple):
-    """A commit's model: what is said of it, the stage that writes it, and DVC's hash of it there."""
+    """A commit's model: its `meta.registry`, the stage that writes it, and DVC's hash of it."""
 
     told: Registered
     stage: str
@@ -43,7 +43,7 @@ class Source(NamedTuple):
 
 
 def registered_in(commit: str) -> tuple[str, Registered]:
-    """The stage that writes a commit's registered model, and what is said of it.
+    """The stage that writes a commit's registered model, and its `meta.registry`.
 
     Raises InputError where dvc.yaml names none, more than one, or a file that the stage does not write.
     """

@@ -1,6 +1,6 @@
-"""What the tags of a model amount to: its versions, who was champion when, and which tags are not counted and why.
+"""Read a model's tags: its versions, who was champion when, and which tags are not counted and why.
 
-Ordered by the counter that stands in the tag's name. Clocks are wrong, and a tagger may write any time.
+The counter in a tag's name orders them: clocks are wrong, and a tagger may write any time.
 """
 
 import re
@@ -58,12 +58,12 @@ class Fault(NamedTuple):
     counted: bool = False
 
     def __str__(self) -> str:
-        """As it is told."""
+        """The fault as people read it."""
         return f"{self.ref} {'counts, but' if self.counted else 'is not counted:'} {self.reason}"
 
 
 class Registry(NamedTuple):
-    """All of it. `taken` is every ref of the model, counted or not: none can be made again."""
+    """A model's registry. `taken` is every ref of the model, counted or not: none can be made again."""
 
     name: str
     versions: dict[int, Version]

@@ -66,7 +66,7 @@ def has_origin() -> bool:
 
 
 def fetch_tags(name: str) -> dict[str, str]:
-    """Know the model's tags as `origin` has them: the ids of their objects by ref.
+    """Fetch the model's tags from `origin`: the ids of their objects by ref.
 
     Raises GitError when the server can't be reached, InputError where a tag here is another than that of `origin`.
     """
@@ -112,7 +112,7 @@ def _tag(ref: str, tag: str, kind: str, object_id: str, commit: str, pointed_at:
 
 
 def _readable(text: str) -> str:
-    """A field on one line, without what would not show or would steer a terminal."""
+    """A field on one line, without control characters."""
     known = text.encode(errors="surrogateescape").decode(errors="replace")
     return " ".join("".join(one if one.isprintable() else " " for one in known).split())
 

@@ -217,6 +217,6 @@ def _assign(registry: Registry, version: Version, trailers: dict[str, str]) -> R
 
 
 def _why_not(registry: Registry, ref: str) -> str:
-    """What is said of a tag that was just made, and does not have the last word."""
+    """Why a tag that was just made does not have the last word."""
     reasons = [str(fault) for fault in registry.faults if fault.ref == ref] or ["another tag came after it"]
     return f"{reasons[0]}; `python -m lab history` shows all"

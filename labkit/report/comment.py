@@ -1,4 +1,4 @@
-"""One comment on a pull request, which each later page takes the place of."""
+"""Keep one comment on a pull request up to date."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from labkit.git_cli import git
-from labkit.github import PullRequest, append_summary, on_runner, pull_request_of_event, pull_request_told
+from labkit.github import PullRequest, append_summary, on_runner, parse_pull_request, pull_request_of_event
 from labkit.process.errors import InputError
 from labkit.report.pull_request import branch_page
 
@@ -60,7 +60,7 @@ def _pull_request_of(commit: str, token: str) -> PullRequest | None:
     """The open pull request whose branch has the commit, the first of several."""
     with _session(token) as github:
         found = [one for one in _all(github, f"{_repository()}/commits/{commit}/pulls") if one["state"] == "open"]
-    return pull_request_told(found[0]) if found else None
+    return parse_pull_request(found[0]) if found else None
 
 
 def _repository() -> str:

@@ -17,7 +17,7 @@ from labkit.process.errors import InputError
 from labkit.process.files import replacing
 from labkit.process.params import PARAMS_FILE
 from labkit.process.strict_yaml import load_yaml
-from labkit.registry.history import steps_told, versions_told
+from labkit.registry.history import step_table, version_table
 from labkit.site.ancestry import ancestry_pictures
 from labkit.site.champion import is_of_registry, marks_of, registry_here
 from labkit.site.entries import read_entries
@@ -36,7 +36,7 @@ MOST_READ = 64  # commits that are remembered, to be compared with those after t
 
 
 class BuiltPage(BaseModel):
-    """What is known of a page that is there: its key, its line of the table, its images, and what it lacks."""
+    """What is kept of a page: its key, its line of the table, its images, and what it lacks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +62,7 @@ def build_site(to: Path) -> Path:
     ]
     made, new = _make_pages(wanted, to)
     shown = [(one, made[one.commit].row) for one in own]
-    told = [versions_told(registry), steps_told(registry)] if registry else []
+    told = [version_table(registry), step_table(registry)] if registry else []
     pages = {commit[:7]: f"{PAGES}/{commit}.html" for commit in asked}
     first = to / "index.html"
     _write(first, render("index.html", shown=shown, marks=marks, trend=trend_of(shown), registry=registry, lab=lab))
@@ -115,7 +115,7 @@ def _new_pages(wanted: list[Wanted]) -> Iterator[tuple[str, Page]]:
 
 
 def _key(wanted: Wanted, code: str) -> str:
-    """What a page is made from, in short."""
+    """A digest of what a page is made from."""
     told = json.dumps([code, *wanted[:-1]]).encode()
     return sha256(told + wanted.receipt).hexdigest()
 
@@ -169,7 +169,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _prune(to: Path, made: dict[str, BuiltPage]) -> None:
-    """Take away the pages of commits that no branch has, and images that no page shows."""
+    """Remove the pages of commits that no branch has, and images that no page shows."""
     images = {name for one in made.values() for name in one.images}
     for file in _files(to / PAGES):
         if file.stem not in made:

@@ -43,7 +43,7 @@ class _Logged(NamedTuple):
 
 
 def read_entries() -> list[Entry]:
-    """All of them, the newest first. Raises GitError outside of a repository."""
+    """Read all entries, the newest first. Raises GitError outside of a repository."""
     recorded, claimed = commits_with_results(), experiments_everywhere()
     logged = _log()
     parents = {one.commit: one.parents for one in logged.values()}

@@ -1,4 +1,4 @@
-"""What the page of an experiment tells, and the line that the table of experiments has of it. Git is not asked."""
+"""The content of an experiment's page, and its line in the table of experiments. Git is not asked."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -72,7 +72,7 @@ def _plots(drawn: DrawnPlot, name: str) -> Iterator[Plot]:
 
 
 def _calm(specification: str) -> str:
-    """A plot of DVC's templates, lower, in the colours of the page, and with the counts that a mouse would show."""
+    """A plot of DVC's templates, less high, in the page's colours, with the counts that a mouse would show."""
 
     def calm(part: dict[str, Any]) -> dict[str, Any]:
         if part.get("height") == part.get("width") == 300:
@@ -87,5 +87,5 @@ def _calm(specification: str) -> str:
 
 
 def smaller(svg: str) -> str:
-    """An SVG without what no reader needs; its letters are those of the page."""
+    """An SVG without what no reader needs, in the page's font."""
     return LONG.sub(r"\1", EMPTY.sub("", UNUSED.sub("", svg)))

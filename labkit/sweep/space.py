@@ -54,7 +54,7 @@ def _distribution(key: str, told: str) -> BaseDistribution:
 
 
 def _value(text: str) -> Any:
-    """A value as people write numbers: `1e-4`, which YAML takes for a word, is one too."""
+    """Parse a value; `1e-4`, which YAML takes for a word, is a number."""
     try:
         return float(text) if "e" in text.lower() else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError):

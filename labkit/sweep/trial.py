@@ -29,7 +29,7 @@ class Score(NamedTuple):
 
 
 class TrialError(Exception):
-    """The pipeline failed; its last words."""
+    """The pipeline failed; the message is its last lines."""
 
 
 def rounded(values: dict[str, Any]) -> dict[str, Any]:

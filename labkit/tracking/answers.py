@@ -1,4 +1,4 @@
-"""Why an MLflow server did not answer, in words without its password. MLflow itself is not imported for that."""
+"""Say why an MLflow server did not answer, without its password and without importing MLflow."""
 
 import re
 
@@ -17,7 +17,7 @@ def no_answer(uri: str, error: requests.RequestException) -> str:
 
 
 def cut_short(uri: str) -> str:
-    """What to tell of a password with characters in it that end the host; empty where there is none."""
+    """Explain a password whose characters end the host; empty where there is none."""
     if not re.search("//.*[/?#].*@", uri):  # requests takes a part of the password for the host, and names that
         return ""
     encoded = "write /, ? and # there as %2F, %3F and %23"

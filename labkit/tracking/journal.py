@@ -132,12 +132,12 @@ def all_runs(folder: Path = JOURNALS) -> list[TrackedRun]:
     waiting = []
     for journal in journals(folder):  # before those carried: what is carried meanwhile is then among both, not in none
         with suppress(FileNotFoundError, ValueError, KeyError):  # carried since it was listed, or damaged
-            waiting.append(told_run(journal))
+            waiting.append(read_run(journal))
     return _carried(folder) + waiting
 
 
-def told_run(journal: Path) -> TrackedRun:
-    """A process's run as its journal tells it.
+def read_run(journal: Path) -> TrackedRun:
+    """Read a process's run from its journal.
 
     Raises FileNotFoundError, and ValueError or KeyError for a journal with a damaged beginning.
     """

@@ -19,11 +19,11 @@ from labkit.tracking.journal import (
     last_seconds,
     load_progress,
     read_events,
+    read_run,
     remember,
     runs_of_execution,
     save_progress,
     set_aside,
-    told_run,
 )
 
 pytestmark = pytest.mark.unittest
@@ -123,10 +123,10 @@ def test_an_execution_that_nobody_knows_has_no_runs(tmp_path: Path) -> None:
 
 def test_a_journal_tells_how_its_process_ended_and_how_long_it_took(tmp_path: Path) -> None:
     journal = write_journal(tmp_path, "100-train", end("FINISHED", 1_005_000, run="0.0"), end("FINISHED", 1_840_000))
-    assert told_run(journal) == TrackedRun("train", "c1", status="FINISHED", seconds=840.0)
-    assert told_run(write_journal(tmp_path, "101-train", end("KILLED", 1_002_500))).status == "KILLED"
+    assert read_run(journal) == TrackedRun("train", "c1", status="FINISHED", seconds=840.0)
+    assert read_run(write_journal(tmp_path, "101-train", end("KILLED", 1_002_500))).status == "KILLED"
     journal.write_text(journal.read_text().replace('"tags": {', '"tags": {"lab.machine": "x86_64, avx2", '))
-    assert told_run(journal).machine == "x86_64, avx2"
+    assert read_run(journal).machine == "x86_64, avx2"
 
 
 @pytest.mark.parametrize(
@@ -137,19 +137,19 @@ def test_a_process_that_ended_without_a_word_failed_at_its_last_one(tmp_path: Pa
     with journal.open("a") as file:
         file.write(tail)
     os.utime(journal, (1003, 1003))
-    assert told_run(journal) == TrackedRun("train", "c1", status="FAILED", seconds=3.0, reason=SILENT_END)
+    assert read_run(journal) == TrackedRun("train", "c1", status="FAILED", seconds=3.0, reason=SILENT_END)
 
 
 def test_a_journal_tells_why_its_process_failed(tmp_path: Path) -> None:
     failed = end("FAILED", 1_002_000) | {"reason": "ValueError: boom"}
-    assert told_run(write_journal(tmp_path, "100-train", failed)).reason == "ValueError: boom"
+    assert read_run(write_journal(tmp_path, "100-train", failed)).reason == "ValueError: boom"
 
 
 def test_a_running_process_has_taken_no_time_yet(tmp_path: Path) -> None:
     journal = write_journal(tmp_path, "100-train", end("FINISHED", 1_005_000, run="0.0"))
     with journal.open("a") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        assert told_run(journal) == TrackedRun("train", "c1", status="RUNNING")
+        assert read_run(journal) == TrackedRun("train", "c1", status="RUNNING")
 
 
 def test_last_time_is_the_last_good_end_whether_carried_or_not(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Pending(NamedTuple):
 
 
 def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
-    """Carry what ended processes have left; wait for it at most `seconds`, and return what is not in MLflow then."""
+    """Send what ended processes have left, for at most `seconds`; return what is not in MLflow then."""
     deadline = time.monotonic() + seconds
     anywhere = is_told_where()
     start_at = 0.0
@@ -181,7 +181,7 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
 
 
 def configure() -> None:
-    """Set what the environment leaves open, before MLflow reads it."""
+    """Set the variables that the environment lacks, before MLflow reads them."""
     logging.basicConfig(format="%(asctime)s %(message)s")
     bars = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": str(sys.stderr.isatty()).lower()}  # not in a log
     for name, value in (SETTINGS | bars).items():

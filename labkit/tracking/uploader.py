@@ -1,4 +1,4 @@
-"""One journal to MLflow: what was written since the last time, and the end of its runs.
+"""Send a journal to MLflow: what was written since the last time, and the end of its runs.
 
 Everything may be sent twice: a run is looked up by its journal and key before it is made, and MLflow takes a
 point, parameter, tag or file that it already has for the same one. Importing this imports MLflow.
@@ -32,11 +32,11 @@ from labkit.tracking.journal import (
     Progress,
     load_progress,
     read_events,
+    read_run,
     remember,
     remove,
     save_progress,
     set_aside,
-    told_run,
 )
 from labkit.tracking.names import mlflow_name
 
@@ -119,7 +119,7 @@ class Uploader:
         """Note that the journal is in MLflow to its end, and remove it."""
         if run := self.progress.runs.get(ROOT_RUN):
             lacking = ", ".join(dict.fromkeys(what for run in self.progress.incomplete.values() for what in run))
-            told = told_run(self.journal)._replace(run_id=run, url=self._page(run), lacking=lacking)
+            told = read_run(self.journal)._replace(run_id=run, url=self._page(run), lacking=lacking)
             remember(self.journal.parent, told)
         if self.progress.refused:
             set_aside(self.journal, self.progress.incomplete)
@@ -275,7 +275,7 @@ def _short(written: dict[str, str]) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether it is of no use to try again at another time."""
+    """Whether trying again later is of no use."""
     if isinstance(error, MlflowException):
         return error.error_code in REFUSALS
     if isinstance(error, requests.HTTPError):

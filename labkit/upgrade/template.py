@@ -23,7 +23,7 @@ Record = dict[str, str]
 
 
 def read_record() -> Record:
-    """What labkit.lock says: `template`, a URL, `commit` and `version`; nothing before the first upgrade."""
+    """Read labkit.lock: `template`, a URL, `commit` and `version`; nothing before the first upgrade."""
     try:
         record = json.loads(Path(LOCK).read_text(encoding="utf-8"))
         return {key: str(record[key]) for key in ("template", "commit", "version") if key in record}

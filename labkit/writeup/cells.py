@@ -1,4 +1,4 @@
-"""Figures of a report, each read from the source that it is bound to, so that it can say nothing else."""
+"""Figures of a report, each read from the source that it is bound to."""
 
 from collections.abc import Mapping
 from typing import Any

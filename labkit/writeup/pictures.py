@@ -29,7 +29,7 @@ def pictures_of(commit: str) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
 
 
 def lineage_text(commit: str) -> str:
-    """What a commit's results were made of, in Mermaid's words; nothing where that is not known, or too much."""
+    """What a commit's results were made of, as Mermaid's text; nothing where that is unknown or too large."""
     try:
         graph, found = lineage_of(commit, forward=False)
         return mermaid(refuse_large(_sorted(without_code(around(graph, found, forward=False)))))

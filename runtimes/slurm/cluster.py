@@ -66,8 +66,8 @@ def queue(tag: str) -> dict[str, Queued]:
     }
 
 
-def told(tag: str) -> dict[str, str]:
-    """The last line of each job of a tag, by the job's name; who wrote last comes last."""
+def last_lines(tag: str) -> dict[str, str]:
+    """The last line that each job of a tag wrote, by the job's name, the newest last."""
     os.chdir(ROOT)
     logs = sorted(LOGS.glob("*.log"), key=lambda log: log.stat().st_mtime_ns)
     lines = {unquote(log.stem): log.read_text(encoding="utf-8", errors="replace").splitlines() for log in logs}

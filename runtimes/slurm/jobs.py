@@ -1,7 +1,6 @@
-"""What `sbatch` is told of a plan: a job for each stage, and at last one that publishes.
+"""The jobs of a plan: one for each stage, and at last one that publishes.
 
-A job is called TAG:STAGE, the last one TAG: Git takes no tag with a colon. So they are found again by their names, and
-so are their logs.
+A job is called TAG:STAGE, the last one TAG: Git takes no tag with a colon. Jobs and logs are found by these names.
 """
 
 import math
