@@ -15,7 +15,7 @@ from labkit.process.credentials import without_credentials
 from labkit.process.files import replacing
 from labkit.registry.settings import stages_of
 from labkit.report.drawings import svg_of
-from labkit.report.page import LOOK_SECONDS, in_git_otherwise, recorded_outs
+from labkit.report.page import LOOK_SECONDS, differs_in_git, recorded_outs
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -62,5 +62,5 @@ def _plots(found: Found) -> tuple[list[DrawnPlot], list[str]]:
         plots = while_remote_answers(draw, LOOK_SECONDS, 1)
     except RuntimeError as error:
         return [], [*unknown, f"the plots are not available: {without_credentials(str(error))}"]
-    theirs = [one for one in plots if not any(in_git_otherwise(rev, one.file, recorded[rev]) for rev in names)]
+    theirs = [one for one in plots if not any(differs_in_git(rev, one.file, recorded[rev]) for rev in names)]
     return theirs, unknown

@@ -15,9 +15,9 @@ from labkit.paths import lies_in, overlaps
 
 
 def disagreements(project: Project, commit: str, upto: str = "") -> dict[str, list[str]]:
-    """What stages of a commit read there that is not what dvc.lock there records: of all, or of one and what it needs.
+    """What a commit's stages read that differs from its dvc.lock: of all stages, or of one and what it needs.
 
-    Of a part of an output, a folder with a whole folder of DVC's data, and an address elsewhere, Git does not tell.
+    Git can't tell of a part of an output, a folder with a whole folder of DVC's data, or an address elsewhere.
     """
     with switched(project, commit) as repo:
         outs = [out for out in repo.index.outs if out.fs_path]

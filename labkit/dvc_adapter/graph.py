@@ -67,7 +67,7 @@ def steps_here(project: Project) -> list[Step]:
 
 
 def bring_unchanged(project: Project) -> None:
-    """Bring here, from the cache or the remote, what `dvc repro --pull` would: the outputs of what did not change.
+    """Pull, from the cache or the remote, what `dvc repro --pull` would: the outputs of what did not change.
 
     What the remote lacks stays away. Raises what each kind of remote raises.
     """

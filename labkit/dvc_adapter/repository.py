@@ -27,7 +27,7 @@ NOTES = "make room if the disk is full, else remove the folder that `dvc config 
 
 MOST_STAGES = 10_000  # DVC takes half a minute to read these
 
-# What the functions of this package take. To all others it is a thing without attributes, which mypy holds them to.
+# What this package's functions take. mypy lets no other package use its attributes.
 Project = NewType("Project", object)
 
 

@@ -76,7 +76,7 @@ def _is_recorded(repo: Any, out: Any, path: str, found: Files) -> bool:
 
 
 def _fetch(project: Project, rev: str, path: str) -> None:
-    """Bring what the cache lacks of a commit's outputs at a path.
+    """Fetch what the cache lacks of a commit's outputs at a path.
 
     By the settings that are here: in a commit, DVC takes the remote `../share` for `/share`.
     """

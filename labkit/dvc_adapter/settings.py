@@ -25,7 +25,7 @@ def settings_of(level: Level) -> dict[str, Any]:
 
 
 def write_settings(level: Level, settings: dict[str, Any]) -> None:
-    """Make these the settings of one file; the local one, which may hold a key, is its owner's alone.
+    """Write the settings of one file; the local one, which may hold a key, is its owner's alone.
 
     Raises InputError when DVC refuses them.
     """

@@ -1,4 +1,4 @@
-"""DVC's cache and its remote: what is where, and what is pushed."""
+"""What DVC's cache and remote have, and what moves between them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -30,11 +30,11 @@ def default_remote(project: Project) -> str:
 
 
 class ReadOnlyError(Exception):
-    """A remote gives what it has, and takes nothing."""
+    """A remote can be read and not written."""
 
 
 class RunCacheError(Exception):
-    """A remote holds a run cache: `dvc repro --pull` takes results from it that it holds to no hash."""
+    """A remote holds a run cache: `dvc repro --pull` takes results from it unchecked."""
 
 
 def use_remote(project: Project) -> None:
@@ -47,13 +47,13 @@ def use_remote(project: Project) -> None:
     fs = remote.fs
     fs.fs.retries = 1  # s3fs's own, beside botocore's
     if fs.protocol == "s3":
-        _ask_no_leave(fs.fs)
+        _write_without_expect(fs.fs)
     fs.makedirs(remote.path)  # a folder's; an S3 bucket is never made
     probe = fs.join(remote.path, f".lab-doctor-{uuid4().hex}")
     try:
         fs.pipe_file(probe, probe.encode())
     except OSError as error:  # an answer
-        if _gives(fs, probe):
+        if _can_be_read(fs, probe):
             raise ReadOnlyError(str(error)) from error
         raise
     try:
@@ -67,12 +67,12 @@ def use_remote(project: Project) -> None:
 
 
 def error_code(error: BaseException) -> str:
-    """What an S3 server calls an error; empty for an error of another kind."""
+    """The code of an S3 server's error; empty for an error of another kind."""
     response = getattr(error.__cause__, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def _ask_no_leave(s3: Any) -> None:
+def _write_without_expect(s3: Any) -> None:
     """Write without 'Expect: 100-continue': aiohttp waits forever if a server does not answer it."""
     from botocore.handlers import add_expect_header
 
@@ -80,8 +80,8 @@ def _ask_no_leave(s3: Any) -> None:
     s3.s3.meta.events.unregister("before-call.s3", add_expect_header)
 
 
-def _gives(fs: Any, absent: str) -> bool:
-    """Whether a remote lets itself be read, where just this object is lacking."""
+def _can_be_read(fs: Any, absent: str) -> bool:
+    """Whether a remote can be read: then only this object is missing."""
     try:
         fs.cat_file(absent)
     except FileNotFoundError as error:
@@ -104,7 +104,7 @@ def push(stages: list[str]) -> tuple[int, list[str]]:
 
 
 def pull(project: Project, paths: list[str] | None = None) -> None:
-    """Bring outputs and raw data here, all by default, from the cache or the remote.
+    """Pull outputs and raw data, all by default, from the cache or the remote.
 
     Raises what DVC and each kind of remote raise.
     """
@@ -113,7 +113,7 @@ def pull(project: Project, paths: list[str] | None = None) -> None:
 
 
 def bring(project: Project, hashes: Iterable[str]) -> None:
-    """Have the cache hold these files, and the lists of folders' files (`.dir`), as far as the default remote does.
+    """Fetch these files, and the lists of folders' files (`.dir`), into the cache, if the default remote has them.
 
     Raises what each kind of remote raises.
     """

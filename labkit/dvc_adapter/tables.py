@@ -58,7 +58,7 @@ def give_to_cache(project: Project, recorded: str, contents: Contents) -> bool:
 
 
 def check_out_absent(project: Project, outputs: Sequence[str]) -> None:
-    """Put those of the outputs that are not here where they belong, from the cache."""
+    """Check out the outputs that are not here from the cache."""
     repo: Any = project
     if absent := [output for output in outputs if not Path(output).exists()]:
         repo.checkout(targets=absent, allow_missing=True)

@@ -1,4 +1,4 @@
-"""YAML that would hang or kill whoever loads it is refused by its events, which hold nothing of the whole.
+"""Refuse YAML that would hang or kill its loader, by its events, which take no memory.
 
 DVC's loaders recurse in C until the stack ends, and write aliases out; a fork's pull request may bring such a file.
 """

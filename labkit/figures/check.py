@@ -57,7 +57,7 @@ def check_figures(files: list[Path]) -> int:
     Raises InputError for a file that can't be read, GitError outside of a repository.
     """
     faults, count = all_faults(files)
-    for fault, words in _told(faults):
+    for fault, words in _by_reason(faults):
         print(words, file=sys.stdout if fault.is_sure else sys.stderr)
     wrong = sum(fault.is_sure for fault in faults)
     unknown = f", {len(faults) - wrong} can't be checked here" if len(faults) > wrong else ""
@@ -79,12 +79,12 @@ def update_figures(files: list[Path]) -> int:
         if fault.wanted:
             print(printable(f"{fault.file}:{fault.figure.line}: {fault.figure.shown} → {fault.wanted}"))
     left = [fault for fault in faults if not fault.wanted]
-    for _, words in _told(left):
+    for _, words in _by_reason(left):
         print(words, file=sys.stderr)
     return int(any(fault.is_sure for fault in left))
 
 
-def _told(faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
+def _by_reason(faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
     """The first fault of each reason, in words that count the others."""
     count = Counter(fault.reason for fault in faults)
     first = {fault.reason: fault for fault in reversed(faults)}

@@ -34,7 +34,7 @@ def lineage_tree(graph: Graph, found: Found, back: bool = True, forward: bool = 
     seen_back, seen_forward = set[Node](), set[Node]()
     registered = [node for node in graph if isinstance(node, Registered)]
     kept = set[Node]().union(*(networkx.ancestors(graph, node) for node in registered))
-    for node in sorted(found.nodes, key=lambda node: (-_led(graph, node, found.nodes), _rank(graph, node))):
+    for node in sorted(found.nodes, key=lambda node: (-_ancestors_among(graph, node, found.nodes), _rank(graph, node))):
         top = Tree(_label(graph, node))
         if back and (others := len(writers(graph, node)) - 1) > 0:
             top.add(f"[dim]the same bytes came of {others} other result{'s' * (others > 1)}[/]")
@@ -49,7 +49,7 @@ def lineage_tree(graph: Graph, found: Found, back: bool = True, forward: bool = 
     return whole
 
 
-def _led(graph: Graph, node: Node, nodes: Iterable[Node]) -> int:
+def _ancestors_among(graph: Graph, node: Node, nodes: Iterable[Node]) -> int:
     """How many of the nodes led to one: what comes last in the pipeline shows most of the others above them."""
     return len(networkx.ancestors(graph, node).intersection(nodes))
 

@@ -30,7 +30,7 @@ def facts(graph: Graph, node: Node) -> dict[str, Any]:
         case Registered() | Promotion():
             tag = graph.nodes[node]["tag"]
             kind = "version" if isinstance(node, Registered) else "promotion"
-            return {"kind": kind, "name": node.name, "commit": tag.commit, "date": tag.date, **_told(tag)}
+            return {"kind": kind, "name": node.name, "commit": tag.commit, "date": tag.date, **_trailers(tag)}
 
 
 def title(graph: Graph, node: Node) -> tuple[str, str]:
@@ -107,5 +107,5 @@ def _without_credentials(value: Any) -> Any:
     return without_credentials(value) if isinstance(value, str) else value
 
 
-def _told(tag: Any) -> dict[str, str]:
+def _trailers(tag: Any) -> dict[str, str]:
     return {key.lower(): value for key, value in tag.trailers.items()}

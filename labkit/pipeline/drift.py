@@ -74,7 +74,7 @@ def differences(before: Report, now: Report) -> list[str]:
             lines.append(f"columns that are {told}: {', '.join(sorted(names))}")
     found = drifts(before, now)
     for one in found:
-        lines += _told(one, CHANCE / len(found))
+        lines += _lines(one, CHANCE / len(found))
     return lines
 
 
@@ -85,9 +85,9 @@ def drifts(before: Report, now: Report) -> list[Drift]:
 
 
 def _drift(old: Report, new: Report) -> Drift:
-    before, now = (side["missing"] / max(1, side["missing"] + _known(side)) for side in (old, new))
+    before, now = (side["missing"] / max(1, side["missing"] + _present(side)) for side in (old, new))
     measure, distance, p = "", 0.0, 1.0
-    if _known(old) and _known(new):
+    if _present(old) and _present(new):
         if "histogram" in old and "histogram" in new:
             measure, (distance, p) = KOLMOGOROV_SMIRNOV, kolmogorov_smirnov(old, new)
         elif "levels" in old and "levels" in new:
@@ -96,7 +96,7 @@ def _drift(old: Report, new: Report) -> Drift:
     return Drift(new["name"], kinds, (before, now), measure, distance, p)
 
 
-def _told(one: Drift, chance: float) -> Iterator[str]:
+def _lines(one: Drift, chance: float) -> Iterator[str]:
     before, now = one.missing
     if abs(now - before) >= MISSING:
         yield f"{one.column}: {now:.0%} missing, {before:.0%} before"
@@ -146,7 +146,7 @@ def _below(at: NDArray[np.float64], edges: NDArray[np.float64], sums: NDArray[np
     return np.interp(at, edges, sums).astype(np.float64)
 
 
-def _known(column: Report) -> int:
+def _present(column: Report) -> int:
     return sum(column.get("histogram", [])) or sum(column.get("levels", {}).values())
 
 

@@ -121,7 +121,7 @@ def _merged(rev: str, now: Records) -> Iterator[tuple[str, str, bool]]:
 def _by_lines(rev: str, now: Records) -> Iterator[tuple[str, str]]:
     """The stages of `now` whose records merges and copies in `rev`'s history made by lines, each with the commit."""
     for commit, sources in [*_copies(rev), *_merges(rev)]:
-        for stage, record in _still(commit, now).items():
+        for stage, record in _records_as_in(commit, now).items():
             if is_of_lines(record, _of_stage(stage, record, sources)):
                 yield stage, commit
 
@@ -182,17 +182,20 @@ def _squashed(rev: str, now: Records) -> Iterator[tuple[str, str, bool]]:
     of_servers = [f"--committer={server}" for server in SERVERS]
     squashes = git("log", "--no-merges", "--full-history", *of_servers, "--format=%H", rev, "--", DVC_LOCK).split()
     for commit in squashes:
-        if not (still := _still(commit, now)):
+        if not (still := _records_as_in(commit, now)):
             continue
         before = [_records(parent) for parent in _parents(commit)]
         for stage, record in still.items():
-            known = [*(records[stage] for records in before if stage in records), *_known(stage, without=commit)]
+            known = [
+                *(records[stage] for records in before if stage in records),
+                *_recorded(stage, without=commit),
+            ]
             if is_of_lines(record, known):
                 yield stage, commit, False
 
 
-def _still(commit: str, now: Records) -> Records:
-    """The records of a commit that are those of today. Most are of long ago, which a look at the text tells.
+def _records_as_in(commit: str, now: Records) -> Records:
+    """The records of a commit that are the same in `now`. Most are not, which a look at the text tells.
 
     To read a dvc.lock takes thirty times as long as to get its text.
     """
@@ -240,7 +243,7 @@ def _is_elsewhere(stage: str, merge: str) -> bool:
     )
 
 
-def _known(stage: str, without: str) -> Iterator[Any]:
+def _recorded(stage: str, without: str) -> Iterator[Any]:
     """The stage's records in the commits that are known here and do not build on `without`; none of a server's."""
     for commit in _all_commits():
         if stage in _records(commit) and _base(without, commit) != without and _committer(commit) not in SERVERS:

@@ -64,15 +64,15 @@ def publish_results(tag: str) -> None:
                 print(f"::warning::not in MLflow: {problem}")
         publication = Publication(as_markdown(landing), pending=pending)
     except (InputError, RuntimeError) as error:
-        publication = Publication(f"**Not published**: {plain(str(error))}; {again(tag)}", True, pending)
-        raise InputError(f"{error}; {again(tag)}") from error
+        publication = Publication(f"**Not published**: {plain(str(error))}; {how_to_resume(tag)}", True, pending)
+        raise InputError(f"{error}; {how_to_resume(tag)}") from error
     finally:
         page = run_page(execution, code, publication=publication)
         if not append_summary(page):
             print(page)
 
 
-def again(tag: str) -> str:
+def how_to_resume(tag: str) -> str:
     """Say how to go on where publishing failed, as Markdown."""
     remedy = "*Re-run jobs*" if github_run() else command_line(f"python -m lab publish {shlex.quote(tag)}")
     return f"{remedy} goes on from there"

@@ -65,7 +65,7 @@ def show(results: Sequence[Result], ask_remote: bool = True) -> tuple[Counter[st
     with _alone(), open_project() as project:
         try:
             view = View(results, _remote_of(project))
-            unheld = [*_held(view, results, project, done, problems)]
+            unheld = [*_linked(view, results, project, done, problems)]
             for result, kept, told, known in _fetched(project, unheld, problems, ask_remote):
                 lacking = view.make(result, kept, told, known)
                 problems += [f"{_named(result)}: {path}: {why}" for path, why in lacking.items()]
@@ -85,7 +85,7 @@ def shown_in_mlflow(results: Sequence[Result], ask_remote: bool = True) -> list[
         return [" ".join(str(error).split())]
 
 
-def _held(
+def _linked(
     view: "View", results: Sequence[Result], project: Project, done: Counter[str], problems: list[str]
 ) -> Iterator[tuple[Result, Kept]]:
     """Link the results to the runs that are there; yield those that have none, or not a whole one."""

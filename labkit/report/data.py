@@ -1,4 +1,4 @@
-"""What the page of a run shows of the data: how many rows, what is in each column, and what is not as before."""
+"""The data on the page of a run: how many rows, what is in each column, and what has changed."""
 
 from contextlib import suppress
 from typing import Any

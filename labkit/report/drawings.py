@@ -43,7 +43,7 @@ def svg_of(specification: str, **look: Any) -> str:
 
 
 def drawable(specification: str) -> str:
-    """A plot's JSON without the signs that XML, and so SVG, can't hold: a name in a table may have any."""
+    """A plot's JSON without the characters that XML, and so SVG, can't hold."""
 
     def escape(found: re.Match[str]) -> str:
         return "\\ufffd" if UNDRAWABLE.fullmatch(found[1]) else found[0]

@@ -97,7 +97,7 @@ def _table(file: Path, like: Report) -> pd.DataFrame:
 
 
 def _has_drifted(one: Drift, found: list[Drift]) -> bool:
-    """Whether a column is otherwise beyond chance, of another kind, or has values on one side alone."""
+    """Whether a column differs beyond chance, is of another kind, or has values on one side alone."""
     is_incomparable = not one.measure and (one.kinds[0] != one.kinds[1] or one.missing[0] != one.missing[1])
     return is_incomparable or (bool(one.measure) and one.p <= CHANCE / len(found))
 

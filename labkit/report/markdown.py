@@ -29,7 +29,7 @@ class Plot(NamedTuple):
 
 
 def code(text: str) -> str:
-    """Text as it is, in the letters of a machine; safe in a table."""
+    """Text as inline code; safe in a table."""
     letters = one_line(text).replace("`", "'").replace("|", r"\|")
     return f"`{letters or ' '}`"
 
@@ -42,7 +42,7 @@ def command_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of which nothing is taken for Markdown or HTML, or for a person who is to be told."""
+    """Escape text for Markdown and HTML, and so that it mentions nobody."""
     escaped = re.sub(r"[\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w)", lambda found: "\\" + found[0], one_line(text))
     return re.sub(r"(?<!\w)@(?=\w)", "@<!-- -->", escaped)
 

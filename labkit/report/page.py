@@ -122,7 +122,7 @@ def read_metrics(project: Project, rev: str, missing: list[str] | None = None) -
         # DVC reads from its cache what the workspace lacks.
         if missing is not None and (not Path(file).exists() or lies_in(file, missing)):
             continue
-        if lies_in(file, recorded) and (content is None or (missing is None and in_git_otherwise(rev, file, recorded))):
+        if lies_in(file, recorded) and (content is None or (missing is None and differs_in_git(rev, file, recorded))):
             found[Row(file, "")] = {}
             continue
         for part, metrics in _parts(content).items():
@@ -139,8 +139,8 @@ def recorded_outs(rev: str) -> dict[str, str]:
     return {out["path"]: str(out.get("md5", "")) for record in records.values() for out in record.get("outs", [])}
 
 
-def in_git_otherwise(rev: str, file: str, recorded: dict[str, str]) -> bool:
-    """Whether Git has other bytes of an output than dvc.lock records: DVC prefers what Git tracks to its cache."""
+def differs_in_git(rev: str, file: str, recorded: dict[str, str]) -> bool:
+    """Whether Git's bytes of an output differ from dvc.lock: DVC prefers what Git tracks to its cache."""
     content = file_in(rev, file)
     return content is not None and md5(content).hexdigest() != recorded.get(file)  # of a folder, Git has no business
 
@@ -175,7 +175,7 @@ def headline(
     goals: list[Verdict],
     board: Leaderboard | None,
 ) -> str:
-    """What came of it in one line."""
+    """The run in one line."""
     if not stages:
         return NO_STAGES
     selection, test = (Row(board.selected.as_posix() if board else "", part) for part in ("", "test"))
@@ -347,7 +347,7 @@ def changed_in(rev: str) -> dict[str, str]:
 
 
 def outcome(stage: StageReport) -> str:
-    """What became of a stage, and why it failed."""
+    """A stage's outcome, and why it failed."""
     if stage.outcome in DONE:
         return stage.outcome
     return f"**{stage.outcome}**" + (f": {code(stage.reason)}" if stage.reason else "")

@@ -1,4 +1,4 @@
-"""What two models say of the same test rows, and what each row costs them. Tables are read in parts."""
+"""The predictions of two models for the same test rows, and each row's losses. Tables are read in parts."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

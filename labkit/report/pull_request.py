@@ -124,7 +124,7 @@ def params_of(commit: str) -> Any:
 
 
 def changed_section(changed: list[str]) -> str:
-    """Which outputs are not those of dvc.lock, and so count for nothing."""
+    """The outputs that differ from dvc.lock, and so do not count."""
     if not changed:
         return ""
     command = code(f"git rm -r --cached {shlex.join(changed)}")

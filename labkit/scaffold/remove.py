@@ -1,4 +1,4 @@
-"""The end of a process: its folder, its sections of params.yaml, its stages, their records, what they wrote, its goals.
+"""Remove a process: its folder, sections of params.yaml, stages, their records, what they wrote, and its goals.
 
     python -m lab remove-process NAME
 
@@ -57,7 +57,7 @@ def remove_process(name: str) -> None:
     goals = {number: goal for number, goal in enumerate(all_goals()) if overlaps(goal.file, written)}
     texts = texts_without(name, own, [*goals], let_go)
     refuse_if_broken(texts)
-    unused = let_go_of(name)
+    unused = no_longer_used(name)
     for file, text in texts.items():
         with replacing(file) as beside:
             beside.write_text(text, encoding="utf-8")
@@ -68,11 +68,11 @@ def remove_process(name: str) -> None:
         with chdir(ROOT):
             write_tables()
     print(f"{name} is removed; {kept or 'what was committed of it stays with its commits'}")
-    print(*told_of(goals.values(), unused), sep="", end="")
+    print(*side_effects(goals.values(), unused), sep="", end="")
 
 
-def told_of(goals: Iterable[Goal], unused: list[str]) -> Iterator[str]:
-    """What went with a process, and what nothing needs any more, a line each."""
+def side_effects(goals: Iterable[Goal], unused: list[str]) -> Iterator[str]:
+    """What was removed with a process, and what nothing uses any more, a line each."""
     if judged := "; ".join(goal.goal for goal in goals):
         yield f"{GOALS_FILE}: removed too, for they judged what it wrote: {judged}\n"
     if unused:
@@ -90,7 +90,7 @@ def set_aside(name: str) -> str:
     return f"it was never committed, and is kept in {os.path.relpath(kept, ROOT)}"
 
 
-def let_go_of(name: str) -> list[str]:
+def no_longer_used(name: str) -> list[str]:
     """The modules of lib and the packages of the lab's Pipfile that this process alone uses."""
     others = sorted({path.parent.name for path in PROCESSES.glob("*/main.py")} - {name})
     code = code_of(ROOT, name).difference(*(code_of(ROOT, other) for other in others))

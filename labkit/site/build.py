@@ -87,7 +87,7 @@ def _make_pages(wanted: list[Wanted], to: Path) -> tuple[dict[str, BuiltPage], i
     """Make the pages that are new or changed; return all by their commits, and how many were made."""
     code = _code()
     keys = {one.entry.commit: _key(one, code) for one in wanted}
-    made = {commit: known for commit, key in keys.items() if (known := _known(to / PAGES / f"{commit}.json", key))}
+    made = {commit: known for commit, key in keys.items() if (known := _page_made(to / PAGES / f"{commit}.json", key))}
     came = cached({md5 for one in made.values() for md5 in one.lacking})
     made = {commit: one for commit, one in made.items() if not came & {*one.lacking}}
     new = [one for one in wanted if one.entry.commit not in made]
@@ -134,8 +134,8 @@ def _keep(page: Page, commit: str, key: str, to: Path) -> BuiltPage:
     return made
 
 
-def _known(file: Path, key: str) -> BuiltPage | None:
-    """What is known of a page, if that is up to date."""
+def _page_made(file: Path, key: str) -> BuiltPage | None:
+    """What is kept of a page, if it is up to date."""
     with suppress(OSError, ValueError):
         made = BuiltPage.model_validate_json(file.read_bytes())
         if made.key == key and file.with_suffix(".html").exists():

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.results import DrawnPlot, drawn_plots
 from labkit.report.drawings import svg_of
-from labkit.report.page import in_git_otherwise, recorded_outs
+from labkit.report.page import differs_in_git, recorded_outs
 
 INK = "currentColor"  # of the page, by day and by night
 NOW, BEFORE = "#2f81c7", "#98a1ab"  # told apart on white and on black
@@ -53,7 +53,7 @@ def plots_of(names: Mapping[str, str]) -> tuple[list[Plot], list[str]]:
     with open_project(remote=False) as project, redirect_stderr(StringIO()):  # DVC tells there what is not here
         drawn = drawn_plots(project, names)
     recorded = {rev: recorded_outs(rev) for rev in names}
-    own = [one for one in drawn if not any(in_git_otherwise(rev, one.file, recorded[rev]) for rev in names)]
+    own = [one for one in drawn if not any(differs_in_git(rev, one.file, recorded[rev]) for rev in names)]
     found, unknown = list[Plot](), list[str]()
     for one in own:
         try:

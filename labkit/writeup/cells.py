@@ -29,8 +29,8 @@ def number(evaluate: Evaluating, formula: Formula, look: str = METRIC) -> str:
     return bound(shown, formula)
 
 
-def of(evaluate: Evaluating, source: Source, look: str = METRIC) -> str:
-    """The number of a source alone."""
+def figure(evaluate: Evaluating, source: Source, look: str = METRIC) -> str:
+    """A number of one source, with that."""
     return number(evaluate, Formula((source,)), look)
 
 

@@ -22,7 +22,7 @@ from labkit.report.markdown import code, plain, table
 from labkit.report.page import Row, named, ordered, with_numbers
 from labkit.site.here import Here
 from labkit.site.page import reports_of
-from labkit.writeup.cells import CHANGE, COUNT, NOTHING, interval, key_of, number, of, word
+from labkit.writeup.cells import CHANGE, COUNT, NOTHING, figure, interval, key_of, number, word
 
 STATISTICS = ("missing", "min", "median", "max")
 SMALL = "0.000"
@@ -113,7 +113,7 @@ def _changed(one: Experiment, name: str, source: Source, intervals: dict[Any, An
     difference = number(one.evaluate, Formula((now, before)), CHANGE if isinstance(value, float) else COUNT)
     *_, verdict = intervals.get((source.file, source.key), ("",))
     sure = f" {interval(one.evaluate, now, before, look=CHANGE)}" if verdict else ""
-    return [code(name), of(one.evaluate, before), of(one.evaluate, now), difference + sure, verdict]
+    return [code(name), figure(one.evaluate, before), figure(one.evaluate, now), difference + sure, verdict]
 
 
 def goals(one: Experiment) -> str:
@@ -121,7 +121,7 @@ def goals(one: Experiment) -> str:
     rows = []
     for place, (goal, _, met, unknown) in enumerate(verdicts(results=one.here.read.folder, goals=one.here.goals)):
         source = Source(goal.file, tuple(goal.metric.split(".")), short(one.commit))
-        reached = plain(unknown) if met is None else of(one.evaluate, source)
+        reached = plain(unknown) if met is None else figure(one.evaluate, source)
         verdict = "not judged" if met is None else "met" if met else "ambition" if goal.ambition else "**missed**"
         rows.append([plain(goal.goal), verdict, code(goal.metric), reached, _wanted(goal, place, one.commit)])
     return table(["goal", "", "metric", "reached", "wanted"], rows) if rows else ""
@@ -144,7 +144,7 @@ def _counts(one: Experiment, file: str, report: dict[str, Any]) -> str:
     told = {name: ("rows", name) for name in report["rows"]} | {"columns": ("columns",)}
     told |= {"features": ("features",)} if "features" in report else {}
     sources = {name: Source(file, key, short(one.commit)) for name, key in told.items()}
-    cells = [[plain(name if name in ("columns", "features") else f"rows {name}"), of(one.evaluate, source)]
+    cells = [[plain(name if name in ("columns", "features") else f"rows {name}"), figure(one.evaluate, source)]
              for name, source in sources.items()]  # fmt: skip
     return table(["", "count"], cells)
 
@@ -156,10 +156,10 @@ def _columns(one: Experiment, file: str, report: dict[str, Any]) -> dict[str, st
     for place, column in enumerate(columns[:MOST_COLUMNS]):
         name = names[place] if names.count(names[place]) == 1 and not names[place].isdecimal() else str(place)
         sources = {key: Source(file, ("columns", name, key), short(one.commit)) for key in STATISTICS}
-        numbers = [of(one.evaluate, sources[key], SMALL) if key in column else "" for key in STATISTICS]
+        numbers = [figure(one.evaluate, sources[key], SMALL) if key in column else "" for key in STATISTICS]
         levels = ", ".join(code(str(level)) for level in [*(column.get("levels") or {})][:MOST_LEVELS])
         if column.get("distinct", 0) > MOST_LEVELS and levels:
-            levels += f", {of(one.evaluate, Source(file, ('columns', name, 'distinct'), short(one.commit)))} in all"
+            levels += f", {figure(one.evaluate, Source(file, ('columns', name, 'distinct'), short(one.commit)))} in all"
         rows.append([plain(names[place]), plain(str(column["kind"])), *numbers, levels])
     more = "The report has more columns." if len(columns) > MOST_COLUMNS else ""
     return {"columns": table(["column", "kind", *STATISTICS, "levels"], rows), "more": more}
@@ -172,12 +172,12 @@ def _metric(
     if name not in numbers:
         return ""
     source = Source(row.file, key_of(content, row.part, name), short(one.commit))
-    shown = of(one.evaluate, source)
+    shown = figure(one.evaluate, source)
     if interval_text(numbers, name):
         return f"{shown} {interval(one.evaluate, source)}"
     told = content.get(TEST_INTERVAL)
     if row.part == "test" and name == selection.get("metric") and isinstance(told, list) and len(told) == 2:
-        low, high = (of(one.evaluate, source._replace(key=(TEST_INTERVAL, end)), SMALL) for end in ("0", "1"))
+        low, high = (figure(one.evaluate, source._replace(key=(TEST_INTERVAL, end)), SMALL) for end in ("0", "1"))
         return f"{shown} [{low}, {high}]"
     return shown
 

@@ -29,7 +29,12 @@ def jobs_of(plan: Plan, tag: str) -> list[Job]:
     every = [f"{tag}:{stage.name}" for stage in plan.stages]
     own = ["--execution", tag, "--commit", plan.commit]
     jobs = [
-        Job(name, [f"{tag}:{needed}" for needed in stage.needs], _call("task", *own, "--", stage.name), _asked(stage))
+        Job(
+            name,
+            [f"{tag}:{needed}" for needed in stage.needs],
+            _call("task", *own, "--", stage.name),
+            _options(stage),
+        )
         for name, stage in zip(every, plan.stages, strict=True)
     ]
     return [*jobs, Job(tag, every, _call("finish", *own), [], publishes=True)]
@@ -49,7 +54,7 @@ def _call(*words: str) -> list[str]:
     return [sys.executable, "-m", "labkit.distribute", *words]
 
 
-def _asked(stage: PlannedStage) -> list[str]:
+def _options(stage: PlannedStage) -> list[str]:
     """What a stage asks of its machine; the cluster has defaults for the rest."""
     cpu, memory, gpu = stage.resources.cpu, stage.resources.memory, stage.resources.gpu
     options = {
