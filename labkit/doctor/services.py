@@ -1,6 +1,6 @@
 """Checks of the services: each is used as the lab will use it, and left as it was.
 
-A service that is away is to be told within seconds: time limits are short, and nothing is tried twice.
+A dead service is reported within seconds: time limits are short, and nothing is tried twice.
 """
 
 import os

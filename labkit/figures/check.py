@@ -133,7 +133,7 @@ def _fault(figure: Figure, name: str, evaluate: Evaluating) -> Fault | None:
     if not figure.shown:
         words = (
             f"`{OPENING}{figure.comment}-->` follows no figure, or does not end on its line: write a number (0.956, "
-            "1,000, 95.6 %) or a word in `code` right before it, a unit behind it, and no sign that makes it another"
+            "1,000, 95.6 %) or a word in `code` right before it, a unit behind it, and no other sign beside it"
         )
         return Fault(name, figure, "", words)
     try:

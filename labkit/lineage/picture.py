@@ -50,7 +50,7 @@ def without_code(graph: Graph) -> Graph:
 def refuse_large(graph: Graph) -> Graph:
     """The graph; raises InputError for one with more boxes than anybody can look at."""
     if len(graph) > MOST_BOXES:
-        raise InputError(f"it would be a picture of {len(graph)} boxes; ask with --back, or of a newer file or version")
+        raise InputError(f"the picture would have {len(graph)} boxes; ask with --back, or of a newer file or version")
     return graph
 
 

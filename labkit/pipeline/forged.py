@@ -186,10 +186,7 @@ def _squashed(rev: str, now: Records) -> Iterator[tuple[str, str, bool]]:
             continue
         before = [_records(parent) for parent in _parents(commit)]
         for stage, record in still.items():
-            known = [
-                *(records[stage] for records in before if stage in records),
-                *_recorded(stage, without=commit),
-            ]
+            known = [*(records[stage] for records in before if stage in records), *_recorded(stage, without=commit)]
             if is_of_lines(record, known):
                 yield stage, commit, False
 

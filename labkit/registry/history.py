@@ -14,7 +14,7 @@ from labkit.terminal import console
 
 
 def print_history() -> None:
-    """Print the versions and the champion's history; of a server that is away, what this clone knows."""
+    """Print the versions and the champion's history; where the server does not answer, what this clone knows."""
     _, told = registered_in(git("rev-parse", "HEAD"))
     try:
         registry = read_registry(told.name)

@@ -155,7 +155,7 @@ def test_what_only_this_clone_has_does_not_count(lab: Lab) -> None:
 def test_a_tag_that_is_another_here_is_told_and_that_of_the_remote_counts(lab: Lab) -> None:
     register("first")
     git("tag", "--force", "--annotate", "--message", f"x\n\n{VERSION}", f"{NAME}@v1.0.0", "better")
-    with pytest.raises(InputError, match=rf"^refs/tags/{NAME}@v1.0.0 here is another than that of `origin`, which cou"):
+    with pytest.raises(InputError, match=rf"^refs/tags/{NAME}@v1.0.0 here differs from that of `origin`, which cou"):
         read_registry(NAME)
     git("update-ref", "-d", f"refs/tags/{NAME}@v1.0.0")
     assert read_registry(NAME).versions[1].tag.commit == git("rev-parse", "first")

@@ -68,7 +68,7 @@ def has_origin() -> bool:
 def fetch_tags(name: str) -> dict[str, str]:
     """Fetch the model's tags from `origin`: the ids of their objects by ref.
 
-    Raises GitError when the server can't be reached, InputError where a tag here is another than that of `origin`.
+    Raises GitError when the server can't be reached, InputError where a tag here differs from that of `origin`.
     """
     listed = ask_server("ls-remote", "--refs", "origin", *patterns(name)).splitlines()
     there = {ref: object_id for object_id, ref in (line.split("\t") for line in listed)}
@@ -76,8 +76,8 @@ def fetch_tags(name: str) -> dict[str, str]:
     for ref in there.keys() & here.keys():
         if there[ref] != here[ref]:
             raise InputError(
-                f"{ref} here is another than that of `origin`, which counts; "
-                f"`git update-ref -d {shlex.quote(ref)}` takes it away"
+                f"{ref} here differs from that of `origin`, which counts; "
+                f"`git update-ref -d {shlex.quote(ref)}` removes it"
             )
     if lacking := {ref for ref in there if up_to_slash(ref) == ref} - here.keys():
         ask_server("fetch", "--quiet", "--no-tags", "origin", *(f"{ref}:{ref}" for ref in sorted(lacking)))

@@ -40,9 +40,9 @@ def show_changes(base: str, drawings: Path | None) -> None:
         elif found:
             print(f"Commented: {_comment(found.number, page, token)}")
     except requests.ConnectionError:
-        raise InputError(f"there is no comment on the pull request: {os.environ['GITHUB_API_URL']} is away") from None
+        raise InputError(f"no comment on the pull request: {os.environ['GITHUB_API_URL']} does not answer") from None
     except requests.RequestException as error:
-        raise InputError(f"there is no comment on the pull request: {error}") from None
+        raise InputError(f"no comment on the pull request: {error}") from None
 
 
 def _comment(number: int, page: str, token: str) -> str:

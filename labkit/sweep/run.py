@@ -128,8 +128,8 @@ def _tell(
         return
     if others := {one.user_attrs[METRIC] for one in study.trials if METRIC in one.user_attrs} - {score.metric}:
         raise InputError(
-            f"{told}: compared by {score.metric}, and others of this sweep by {', '.join(others)}: leave out of "
-            "the sweep what changes by which metric models are compared"
+            f"{told}: compared by {score.metric}, and others of this sweep by {', '.join(others)}: leave out "
+            "the parameter that changes the metric"
         )
     for key, value in ((MODEL, score.model), (METRIC, score.metric), (VALUE, score.value)):
         trial.set_user_attr(key, value)

@@ -159,7 +159,8 @@ def _columns(one: Experiment, file: str, report: dict[str, Any]) -> dict[str, st
         numbers = [figure(one.evaluate, sources[key], SMALL) if key in column else "" for key in STATISTICS]
         levels = ", ".join(code(str(level)) for level in [*(column.get("levels") or {})][:MOST_LEVELS])
         if column.get("distinct", 0) > MOST_LEVELS and levels:
-            levels += f", {figure(one.evaluate, Source(file, ('columns', name, 'distinct'), short(one.commit)))} in all"
+            distinct = figure(one.evaluate, Source(file, ("columns", name, "distinct"), short(one.commit)))
+            levels += f", {distinct} in all"
         rows.append([plain(names[place]), plain(str(column["kind"])), *numbers, levels])
     more = "The report has more columns." if len(columns) > MOST_COLUMNS else ""
     return {"columns": table(["column", "kind", *STATISTICS, "levels"], rows), "more": more}

@@ -70,7 +70,7 @@ def serving_requirements(of_model: str, by_mlflow: bool = False) -> str:
     ]
     if other:
         raise InputError(
-            f"the model was made with {', '.join(other)}: check out the commit that made it, `make setup`, and again"
+            f"the model was made with {', '.join(other)}: check out its commit, `make setup`, and try again"
         )
     if not by_mlflow:
         wanted.pop(canonicalize_name(LOADER), None)
