@@ -62,7 +62,7 @@ def test_a_github_that_refuses_or_is_away_is_one_clear_error(
     job: dict[str, Any], name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"GITHUB_{name}", value)
-    with pytest.raises(InputError, match="no comment on the pull request:  "):
+    with pytest.raises(InputError, match="no comment on the pull request: "):
         show_changes("", None)
 
 

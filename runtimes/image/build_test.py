@@ -104,7 +104,7 @@ def test_a_model_that_mlflow_loads_has_mlflow_in_its_image() -> None:
 
 
 def test_a_model_of_other_versions_than_the_lock_s_is_refused() -> None:
-    with pytest.raises(InputError, match=r"made with joblib==0\.1 \(the lock has ==.*\): check out the commit"):
+    with pytest.raises(InputError, match=r"made with joblib==0\.1 \(the lock has ==.*\): check out its commit"):
         serving_requirements("joblib==0.1\n")
 
 
