@@ -1,4 +1,4 @@
-"""How the cost of comparing two models row by row grows: `python benchmarks/compare.py`.
+"""How the cost of comparing two models row by row grows: `python -m benchmarks.compare`.
 
 Predictions of 10,000, 100,000 and 1,000,000 test rows, of two classes and of numbers: seconds to read both tables and
 to test them, and the memory of the process at its most. The power is that by which the seconds grew over the last
@@ -7,7 +7,6 @@ tenfold step: 1 is linear. Each size is measured in a process of its own.
 
 import math
 import resource
-import sys
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +15,6 @@ from time import perf_counter
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script, Python looks in benchmarks alone
 
 from labkit.report.paired import differences
 from labkit.report.predictions import Paired, Predictions, read_paired

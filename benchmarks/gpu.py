@@ -1,6 +1,6 @@
 """The network's training loop against a bare loop, and a GPU against the CPU, for three sizes of network and batch.
 
-    python3 benchmarks/gpu.py
+    python3 -m benchmarks.gpu
 
 Any Python with torch and NumPy runs it, without the lab's environments: a machine with a GPU has its own. Where torch
 finds no CUDA device it says so and measures the CPU alone. The bare loop is torch.optim.Adam over the same batches.
@@ -10,9 +10,7 @@ One thread, as the lab trains on a CPU, timed by its processor time; labkit/laun
 
 import math
 import platform
-import sys
 from collections import deque
-from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from types import SimpleNamespace
@@ -20,12 +18,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
-from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, loss_of, train  # noqa: E402
-from lib.pytorch import build_network, make_deterministic  # noqa: E402
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
+from lab.processes.train_dnn_pytorch.densenet import Rows, evaluate, initial_state, loss_of, train
+from lib.pytorch import build_network, make_deterministic
 
 TURNS = 3
 LEAST_SECONDS = 1.0  # that each loop runs for, in each turn

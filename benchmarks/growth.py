@@ -1,6 +1,6 @@
 """How cost grows from 569 to 1,000,000 rows: seconds of each family and of one epoch of the network.
 
-    python benchmarks/growth.py
+    python -m benchmarks.growth
 
 30 features, 2 classes, 60% of the rows for training and 20% for validation, the parameters of params.yaml. The last
 column says by what power of the rows the cost grew over the last tenfold step: 1 is linear, 2 is quadratic. Families
@@ -8,8 +8,6 @@ whose cost is quadratic are fitted on classifiers.max_rows_quadratic rows at mos
 """
 
 import math
-import sys
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -18,15 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import make_classification
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-import lab.processes.train_dnn_pytorch.densenet as densenet  # noqa: E402
-import lab.processes.train_standard_classifiers.classifiers as families  # noqa: E402
-from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
-from lab.processes.train_dnn_pytorch.params import Params as Network  # noqa: E402
-from lab.processes.train_standard_classifiers.params import Params as Standard  # noqa: E402
-from labkit.process.params import read_params  # noqa: E402
+import lab.processes.train_dnn_pytorch.densenet as densenet
+import lab.processes.train_standard_classifiers.classifiers as families
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
+from lab.processes.train_dnn_pytorch.params import Params as Network
+from lab.processes.train_standard_classifiers.params import Params as Standard
+from labkit.paths import ROOT
+from labkit.process.params import read_params
 
 SIZES = (569, 10_000, 100_000, 1_000_000)
 

@@ -1,4 +1,4 @@
-"""How the verbs that read all of Git's history grow with it: `python benchmarks/history.py [EXPERIMENTS ...]`.
+"""How the verbs that read all of Git's history grow with it: `python -m benchmarks.history [EXPERIMENTS ...]`.
 
 Each experiment is two commits on this lab: one of a parameter, one of the four results that a runner would commit,
 whose metrics are those of today. The seconds are the processor's; the power is that of their growth at the last step.
@@ -18,12 +18,9 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from benchmarks.run import command, copy_of_the_lab  # noqa: E402
-from labkit.dvc_adapter.lock_text import parse_lock  # noqa: E402
-from labkit.paths import TABLES  # noqa: E402
+from benchmarks.run import command, copy_of_the_lab
+from labkit.dvc_adapter.lock_text import parse_lock
+from labkit.paths import TABLES
 
 COUNTS = (25, 250, 2_500)
 MOST_PAGES = 25  # the site takes a second for each

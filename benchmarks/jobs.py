@@ -1,6 +1,6 @@
 """What it brings to run stages at once: serial against parallel, as ratios measured in one run.
 
-    python benchmarks/jobs.py
+    python -m benchmarks.jobs
 
 The first table is of pipelines 2, 4 and 8 stages wide, whose stages compute or only wait. The second is of the lab's
 own pipeline, cold and unchanged.
@@ -9,7 +9,6 @@ own pipeline, cold and unchanged.
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,9 @@ from time import sleep
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
-from labkit.testing.example_lab import write_yaml  # noqa: E402
+from benchmarks.run import command, copy_of_the_lab, seconds
+from labkit.paths import ROOT
+from labkit.testing.example_lab import write_yaml
 
 TURNS = 3
 WIDTHS = (2, 4, 8)

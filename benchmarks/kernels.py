@@ -1,6 +1,6 @@
 """What portable bytes cost: the network's training with the portable kernels, as a ratio to the processor's own.
 
-    python benchmarks/kernels.py
+    python -m benchmarks.kernels
 
 Each choice gets interpreters of its own, since libraries choose their kernels when they start; the two take turns.
 Training is measured in seconds of the processor, on its one thread.
@@ -10,23 +10,20 @@ import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from time import process_time
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
-from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train  # noqa: E402
-from lab.processes.train_dnn_pytorch.params import Params, Training  # noqa: E402
-from labkit.launch.kernels import deciding_variables  # noqa: E402
-from labkit.launch.machine import this_machine  # noqa: E402
-from labkit.process.params import read_params  # noqa: E402
-from lib.pytorch import make_deterministic  # noqa: E402
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
+from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train
+from lab.processes.train_dnn_pytorch.params import Params, Training
+from labkit.launch.kernels import deciding_variables
+from labkit.launch.machine import this_machine
+from labkit.paths import ROOT
+from labkit.process.params import read_params
+from lib.pytorch import make_deterministic
 
 TURNS = 3
 FEATURES = 30
@@ -59,7 +56,7 @@ def seconds_with(kernels: str) -> list[float]:
     ours = deciding_variables("portable").keys() | deciding_variables("native").keys()
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     environment = {**kept, **deciding_variables(kernels)}
-    command = [sys.executable, __file__, "--measure"]
+    command = [sys.executable, "-m", "benchmarks.kernels", "--measure"]
     said = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     return [float(number) for number in said.split()]
 

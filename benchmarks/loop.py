@@ -1,6 +1,6 @@
 """Where the time goes from a pushed tag to its results, on the sandbox, against `dvc repro` of the same change here.
 
-    python benchmarks/loop.py
+    python -m benchmarks.loop
 
 cold: the runner's first run, with nothing in its caches but downloaded packages. warm: a parameter changed since.
 unchanged: the same commit again.
@@ -16,15 +16,12 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
-from labkit.testing.ports import free_port  # noqa: E402
-from runtimes.sandbox.runs import recorded_runs  # noqa: E402
-from runtimes.sandbox.start import down, up  # noqa: E402
-from runtimes.sandbox.state import Sandbox  # noqa: E402
-from runtimes.sandbox.watch import follow_newest  # noqa: E402
+from benchmarks.run import command, copy_of_the_lab, seconds
+from labkit.testing.ports import free_port
+from runtimes.sandbox.runs import recorded_runs
+from runtimes.sandbox.start import down, up
+from runtimes.sandbox.state import Sandbox
+from runtimes.sandbox.watch import follow_newest
 
 TURNS = 3
 STEPS = ("Set up", "Check the services", "Run", "Publish")

@@ -1,4 +1,4 @@
-"""`python -m lab predict` on ever more rows: `python benchmarks/predict.py [ROWS ...]`. Memory stays what it is."""
+"""`python -m lab predict` on ever more rows: `python -m benchmarks.predict [ROWS ...]`. Memory stays what it is."""
 
 import resource
 import subprocess

@@ -1,6 +1,6 @@
 """How long it takes to show a lab's results in an MLflow that has lost them: 100 and 1,000, and how the cost grows.
 
-    python benchmarks/publish.py
+    python -m benchmarks.publish
 
 Each result has 4 metrics, 20 epochs of 2 more, a plot and a model of 20 kB, in DVC's cache. First into an empty SQLite
 database, then again, when all are there; then the same of a server on this machine. The last column says by what power
@@ -23,12 +23,10 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.run import command  # noqa: E402
-from labkit.pipeline.records import write_records  # noqa: E402
-from labkit.testing.ports import free_port  # noqa: E402
+from benchmarks.run import command
+from labkit.paths import ROOT
+from labkit.pipeline.records import write_records
+from labkit.testing.ports import free_port
 
 COUNTS = (100, 1000)
 STAGES = 4  # a commit brings a result of each

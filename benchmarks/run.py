@@ -1,7 +1,7 @@
 """How fast the lab is, as ratios measured in one run: machines are noisy, so no figure stands without its neighbour.
 
-    python benchmarks/run.py             the pipeline and its parts
-    python benchmarks/growth.py          how cost grows from 569 to 1,000,000 rows
+    python -m benchmarks.run             the pipeline and its parts
+    python -m benchmarks.growth          how cost grows from 569 to 1,000,000 rows
 
 Works in a copy of this repository. The pipeline and the floor take turns, and the medians are compared.
 """
@@ -10,7 +10,6 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +20,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from lab.processes.train_dnn_pytorch.data_parallel import Worker  # noqa: E402
-from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train  # noqa: E402
-from lab.processes.train_dnn_pytorch.params import Params  # noqa: E402
-from labkit.process.params import read_params  # noqa: E402
-from lib.pytorch import build_network  # noqa: E402
+from lab.processes.train_dnn_pytorch.data_parallel import Worker
+from lab.processes.train_dnn_pytorch.densenet import Rows, initial_state, train
+from lab.processes.train_dnn_pytorch.params import Params
+from labkit.paths import ROOT
+from labkit.process.params import read_params
+from lib.pytorch import build_network
 
 TURNS = 5
 

@@ -1,6 +1,6 @@
 """How fast the model is served, against MLflow's own server of the same model, in one run.
 
-    python benchmarks/serving.py
+    python -m benchmarks.serving
 
 Both answer the same requests, one after the other: `lab serve` with all its checks, `mlflow models serve` without any.
 """
@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +22,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from labkit.testing.ports import free_port  # noqa: E402
+from labkit.paths import ROOT
+from labkit.testing.ports import free_port
 
 MODEL = ROOT / "artifacts" / "best_model" / "model"
 ROWS = ROOT / "data" / "processed" / "example_rows.csv"

@@ -1,6 +1,6 @@
 """What workers in clones of their own bring, and what a stage costs there: ratios to `dvc repro`, measured in one run.
 
-    python benchmarks/workers.py
+    python -m benchmarks.workers
 
 Pipelines 2, 4 and 8 stages wide, on 2 to 8 workers, and what the call for one stage costs. A worker is a clone with a
 cache of its own, and calls what every engine calls; they share a Git remote and a DVC remote on the disk, and all of
@@ -10,7 +10,6 @@ the results is not in it.
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +21,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))  # run as a script, Python looks in benchmarks alone
-
-from benchmarks.jobs import WIDTHS, wide_stages  # noqa: E402
-from benchmarks.run import command, copy_of_the_lab, seconds  # noqa: E402
-from labkit.testing.example_lab import write_yaml  # noqa: E402
+from benchmarks.jobs import WIDTHS, wide_stages
+from benchmarks.run import command, copy_of_the_lab, seconds
+from labkit.testing.example_lab import write_yaml
 
 # As stages do that wait for a disk, a server or a GPU; and a few seconds of one core.
 WAIT, COMPUTE = "sleep 10", 'python -c "sum(range(300_000_000))"'
