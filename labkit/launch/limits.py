@@ -90,8 +90,8 @@ def watch(limit: Limit, pid: int, journal: str, mark: str) -> None:
             process.wait(limit.seconds)
             return
         if process.status() == psutil.STATUS_ZOMBIE:
-            return  # it has ended, and whoever started it has not looked yet
-        process.suspend()  # it starts nothing more, and writes nothing after the end that its journal is given
+            return  # it has ended, and its parent has not waited for it yet
+        process.suspend()  # so that it starts nothing more, and writes nothing after its journal's end
         reason = f"ended after {limit.text}, the limit in {limit.place}; raise it there, which re-runs no other stage"
         print(f"error: {limit.stage}: {reason}", file=sys.stderr, flush=True)
         with suppress(OSError):

@@ -42,7 +42,7 @@ ADVICE = re.compile(
     r"|\t(git add .*|dvc config core\.autostage true)|Use `dvc push` to send your updates to remote storage\."
 )
 INTERRUPTED = 130
-READING_SECONDS = 1.0  # for what a step has said last; what it has left running may hold the pipe for good
+READING_SECONDS = 1.0  # for a step's last output: a process that it left running may hold the pipe forever
 
 Run = Callable[[Step], int]  # runs a step, and returns its exit code
 Tell = Callable[[str, str], None]  # shows what a step says

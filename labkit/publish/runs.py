@@ -28,8 +28,8 @@ from labkit.tracking.journal import JOURNALS
 from labkit.tracking.uploader import JOURNAL_TAG, RUN_TAG, WRITTEN_TAG, Store, Uploader, connect
 
 INCOMPLETE_TAG, NOTE_TAG = "lab.incomplete", "mlflow.note.content"
-FEW = 20  # results: so many are asked for one by one
-PAGE = 1000  # runs that are asked for at once
+FEW = 20  # results up to which MLflow is asked for each alone
+PAGE = 1000  # runs per request
 MOST_NAMED = 20  # of the files that a run lacks
 MOST_LETTERS = 4000  # of a tag
 
@@ -40,14 +40,14 @@ class View:
     def __init__(self, results: Sequence[Result], remote: str) -> None:
         self.store = connect()
         self._remote = remote
-        self._live: dict[str, tuple[list[Run], Iterator[Run]]] = {}  # of a process: those seen, and the rest
+        self._live: dict[str, tuple[list[Run], Iterator[Run]]] = {}  # by process: the runs read so far, and the rest
         found: dict[str, list[Run]] = {}
         for wanted in [f"= '{one.key}'" for one in results] if len(results) <= FEW else ["LIKE '%'"]:
             for run in self._search(f"tags.`{RECORD_TAG}` {wanted}", ViewType.ALL):
                 found.setdefault(run.data.tags[RECORD_TAG], []).append(run)
         self._runs = {key: min(runs, key=_rank) for key, runs in found.items()}  # by the keys of the results
         for run in (run for key, runs in found.items() for run in runs if run is not self._runs[key]):
-            if _is_replayed(run) and not _is_deleted(run):  # somebody was killed before they did
+            if _is_replayed(run) and not _is_deleted(run):  # whoever made the twin was killed before it deleted it
                 self._delete(run)
 
     def find(self, result: Result, kept: Kept) -> str:

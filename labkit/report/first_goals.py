@@ -25,8 +25,8 @@ from labkit.report.markdown import one_line
 
 EXAMPLE = Path(__file__).parents[1] / "testing" / "example" / "goals.yaml"
 COMMAND = "python -m lab first-goals"
-# Beside what the leaderboard asks for, the results may tell these; of the baseline each metric, of the test rows the
-# 95% interval of the one that selects.
+# What the results may hold beside the leaderboard's keys: the baseline's metrics, and the 95% interval of the selecting
+# metric on the test rows.
 BASELINE, INTERVAL, LOWEST_RECALL = "baseline", "test_interval", "lowest_recall"
 KEPT = 0.5  # of the lowest recall: a class that is known half as often is as good as lost
 FOUND = 0.1  # the recall at which a lost class is found again

@@ -28,11 +28,11 @@ from labkit.site.receipts import receipt_text
 from labkit.site.rendering import render
 from labkit.site.trend import trend_of
 
-MARK = ".lab-site"  # by which a folder is known to be one of these
+MARK = ".lab-site"  # marks a folder as a site
 PAGES, IMAGES = "experiments", "images"
-DECIDING = ("site", "compare", "lineage", "report")  # of labkit: how pages look
-MANY = 20  # pages: that takes a while
-MOST_READ = 64  # commits that are remembered, to be compared with those after them
+DECIDING = ("site", "compare", "lineage", "report")  # packages of labkit that decide how pages look
+MANY = 20  # pages that take a while
+MOST_READ = 64  # commits kept in memory, for the comparison with the next ones
 
 
 class BuiltPage(BaseModel):

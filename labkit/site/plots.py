@@ -16,19 +16,19 @@ from labkit.report.drawings import svg_of
 from labkit.report.page import differs_in_git, recorded_outs
 
 INK = "currentColor"  # of the page, by day and by night
-NOW, BEFORE = "#2f81c7", "#98a1ab"  # told apart on white and on black
+NOW, BEFORE = "#2f81c7", "#98a1ab"  # distinct on white and on black
 HEIGHT, BAR = 200, {"step": 20, "for": "position"}
 QUIET = {"domain": False, "ticks": False, "labelColor": INK, "titleColor": INK, "gridColor": INK, "gridOpacity": 0.12}
 LOOK: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
-    "font": "Arial, Liberation Sans, sans-serif",  # as wide as it is taken to be: others are cut
+    "font": "Arial, Liberation Sans, sans-serif",  # as wide as the layout assumes: text in others is clipped
     "axis": QUIET | {"titleFontWeight": "normal", "labelLimit": 160},
     "legend": {"labelColor": INK, "title": None, "orient": "top", "gradientLength": 100},
     "title": {"color": INK, "fontWeight": 600, "fontSize": 12, "anchor": "start"},
     "header": {"labelColor": INK, "title": None},
 }
-# A page that lets no style in would only complain of these, and nothing reads them.
+# Nothing reads these, and the page's security policy would complain of them.
 UNUSED = re.compile(r' (?:style|class|pointer-events|aria-[a-z]+|role|xmlns(?::\w+)?|version)="[^"]*"| opacity="1"')
 EMPTY = re.compile(r'<path(?: aria-hidden="true")? d="M0,0h0v0h0Z"/>|<g></g>')
 LONG = re.compile(r"(\d\.\d\d)\d+")

@@ -32,7 +32,7 @@ from labkit.terminal import PlainConsole
 from labkit.yaml_edit import with_value
 
 STORE = Path(".lab/sweeps.db")
-# What is kept of a trial beside its parameters and its value.
+# A trial's attributes.
 MODEL, METRIC, VALUE, FAILURE = "model", "metric", "value", "failure"
 SHOWN = 10
 RESULTS = ("dvc.lock", "lab/results")  # what a trial does not depend on

@@ -34,7 +34,7 @@ from labkit.tracking.journal import (
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 2.0
-PATIENCE_SECONDS = 15.0  # with an MLflow that fails, after the last process has ended
+PATIENCE_SECONDS = 15.0  # how long a failing MLflow is tried after the last process has ended
 
 SETTINGS = {
     "MLFLOW_TRACKING_URI": f"sqlite:///{HOME / 'mlflow.db'}",
@@ -62,7 +62,7 @@ def deliver(seconds: float, folder: Path = JOURNALS) -> list[Pending]:
     while (ended := ended_journals(folder)) and time.monotonic() < deadline:
         if not anywhere and not meant_for_here(ended):
             break
-        if time.monotonic() >= start_at:  # again, since the last may have given up; where one works, this one leaves
+        if time.monotonic() >= start_at:  # the last may have given up; if one works, this one leaves
             start_tracker(folder)
             start_at = time.monotonic() + RETRY_SECONDS
         time.sleep(POLL_SECONDS / 4)
@@ -116,9 +116,9 @@ def start_tracker(folder: Path = JOURNALS) -> None:
 def main() -> None:
     """Be the tracker, unless another one is."""
     os.nice(10)  # the cores belong to the training
-    anywhere = is_told_where()  # asked before `configure` tells it
+    anywhere = is_told_where()  # asked before `configure` sets it
     left: set[Path] = set()
-    while set(journals(JOURNALS)) - left:  # asked again without the lock: what began just now found a tracker running
+    while set(journals(JOURNALS)) - left:  # asked again without the lock: a run that just began found a tracker at work
         with locked(JOURNALS / "tracker.lock", wait=False) as is_mine:
             if not is_mine:
                 return
@@ -155,7 +155,7 @@ def carry_all(folder: Path, anywhere: bool = True) -> set[Path]:
         pending = found if anywhere else meant_for_here(found)
         if not pending or (not set(pending) - retry_at.keys() and time.monotonic() >= give_up_at):
             return set(found)
-        running = set(filter(is_running, pending))  # what isn't is then read to its end
+        running = set(filter(is_running, pending))  # the others are then read to their ends
         if running:
             give_up_at = time.monotonic() + PATIENCE_SECONDS
         for journal in pending:

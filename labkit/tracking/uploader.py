@@ -42,10 +42,10 @@ from labkit.tracking.names import mlflow_name
 
 JOURNAL_TAG, RUN_TAG = "lab.journal", "lab.run"
 WRITTEN_TAG = "lab.written"  # by which labkit/publish knows the run that made a result
-MOST_LETTERS = 4000  # of it: MLflow takes 5000 in a tag
-SQLALCHEMYS_WAY = "(raised as a result of"  # how it came to the error, which stands on the next line
+MOST_LETTERS = 4000  # in a tag: MLflow takes 5000
+SQLALCHEMYS_WAY = "(raised as a result of"  # before the error itself, on the next line
 LOCAL_UI = "http://127.0.0.1:5000"  # where `make ui` opens
-# What MLflow, and a proxy before it, answer to that which they will not take at any later time either.
+# Answers of MLflow, and of a proxy before it, to what they will never take.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 HTTP_REFUSALS = {400, 413, 422}
 
