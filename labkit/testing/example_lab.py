@@ -5,6 +5,7 @@ copy takes the parameters, goals and DVC settings of labkit/testing/example, no 
 and of the pipeline the stages of the example with whatever they need.
 """
 
+import ast
 import shutil
 import subprocess
 from collections.abc import Set
@@ -14,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from labkit.declared import declared_sections, optional_keys
+from labkit.declared import declared_sections
 from labkit.paths import REPORTS, TABLES, overlaps
 from labkit.pipeline.dependencies import stage_inputs, stage_outputs
 
@@ -71,6 +72,20 @@ def example_params(root: Path, processes: set[str] | None = None) -> dict[str, A
     for section in left_out & params.keys():
         del params[section]
     return params
+
+
+def optional_keys(params_file: Path) -> set[str]:
+    """The fields of a params.py that have a default, so that params.yaml may go without them."""
+    parsed = ast.parse(params_file.read_text(encoding="utf-8"), str(params_file))
+    fields = [node for node in ast.walk(parsed) if isinstance(node, ast.AnnAssign)]
+    return {ast.unparse(field.target) for field in fields if field.value is not None and _has_default(field.value)}
+
+
+def _has_default(value: ast.expr) -> bool:
+    """Whether a field's value is a default, or a Field(...) that has one."""
+    if not (isinstance(value, ast.Call) and ast.unparse(value.func) == "Field"):
+        return True
+    return bool(value.args) or any(keyword.arg in ("default", "default_factory") for keyword in value.keywords)
 
 
 def adapt(example: Any, own: Any, optional: Set[str] = frozenset()) -> None:
