@@ -41,7 +41,7 @@ def find_side(name: str) -> Side:
 def fetch(side: Side, files: Iterable[str], folder: Path) -> list[str]:
     """Write a side's results below `folder`, from the working folder, Git, DVC's cache or its remote, and keep them.
 
-    Returns a line for each that could not be had, with the reason; dvc.lock must record it.
+    Returns a line, with the reason, for each that dvc.lock records and that could not be had.
     """
     recorded, why = recorded_outs(side.commit), ""
     wanted = sorted(file for file in set(files) if lies_in(file, recorded))
