@@ -1,15 +1,18 @@
 """A packaged model that answers: loaded from its folder, and tried on its own example before it is let out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
 
 from labkit.process.errors import InputError
+from labkit.process.files import read_json
 
 
 class Served(NamedTuple):
@@ -44,32 +47,51 @@ def load(folder: Path, name: str, version: str) -> Served:
     """Load a packaged model, and have it answer its own example. Raises InputError where there is none, or it can't."""
     if not (folder / "MLmodel").is_file():
         raise InputError(f"{folder} holds no model; `make run` (or `dvc pull`) brings it, or name one by --model")
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the folder's bytes are DVC's
     try:
         told = yaml.load((folder / "MLmodel").read_text(encoding="utf-8"), yaml.CSafeLoader)
-        columns = told["metadata"]["columns"]
-        model = _load_pyfunc(folder.resolve(), told["flavors"]["python_function"])
-        example = pd.read_json(folder / "input_example.json", orient="split", dtype=False)
-        answers = [*model.predict(example)]
+        columns, flavor = told["metadata"]["columns"], told["flavors"]["python_function"]
+        with _own_code(folder.resolve() / flavor["code"]):
+            model = _load_pyfunc(folder.resolve(), flavor)
+            example = pd.DataFrame(**read_json(folder / "input_example.json"))
+            answers = [*model.predict(example)]
     except Exception as error:  # whatever its own code raises
         raise InputError(f"{folder} can't be served: {type(error).__name__}: {error}") from error
-    finally:
-        sys.dont_write_bytecode = written
     return Served(name, version, model, columns, answers)
 
 
 def _load_pyfunc(folder: Path, flavor: dict[str, Any]) -> Any:
     """Load a model as MLflow does, without MLflow, whose import takes longer than the model's own.
 
-    Each runs the code that it brings: a module of another model's that has the same name is forgotten.
     https://mlflow.org/docs/latest/api_reference/python_api/mlflow.pyfunc.html#pyfunc-filesystem-format
     """
-    code = folder / flavor["code"]
-    own = {path.stem for path in code.iterdir()}
-    for name in [name for name in sys.modules if name.partition(".")[0] in own]:
-        del sys.modules[name]
-    sys.path.insert(0, str(code))
     return import_module(flavor["loader_module"])._load_pyfunc(str(folder / flavor.get("data", "")))
+
+
+@contextmanager
+def _own_code(folder: Path) -> Iterator[None]:
+    """Let a model run the code that it brings: a module of another model's that has the same name is forgotten.
+
+    Where it fails, the modules are again those of the model before it, which goes on.
+    """
+    own, path = {file.stem for file in folder.iterdir()}, [*sys.path]
+    before = _taken_out(own)
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the folder's bytes are DVC's
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    except BaseException:
+        _taken_out(own)
+        sys.modules.update(before)
+        sys.path[:] = path
+        raise
+    finally:
+        sys.dont_write_bytecode = written
+
+
+def _taken_out(packages: set[str]) -> dict[str, ModuleType]:
+    """The modules of packages, which the next import loads again."""
+    names = [name for name in sys.modules if name.partition(".")[0] in packages]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def takes_the_same(one: Served, other: Served) -> bool:

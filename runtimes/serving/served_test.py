@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -59,11 +60,14 @@ def test_each_of_two_models_answers_by_its_own_code(tmp_path: Path) -> None:
 
 @pytest.mark.unittest
 @pytest.mark.usefixtures("as_before")
-def test_what_its_code_raises_is_told(tmp_path: Path) -> None:
+def test_what_its_code_raises_is_told_and_the_model_before_it_keeps_its_own(tmp_path: Path) -> None:
+    load(packaged(tmp_path / "before", "before"), "m", "v0")
+    path = [*sys.path]
     folder = packaged(tmp_path / "model", "word")
     (folder / "code" / "lib" / "words.py").write_text("1 / 0\n", encoding="utf-8")
     with pytest.raises(InputError, match="model can't be served: ZeroDivisionError: division by zero"):
         load(folder, "m", "v1")
+    assert (sys.path, import_module("lib.words").WORD) == (path, "before")  # which it may import later
 
 
 @pytest.mark.integration
