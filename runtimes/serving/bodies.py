@@ -1,8 +1,12 @@
-"""What a request's body says: a table of raw rows, in MLflow's forms or in those of the open inference protocol."""
+"""What a request's body says: a table of raw rows, in MLflow's forms or in those of the open inference protocol.
 
+Only the model's columns are taken into it: rows that each name others would fill a table of rows x names.
+"""
+
+import csv
 import json
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Collection, Sequence
+from io import BytesIO, TextIOWrapper
 from math import prod
 from typing import Any, NoReturn
 
@@ -11,6 +15,7 @@ from pandas.api.types import is_object_dtype
 
 MOST_ROWS = 100_000
 FORMS = "dataframe_split", "dataframe_records", "instances", "inputs"
+OTHER_COLUMNS = "the rows do not have the same columns"
 
 
 class BadRequestError(ValueError):
@@ -25,8 +30,10 @@ def read_table(body: bytes, content_type: str, columns: list[str], words: Sequen
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "text/csv":
         try:
-            return checked(pd.read_csv(BytesIO(body), dtype=dict.fromkeys(words, "str")))
-        except (ValueError, UnicodeDecodeError, pd.errors.ParserError):
+            return checked(_csv(body, columns, words))
+        except BadRequestError:
+            raise
+        except (ValueError, csv.Error):  # pandas' errors are of the first kind
             raise BadRequestError(
                 "the body is not CSV with a line of column names, commas between fields, points in numbers"
             ) from None
@@ -53,23 +60,22 @@ def read_tensors(body: bytes, columns: list[str]) -> pd.DataFrame:
         raise BadRequestError("two tensors have the same name")
     if len(read) == 1 and len(columns) > 1:
         return checked(_of_all_columns(*next(iter(read.values())), columns))
-    if any(len(shape) > 1 and shape[1:] != [1] for shape, _ in read.values()):
+    if any(len(shape) > 1 and shape[1] != 1 for shape, _ in read.values()):
         raise BadRequestError("a tensor of one column is not of the shape [rows] or [rows, 1]")
-    return checked(_made({name: values for name, (_, values) in read.items()}))
+    return checked(_of_columns({name: values for name, (_, values) in read.items()}, columns))
 
 
 def _of_all_columns(shape: list[int], values: list[Any], columns: list[str]) -> pd.DataFrame:
     width = len(columns)
     if len(shape) != 2 or shape[1] != width:
         raise BadRequestError(f"the one tensor is not of the shape [rows, {width}]")
-    rows = [values[start : start + width] for start in range(0, len(values), width)]
-    return pd.DataFrame(rows, columns=columns)
+    return _made({name: values[place::width] for place, name in enumerate(columns)})
 
 
 def read_json(body: bytes) -> Any:
-    """JSON without NaN and infinity, which are none. Raises BadRequestError."""
+    """JSON without NaN and infinity, which are none, and without a key twice. Raises BadRequestError."""
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_said_once)
     except BadRequestError:
         raise
     except (ValueError, RecursionError):
@@ -77,16 +83,45 @@ def read_json(body: bytes) -> Any:
 
 
 def checked(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, if there are some and not too many, with names that are words. Raises BadRequestError."""
-    if not 0 < len(rows) <= MOST_ROWS:
-        raise BadRequestError(f"there are {len(rows)} rows; give 1 to {MOST_ROWS}")
-    if not rows.columns.is_unique:
-        raise BadRequestError("two columns have the same name")
+    """The rows, if there are some and not too many, with values that are none of many. Raises BadRequestError."""
+    _count(len(rows))
     for name in rows:
         # Columns of numbers or words alone are of another type.
         if is_object_dtype(rows[name].dtype) and rows[name].map(lambda value: isinstance(value, dict | list)).any():
             raise BadRequestError("a value is a list or an object; give numbers, words, true, false or null")
     return rows
+
+
+def _count(rows: int) -> None:
+    if not 0 < rows <= MOST_ROWS:
+        raise BadRequestError(f"there are {rows} rows; give 1 to {MOST_ROWS}")
+
+
+def _csv(body: bytes, columns: list[str], words: Sequence[str]) -> pd.DataFrame:
+    lines = csv.reader(TextIOWrapper(BytesIO(body), "utf-8-sig", newline=""))
+    known = _known(next(filter(None, lines), []), columns)
+    rows = pd.read_csv(BytesIO(body), dtype=dict.fromkeys(words, "str"), usecols=lambda name: name in known)
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes the first fields for the names of the rows
+        raise BadRequestError("the rows have more fields than the line of column names")
+    return rows
+
+
+def _known(names: Sequence[Any], columns: Collection[str]) -> list[str]:
+    """Those names that are the model's columns. Raises BadRequestError where one is there twice, or none is."""
+    wanted = {*columns}
+    known = [name for name in names if name in wanted]
+    if len({*known}) < len(known):
+        raise BadRequestError("two columns have the same name")
+    if not known:
+        raise BadRequestError("none of the columns is one that the model reads")
+    return known
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BadRequestError("a JSON object has a key twice")
+    return found
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -97,36 +132,56 @@ def _frame(form: str, content: Any, columns: list[str]) -> pd.DataFrame:
     if form == "dataframe_split":
         if not isinstance(content, dict) or not {"columns", "data"} <= content.keys():
             raise BadRequestError("dataframe_split lacks `columns` or `data`")
-        return _made(content["data"], content["columns"])
+        return _of_rows(content["data"], content["columns"], columns)
     if form == "inputs" and isinstance(content, dict):
-        return _made(content)
+        return _of_columns(content, columns)
     if not isinstance(content, list):
         raise BadRequestError(f"{form} is not a list of rows")
+    _count(len(content))
     if all(isinstance(row, dict) for row in content):
-        return _made(content)
+        known = _known([*dict.fromkeys(name for row in content for name in row)], columns)
+        return _made({name: [row.get(name) for row in content] for name in known})
     if form == "dataframe_records":
         raise BadRequestError("dataframe_records is not a list of objects")
-    return _made(content, columns)
+    return _of_rows(content, columns, columns)
 
 
-def _made(data: Any, columns: Any = None) -> pd.DataFrame:
+def _of_rows(rows: Any, names: Any, columns: list[str]) -> pd.DataFrame:
+    """A table of rows, each a list with a value for each name."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadRequestError("`columns` is not a list of names")
+    if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        raise BadRequestError(OTHER_COLUMNS)
+    places = {name: names.index(name) for name in _known(names, columns)}
+    return _made({name: [row[place] for row in rows] for name, place in places.items()})
+
+
+def _of_columns(content: dict[str, Any], columns: list[str]) -> pd.DataFrame:
+    """A table of columns, each a list with a value for each row."""
+    found = {name: content[name] for name in _known([*content], columns)}
+    if not all(isinstance(values, list) for values in found.values()) or len({*map(len, found.values())}) > 1:
+        raise BadRequestError(OTHER_COLUMNS)
+    return _made(found)
+
+
+def _made(columns: dict[str, list[Any]]) -> pd.DataFrame:
     try:
-        if columns is not None and any(len(row) != len(columns) for row in data):
-            raise ValueError  # pandas fills up some, and not others
-        return pd.DataFrame(data, columns=columns)
-    except Exception:  # pandas raises many for what is no table
-        raise BadRequestError("the rows do not have the same columns") from None
+        return pd.DataFrame(columns)
+    except Exception:  # pandas raises many, as for half a surrogate pair
+        raise BadRequestError("a value is neither a number nor text, true, false or null") from None
 
 
 def _tensor(tensor: dict[str, Any]) -> tuple[list[int], list[Any]]:
     """The shape and the values, in a row."""
     shape, values = tensor.get("shape"), tensor.get("data")
-    if not isinstance(shape, list) or not shape or not all(type(one) is int and one >= 0 for one in shape):
+    if not isinstance(shape, list) or not all(type(one) is int and one >= 0 for one in shape):
         raise BadRequestError("a tensor's `shape` is not a list of whole numbers")
+    if not 1 <= len(shape) <= 2:  # nor would the product of more be known soon
+        raise BadRequestError("a tensor's `shape` is not [rows] or [rows, columns]")
     if not isinstance(values, list):
         raise BadRequestError("a tensor's `data` is not a list")
     flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    wanted = prod(shape)
-    if len(flat) != wanted:
-        raise BadRequestError(f"a tensor has {len(flat)} values, and its shape asks for {wanted}")
+    if len(flat) != (wanted := prod(shape)):
+        more = "more" if wanted > len(flat) else "fewer"
+        raise BadRequestError(f"a tensor has {len(flat)} values, and its shape asks for {more}")
     return shape, flat

@@ -47,6 +47,30 @@ def test_csv_is_read_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"age,city\n99,60,\n", "more fields than the line of column names"),  # pandas would make 60 the age
+        (b"age,city,age\n40,Bonn,60\n", "two columns have the same name"),
+        (b"a,b\n1,2\n", "none of the columns is one that the model reads"),
+    ],
+)
+def test_csv_whose_fields_may_be_of_other_columns_is_refused(body: bytes, told: str) -> None:
+    with pytest.raises(BadRequestError, match=told):
+        read_table(body, "text/csv", NAMES)
+
+
+def test_columns_that_the_model_does_not_read_take_no_room() -> None:
+    """As many columns as rows: a table of both would have the size of their product."""
+    rows = [{"age": number, f"more {number}": 1} for number in range(9)]
+    for body, kind in (
+        (json.dumps({"dataframe_records": rows}).encode(), ""),
+        (json.dumps({"inputs": {"age": [*range(9)], "more": [1]}}).encode(), ""),
+        ((",".join(["age", *"abcdefgh"]) + "\n" + "".join(f"{n}\n" for n in range(9))).encode(), "text/csv"),
+    ):
+        assert read_table(body, kind, NAMES).to_dict("list") == {"age": [*range(9)]}
+
+
+@pytest.mark.parametrize(
     "tensors",
     [
         [
@@ -79,7 +103,12 @@ def test_tensors_are_columns_or_all_of_them(tensors: Any) -> None:
         (b'{"instances": 3}', "instances is not a list of rows"),
         (b'{"dataframe_records": [[1, 2]]}', "dataframe_records is not a list of objects"),
         (b'{"dataframe_split": {"data": []}}', "lacks `columns` or `data`"),
-        (b'{"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}', "two columns have the same name"),
+        (b'{"dataframe_split": {"columns": ["age", "age"], "data": [[1, 2]]}}', "two columns have the same name"),
+        (b'{"dataframe_split": {"columns": [["age", "city"]], "data": [[1]]}}', "`columns` is not a list of names"),
+        (b'{"dataframe_records": [{"age": 1, "age": 99}]}', "a JSON object has a key twice"),
+        (b'{"dataframe_records": [{"a": 1}]}', "none of the columns is one that the model reads"),
+        (b'{"inputs": {"age": {"0": 40}}}', "do not have the same columns"),
+        (b'{"instances": [[1, "\\ud800"]]}', "neither a number nor text"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words(body: bytes, told: str) -> None:
@@ -91,10 +120,12 @@ def test_what_is_no_table_is_refused_in_words(body: bytes, told: str) -> None:
 @pytest.mark.parametrize(
     ("tensor", "told"),
     [
-        ({"name": "age", "shape": [3], "data": [1, 2]}, "has 2 values, and its shape asks for 3"),
+        ({"name": "age", "shape": [3], "data": [1, 2]}, "has 2 values, and its shape asks for more"),
         ({"name": "age", "shape": "2", "data": [1, 2]}, "`shape` is not a list of whole numbers"),
         ({"name": "age", "shape": [1, 3], "data": [1, 2, 3]}, "is not of the shape [rows, 2]"),
         ({"name": "age", "shape": [1], "data": 1}, "`data` is not a list"),
+        ({"name": "age", "shape": [10**4000] * 2, "data": [1]}, "its shape asks for more"),
+        ({"name": "age", "shape": [10**4000] * 3, "data": [1]}, "`shape` is not [rows] or [rows, columns]"),
     ],
 )
 def test_what_is_no_tensor_is_refused_in_words(tensor: Any, told: str) -> None:
