@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 from runtimes.serving.bodies import BadRequestError
 from runtimes.serving.served import Served
@@ -48,8 +49,11 @@ async def answer(request: Request, read: Read) -> pd.DataFrame:
 async def _body(request: Request) -> bytes:
     """The body, up to a limit, which a client's own count of its bytes does not decide."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"the body has more than {MOST_BYTES >> 20} MiB; send fewer rows at once")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, f"the body has more than {MOST_BYTES >> 20} MiB; send fewer rows at once")
+    except ClientDisconnect:  # nobody reads this, but the log tells of it
+        raise HTTPException(400, "the body ends before its end") from None
     return bytes(body)

@@ -4,6 +4,7 @@ import hmac
 import json
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 
 import pandas as pd
@@ -22,8 +23,11 @@ REFUSALS = {
     404: "There is no such model.",
     413: "The body is too large.",
     422: "The model does not take these rows.",
+    500: "The model fails on these rows.",
     503: "The answer takes too long.",
 }
+
+MOST_PLACES = 5  # the innermost of a traceback
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -46,17 +50,18 @@ def create_app(
     async def watch(request: Request, call_next: Next) -> Response:
         began = time.perf_counter()
         request.state.served, request.state.rows = served, _ = current(), 0
+        request.state.failed = {}
         if key and request.url.path not in WITHOUT_KEY and not has_key(request, key):
             response: Response = JSONResponse({"detail": "the API key is missing or wrong"}, 401)
         else:
-            response = await call_next(request)
+            response = await answered(request, call_next)
         response.headers[VERSION] = served.version
         path, took = path_of(request), time.perf_counter() - began
         counted.labels(path, response.status_code).inc()
         seconds.labels(path).observe(took)
         rows.labels(served.version).inc(request.state.rows)
         told = {"method": request.method, "path": path, "status": response.status_code, "rows": request.state.rows}
-        log({**told, "seconds": round(took, 4), "version": served.version})
+        log({**told, "seconds": round(took, 4), "version": served.version, **request.state.failed})
         return response
 
     @app.get("/metrics", response_class=PlainTextResponse)
@@ -67,6 +72,16 @@ def create_app(
     app.include_router(mlflow_protocol.router, responses=refusals)
     app.include_router(v2_protocol.router, responses=refusals)
     return app
+
+
+async def answered(request: Request, call_next: Next) -> Response:
+    """The answer; where code fails, a 500, of which the log has the error's type and place: its words may be values."""
+    try:
+        return await call_next(request)
+    except Exception as error:
+        places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        request.state.failed = {"error": type(error).__name__, "places": places[-MOST_PLACES:]}
+        return JSONResponse({"detail": "the model fails on these rows; the server's log says where"}, 500)
 
 
 def has_key(request: Request, key: str) -> bool:

@@ -1,8 +1,11 @@
 """The server as clients meet it: over HTTP, with a small model behind it."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -50,8 +53,8 @@ def url(live: Live, key: str, kept: list[pd.DataFrame]) -> Iterator[str]:
     thread.start()
     while not server.started:
         assert thread.is_alive()
-    (socket,) = server.servers[0].sockets
-    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    (listening,) = server.servers[0].sockets
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     thread.join()
 
@@ -168,6 +171,34 @@ def test_the_log_tells_of_each_request_and_nothing_of_what_it_holds(
     assert (first["path"], first["status"], first["rows"], first["version"]) == ("/invocations", 200, 1, "v1")
     assert (second["path"], second["status"]) == ("another", 404)
     assert 0 <= first["seconds"] < 60
+
+
+def test_code_that_fails_is_counted_and_logged_without_its_words(
+    url: str, live: Live, small: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failing:
+        def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+            raise KeyError(rows["city"][0])
+
+    live.served = small._replace(model=Failing())
+    answer = post(url, {"instances": [[60, HIDDEN]]})
+    assert (answer.status_code, answer.headers["X-Model-Version"]) == (500, "v1")
+    logged = capsys.readouterr().err
+    assert HIDDEN not in answer.text + logged
+    told = json.loads(logged)
+    assert (told["status"], told["error"]) == (500, "KeyError")
+    assert any(Path(__file__).name in place for place in told["places"])
+    assert 'lab_requests_total{path="/invocations",status="500"} 1.0' in requests.get(f"{url}/metrics", timeout=30).text
+
+
+def test_a_client_that_goes_away_is_a_line_of_the_log(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+        client.sendall(b"POST /invocations HTTP/1.1\r\nHost: lab\r\nContent-Length: 9\r\n\r\n{")
+    logged, deadline = "", time.monotonic() + 30
+    while "\n" not in logged and time.monotonic() < deadline:
+        time.sleep(0.01)
+        logged += capsys.readouterr().err
+    assert json.loads(logged)["status"] == 400
 
 
 @pytest.fixture
