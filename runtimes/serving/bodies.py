@@ -98,12 +98,14 @@ def _count(rows: int) -> None:
 
 
 def _csv(body: bytes, columns: list[str], words: Sequence[str]) -> pd.DataFrame:
-    lines = csv.reader(TextIOWrapper(BytesIO(body), "utf-8-sig", newline=""))
-    known = _known(next(filter(None, lines), []), columns)
-    rows = pd.read_csv(BytesIO(body), dtype=dict.fromkeys(words, "str"), usecols=lambda name: name in known)
-    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes the first fields for the names of the rows
-        raise BadRequestError("the rows have more fields than the line of column names")
-    return rows
+    lines = filter(None, csv.reader(TextIOWrapper(BytesIO(body), "utf-8-sig", newline="")))
+    header = next(lines, [])
+    known = _known(header, columns)
+    # pandas takes fields too many for the names of the rows, or leaves them out, and fills up where there are too few.
+    if any(len(line) != len(header) for line in lines):
+        raise BadRequestError("the rows have not as many fields as the line of column names")
+    types: Any = dict.fromkeys(words, "str")
+    return pd.read_csv(BytesIO(body), dtype=types, usecols=lambda name: name in known)
 
 
 def _known(names: Sequence[Any], columns: Collection[str]) -> list[str]:

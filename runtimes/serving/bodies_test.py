@@ -43,13 +43,17 @@ def test_every_form_of_mlflow_is_the_same_table(content: Any) -> None:
 def test_csv_is_read_too() -> None:
     codes = read_table(b"age,city\n40,01067\n", "text/csv", NAMES, ["city"])
     assert codes["city"].tolist() == ["01067"]
-    pd.testing.assert_frame_equal(read_table(b"age,city\n40,Bonn\n60,\n", "text/csv", NAMES), ROWS, check_dtype=False)
+    for body in (b"age,city\n40,Bonn\n60,\n", b"x,city,x,age\n1,Bonn,3,40\n2,,3,60\n"):
+        read = read_table(body, "text/csv", NAMES)
+        pd.testing.assert_frame_equal(read[NAMES], ROWS, check_dtype=False)
 
 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"age,city\n99,60,\n", "more fields than the line of column names"),  # pandas would make 60 the age
+        (b"age,city\n99,60,Bonn\n98,10,Bern\n", "not as many fields"),  # pandas would make 60 the age
+        (b"age,city\n40,Bonn\n1,5,Bonn\n", "not as many fields"),
+        (b"age,city\n40,Bonn\n60", "not as many fields"),
         (b"age,city,age\n40,Bonn,60\n", "two columns have the same name"),
         (b"a,b\n1,2\n", "none of the columns is one that the model reads"),
     ],
@@ -65,7 +69,7 @@ def test_columns_that_the_model_does_not_read_take_no_room() -> None:
     for body, kind in (
         (json.dumps({"dataframe_records": rows}).encode(), ""),
         (json.dumps({"inputs": {"age": [*range(9)], "more": [1]}}).encode(), ""),
-        ((",".join(["age", *"abcdefgh"]) + "\n" + "".join(f"{n}\n" for n in range(9))).encode(), "text/csv"),
+        (b"age,a,b\n" + b"".join(b"%d,,\n" % number for number in range(9)), "text/csv"),
     ):
         assert read_table(body, kind, NAMES).to_dict("list") == {"age": [*range(9)]}
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from labkit.process.errors import InputError
 from runtimes.serving import predict
@@ -34,7 +35,8 @@ def test_every_row_has_its_answer_beside_it(source: str, to: str, small: Served)
     assert predict_file(written(ROWS, source), small, Path(to)) == 7
     answered = read(to)
     assert [*answered] == ["id", "age", "city", "label", "probability_old"]
-    pd.testing.assert_frame_equal(answered[["id", "age"]], ROWS[["id", "age"]])
+    assert answered["id"].astype(int).tolist() == [*range(7)]
+    assert answered["age"].tolist() == ROWS["age"].tolist()
     assert answered["label"].tolist() == ["young"] * 5 + ["old"] * 2
 
 
@@ -50,6 +52,24 @@ def test_words_are_read_as_they_are_written(small: Served) -> None:
     Path("rows.csv").write_text("age,city\n40,01067\n60,1\n", encoding="utf-8")
     predict_file(Path("rows.csv"), small, Path("answers.csv"))
     assert Path("answers.csv").read_text().splitlines()[1].split(",")[1].strip('"') == "01067"
+
+
+def test_columns_that_the_model_does_not_read_stay_as_they_are(small: Served) -> None:
+    ids = ["007", "12345678901234567890123", "1.10", "", "x", "6", "7"]  # a type of its own in each part of three
+    Path("rows.csv").write_text("id,age\n" + "".join(f"{one},60\n" for one in ids), encoding="utf-8")
+    for to in ("answers.csv", "answers.parquet"):
+        predict_file(Path("rows.csv"), small, Path(to))
+    assert pd.read_csv("answers.csv", dtype="str", keep_default_na=False)["id"].tolist() == ids
+    assert read("answers.parquet")["id"].fillna("").tolist() == ids
+
+
+def test_an_index_and_whole_numbers_beside_missing_ones_stay_as_they_are(small: Served) -> None:
+    long = 2**53 + 1  # no float is this number
+    rows = pd.DataFrame({"age": [1, 2, 3], "long": pd.array([long, None, long], "Int64")}, index=["a", "b", "c"])
+    rows.rename_axis("name").to_parquet("rows.parquet")
+    predict_file(Path("rows.parquet"), small, Path("answers.parquet"))
+    answered = parquet.read_table("answers.parquet").to_pydict()
+    assert (answered["name"], answered["long"]) == (["a", "b", "c"], [long, None, long])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +103,7 @@ def test_a_mark_that_is_at_another_place_makes_no_number(age: str, small: Served
         (ROWS.drop(columns="age"), "rows.csv, rows 1 to 3: missing inputs ['age']; give these columns"),
         (ROWS.assign(label="x"), "rows.csv, rows 1 to 3: the column label is one that the model answers with; rename"),
         (ROWS[:0], "rows.csv has no rows"),
+        (ROWS.set_axis(["age", "age", "city"], axis=1), "rows.csv can't be read: the column age is there twice"),
     ],
 )
 def test_what_is_refused_leaves_what_was_there(rows: pd.DataFrame, told: str, small: Served) -> None:
@@ -101,6 +122,7 @@ def test_what_is_refused_leaves_what_was_there(rows: pd.DataFrame, told: str, sm
         ("none.csv", None, "none.csv is not here"),
         ("rows.csv", b"", "rows.csv can't be read: "),
         ("rows.csv", b"age\n\xff\xfe\n", "rows.csv can't be read: "),
+        ("rows.csv", b"age,city\n99,60,\n98,10,\n", "rows.csv can't be read: "),  # pandas would make 60 the age
         ("rows.parquet", b"no parquet", "rows.parquet can't be read: "),
     ],
 )
@@ -110,6 +132,17 @@ def test_what_is_no_table_is_told(name: str, content: bytes | None, told: str, s
     with pytest.raises(InputError) as refused:
         predict_file(Path(name), small, Path("answers.csv"))
     assert str(refused.value).startswith(told)
+
+
+def test_what_can_not_be_written_is_told_and_what_is_read_is_not_replaced(small: Served) -> None:
+    rows = written(ROWS, "rows.csv")
+    before = rows.read_bytes()
+    Path("folder.csv").mkdir()
+    Path("link.csv").symlink_to(rows)
+    for to, told in (("folder.csv", "folder.csv can't be written: "), ("link.csv", "link.csv is the file to read")):
+        with pytest.raises(InputError, match=told):
+            predict_file(rows, small, Path(to))
+    assert rows.read_bytes() == before
 
 
 @pytest.mark.parametrize(
