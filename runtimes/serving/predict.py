@@ -1,6 +1,7 @@
 """`python -m lab predict`: the model's answers to the rows of a file, which may be larger than the memory."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -81,15 +82,19 @@ def _batches(file: Path, served: Served) -> Iterator[pa.Table]:
             return
         settings = _settings()
         mark, point = settings.pop("thousands", None), settings.pop("decimal", ".")
-        # pandas would call repeated names otherwise, and a first row with more fields would move into other columns.
-        first = pd.read_csv(file, header=None, nrows=2, dtype="str", keep_default_na=False, **settings)
+        # pandas would call repeated names otherwise, and hide them so.
+        first = pd.read_csv(file, header=None, nrows=1, dtype="str", keep_default_na=False, **settings)
         header = [str(name) for name in first.iloc[0]]
         _refuse_twice(header)
         numbers = [name for name in served.names if name in header and name not in served.words]
         # pandas would make 5 of 0.5, where the point is the mark of thousands, and 7 of 007, which no model reads.
         types: Any = dict.fromkeys(header if mark else {*header}.difference(numbers), "str")
-        settings |= {"chunksize": ROWS, "low_memory": False, "header": 0, "names": header}
-        with pd.read_csv(file, dtype=types, decimal=point, **settings) as batches:
+        # Else the first fields of rows with more than the header are taken for names of the rows.
+        settings |= {"chunksize": ROWS, "low_memory": False, "header": 0, "names": header, "index_col": False}
+        with (
+            warnings.catch_warnings(action="error", category=pd.errors.ParserWarning),
+            pd.read_csv(file, dtype=types, decimal=point, **settings) as batches,
+        ):
             for rows in batches:
                 for name in numbers:
                     rows[name] = _numbers(rows[name], mark, point)
@@ -103,6 +108,8 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except pd.errors.ParserWarning:
+        raise InputError(f"{file} can't be read: its rows have more fields than its header") from None
     except (OSError, ValueError) as error:  # as those of Arrow and of pandas' parser are
         raise InputError(f"{file} can't be read: {str(error).splitlines()[0]}") from None
 

@@ -63,6 +63,12 @@ def test_columns_that_the_model_does_not_read_stay_as_they_are(small: Served) ->
     assert read("answers.parquet")["id"].fillna("").tolist() == ids
 
 
+def test_a_comma_at_the_end_of_each_row_moves_no_value(small: Served) -> None:
+    Path("rows.csv").write_text("age,city\n99,60,\n98,10,\n", encoding="utf-8")  # pandas would make 60 the age
+    predict_file(Path("rows.csv"), small, Path("answers.csv"))
+    assert read("answers.csv")["age"].tolist() == [99, 98]
+
+
 def test_an_index_and_whole_numbers_beside_missing_ones_stay_as_they_are(small: Served) -> None:
     long = 2**53 + 1  # no float is this number
     rows = pd.DataFrame({"age": [1, 2, 3], "long": pd.array([long, None, long], "Int64")}, index=["a", "b", "c"])
@@ -122,7 +128,7 @@ def test_what_is_refused_leaves_what_was_there(rows: pd.DataFrame, told: str, sm
         ("none.csv", None, "none.csv is not here"),
         ("rows.csv", b"", "rows.csv can't be read: "),
         ("rows.csv", b"age\n\xff\xfe\n", "rows.csv can't be read: "),
-        ("rows.csv", b"age,city\n99,60,\n98,10,\n", "rows.csv can't be read: "),  # pandas would make 60 the age
+        ("rows.csv", b"age,city\n99,60,x\n98,10,x\n", "rows.csv can't be read: its rows have more fields"),
         ("rows.parquet", b"no parquet", "rows.parquet can't be read: "),
     ],
 )

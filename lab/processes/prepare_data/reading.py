@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 from zipfile import ZipFile
@@ -54,8 +55,6 @@ def read_csv(
             raise
         table, more = read_csv(file, data.model_copy(update={"encoding": encoding}), text, compression)
         return table, {"encoding": encoding, **more}
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError("its rows have more fields than its header")
     table.columns = pd.Index(header)
     return table, guessed
 
@@ -75,12 +74,20 @@ def _table(file: IO[bytes], data: Data, text: Sequence[str], compression: str | 
         "compression": compression,
         "na_values": data.missing_values,
         "low_memory": False,  # the whole file: a column guessed at by parts may be numbers here and words there
+        "index_col": False,  # else the first fields of rows with more than the header are taken for names of the rows
     }
     file.seek(0)
     # 01 is no number in these, nor 1.2.2026
     as_text: Any = dict.fromkeys([*text, *data.category_names(), *data.date_names()], "str")
-    table: pd.DataFrame = pd.read_csv(file, decimal=data.decimal, thousands=data.thousands, dtype=as_text, **options)
-    if data.thousands is not None and isinstance(table.index, pd.RangeIndex):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table: pd.DataFrame = pd.read_csv(
+                file, decimal=data.decimal, thousands=data.thousands, dtype=as_text, **options
+            )
+        except pd.errors.ParserWarning:
+            raise ValueError("its rows have more fields than its header") from None
+    if data.thousands is not None:
         file.seek(0)
         written = pd.read_csv(file, dtype="str", **options)
         for name in table:

@@ -144,6 +144,13 @@ def test_an_index_that_only_counts_rows_is_no_feature(raw: Path) -> None:
     pd.testing.assert_frame_equal(load("data/raw/f.parquet"), TABLE.iloc[[1]].reset_index(drop=True))
 
 
+@pytest.mark.parametrize("first", [(10, 11, 12), (10, 15, 12)])
+def test_a_comma_at_the_end_of_each_row_moves_no_value(first: tuple[int, ...], raw: Path) -> None:
+    """Pandas takes the first fields for names of the rows, and numbers at equal steps for a mere count."""
+    (raw / "commas.csv").write_text("a,b,target\n" + "".join(f"{number},{number},x,\n" for number in first))
+    assert load("data/raw/commas.csv").to_dict("list") == {"a": [*first], "b": [*first], "target": ["x"] * 3}
+
+
 def test_a_local_file_by_its_url_is_refused(tmp_path: Path) -> None:
     TABLE.to_csv(tmp_path / "flowers.csv", index=False)
     with pytest.raises(InputError, match="no file below data/raw"):
@@ -178,7 +185,7 @@ def test_what_cannot_be_loaded_is_refused_with_a_remedy(
 ) -> None:
     (raw / "empty.csv").touch()
     (raw / "uneven.csv").write_text("a,target\n1,x\n1,2,x\n")
-    (raw / "headless.csv").write_text("a,target\n1,2,x\n1,2,y\n")
+    (raw / "headless.csv").write_text("a,target\n1,2,x\n2,2,y\n")
     (raw / "words.parquet").write_text("not parquet")
     (raw / "words.xlsx").touch()
     with pytest.raises(InputError, match=message):
