@@ -75,6 +75,9 @@ class Krt(Described):
 def krt_problems(path: Path) -> list[str]:
     """What is wrong with a .krt."""
     try:
+        with gzip.open(path) as whole:  # to the checksum at its end, which tarfile does not reach
+            while whole.read(1 << 20):
+                pass
         with tarfile.open(path, "r:gz") as archive:
             entries = archive.getmembers()
             texts = {
@@ -88,17 +91,18 @@ def krt_problems(path: Path) -> list[str]:
 
 
 def _layout(entries: Sequence[tarfile.TarInfo]) -> Iterator[str]:
-    seen: set[str] = set()
+    seen: dict[str, bool] = {}
     for entry in entries:
         if problem := _misplaced(entry, seen):
             yield f"{entry.name}: {problem}"
-        seen.add(entry.name)
+        seen[entry.name] = entry.isdir()
     manifests = [entry.name for entry in entries if PurePosixPath(entry.name).name == MANIFEST]
     if manifests != [MANIFEST]:
         yield f"exactly one {MANIFEST} must be there, at the root; found {', '.join(manifests) or 'none'}"
 
 
-def _misplaced(entry: tarfile.TarInfo, seen: set[str]) -> str:
+def _misplaced(entry: tarfile.TarInfo, seen: dict[str, bool]) -> str:
+    """What is wrong with an entry's place; `seen` are those before it, and whether they are folders."""
     path = PurePosixPath(entry.name)
     if entry.name in seen:
         return "it is there twice"
@@ -108,7 +112,7 @@ def _misplaced(entry: tarfile.TarInfo, seen: set[str]) -> str:
         return "it leads out of the archive"
     if not (entry.isfile() or entry.isdir()):
         return "it is neither a file nor a folder; links are not taken"
-    if len(path.parts) > 1 and str(path.parent) not in seen:
+    if len(path.parts) > 1 and not seen.get(str(path.parent)):
         return "its folder's entry must come before it"
     return ""
 
@@ -157,6 +161,8 @@ def _workflow(workflow: Workflow, files: set[str], rpcs: set[str]) -> Iterator[s
 def _rpcs(text: bytes) -> tuple[set[str], list[str]]:
     """The rpcs of the proto's service Entrypoint, and what is wrong with it."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/", " ", text.decode(errors="replace"), flags=re.DOTALL)
+    if plain.count("{") != plain.count("}"):
+        return set(), [f"{PROTO}: its braces do not match"]
     services = re.findall(r"\bservice\s+(\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}", plain)
     if [name for name, _ in services] != ["Entrypoint"]:
         found = ", ".join(name for name, _ in services) or "none"

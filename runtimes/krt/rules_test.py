@@ -112,6 +112,7 @@ PROTOS = {
     "another service": (PROTO.replace("service Entrypoint", "service Entry"), "one service, called Entrypoint"),
     "two services": (PROTO + "service Other { }", "one service"),
     "an option in the service": (PROTO.replace("rpc", "option deprecated = true; rpc"), "more than rpcs"),
+    "a message without its end": (PROTO.replace("= 1; }", "= 1;", 1), "braces do not match"),
     "a message of a package": (PROTO.replace("(Request)", "(lab.Request)"), "lab.Request must be a message"),
     "a message of another file": (PROTO.replace("(Response)", "(Answer)"), "Answer must be a message"),
 }
@@ -148,6 +149,7 @@ LAYOUTS = {
         b"0",
         "must come before",
     ),
+    "a file in a file": ([*SOUND, "notes", "notes/more"], b"0", "must come before"),
     "an entry with ./": ([*SOUND, "./notes"], b"0", "must not begin with ./"),
     "a path that leads out": ([*SOUND, "../notes"], b"0", "leads out"),
     "an absolute path": ([*SOUND, "/notes"], b"0", "leads out"),
@@ -175,8 +177,11 @@ def test_an_archive_that_breaks_a_rule_is_refused(tmp_path: Path, names: list[st
 def test_what_is_no_gzip_tar_is_refused(tmp_path: Path) -> None:
     assert krt_problems(packed(tmp_path, SOUND)) == []
     assert "not a gzip tar" in krt_problems(packed(tmp_path, SOUND, mode="w:xz"))[0]
-    (tmp_path / "it.krt").write_bytes(packed(tmp_path, SOUND).read_bytes()[:100])
-    assert "not a gzip tar" in krt_problems(tmp_path / "it.krt")[0]
+    whole = packed(tmp_path, SOUND).read_bytes()
+    other_checksum = whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:]
+    for broken in (whole[:100], whole[:-8], other_checksum):
+        (tmp_path / "it.krt").write_bytes(broken)
+        assert "not a gzip tar" in krt_problems(tmp_path / "it.krt")[0]
 
 
 def limits(**given: tuple[str, str]) -> dict[str, Any]:
