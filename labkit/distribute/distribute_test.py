@@ -114,6 +114,25 @@ def test_workers_leave_what_one_machine_leaves(tiny_lab: Path, shell: Shell) -> 
     assert shell("git ls-remote origin 'refs/lab/*'", clones[0]).stdout == ""
 
 
+def test_a_result_of_other_code_parameters_or_data_is_refused(
+    tiny_lab: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = tiny_lab / "alone"
+    monkeypatch.chdir(lab)
+    shell("dvc repro first && dvc push", lab)
+    record, commit = read_yaml(lab / "dvc.lock")["stages"]["first"], git("rev-parse", "HEAD")
+    (data,) = record["deps"]
+    for execution, changed, told in (
+        ("command", {"cmd": "echo 7 > start"}, "command"),
+        ("parameters", {"params": {"params.yaml": {"project": {"name": "other"}}}}, "params.yaml"),
+        ("data", {"deps": [{**data, "md5": "0" * 32 + ".dir"}]}, "in"),
+    ):
+        shell("git checkout --quiet . && git clean -fdq", lab)
+        publish(execution, commit, "first", record | changed)
+        refused = shell(f"{HERE} collect --partial --execution {execution}", lab, check=False)
+        assert f"what first has published is of another {told} than {commit[:10]}" in refused.stderr
+
+
 def test_the_first_to_publish_wins(tiny_lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_lab / "alone")
     commit, name = git("rev-parse", "HEAD"), "each@a.b/../c:d"
@@ -125,6 +144,9 @@ def test_the_first_to_publish_wins(tiny_lab: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="not of 0000000000; give each execution its own name"):
         published("run 2", "0" * 40)
     assert published("run 3", commit) == {}
+    git("push", "--quiet", "origin", "refs/lab/run%202/each@a%2Eb%2F%2E%2E%2Fc%3Ad:refs/lab/run%202/train")
+    with pytest.raises(InputError, match=r"train has results of each@a\.b/\.\./c:d; run the execution again"):
+        published("run 2", commit)
 
 
 def test_records_that_do_not_fit_are_refused() -> None:

@@ -27,7 +27,7 @@ IDENTITY = {f"GIT_{role}_{part}": "lab" for role in ("AUTHOR", "COMMITTER") for 
 def published(execution: str, commit: str) -> Records:
     """The records that the stages of an execution have published, by stage.
 
-    Raises InputError where one is of another commit, and GitError where the server can't be asked.
+    Raises InputError where one is of another commit or stage, and GitError where the server can't be asked.
     """
     ask_server("fetch", "--quiet", "--no-tags", "--prune", "origin", f"+{_place(execution)}/*:{_place(execution)}/*")
     found: Records = {}
@@ -37,7 +37,10 @@ def published(execution: str, commit: str) -> Records:
             raise InputError(
                 f"{ref} is a result of {code[:10]}, not of {commit[:10]}; give each execution its own name"
             )
-        found |= read_records(read_blob(f"{ref}:{DVC_LOCK}"))
+        records = read_records(read_blob(f"{ref}:{DVC_LOCK}"))
+        if [f"{_place(execution)}/{_name(stage)}" for stage in records] != [ref]:
+            raise InputError(f"{ref} has results of {', '.join(records) or 'nothing'}; run the execution again")
+        found |= records
     return found
 
 

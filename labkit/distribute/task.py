@@ -15,6 +15,7 @@ from labkit.dvc_adapter.folders import Files, files_cached, hash_of
 from labkit.dvc_adapter.graph import kept_inputs
 from labkit.dvc_adapter.repository import open_project
 from labkit.dvc_adapter.settings import all_settings, settings_of, write_settings
+from labkit.dvc_adapter.states import Stage, stages_here
 from labkit.dvc_adapter.storage import cache_folder, pull, push_stage
 from labkit.git_cli import GitError, ask_server, clone_at, commit_or_none, git, git_in
 from labkit.paths import HOME, ROOT, TASKS, lies_in
@@ -95,7 +96,8 @@ def finish(execution: str, revision: str) -> None:
 def collect(execution: str, partial: bool = False) -> None:
     """Put the records that an execution has published into dvc.lock here, where its commit is checked out.
 
-    Raises InputError if one is missing (unless `partial`), there is none, or two don't fit.
+    Raises InputError if one is missing (unless `partial`), there is none, two don't fit, or one is of something else
+    than the commit.
     """
     os.chdir(ROOT)
     plan = plan_here()
@@ -113,6 +115,8 @@ def collect(execution: str, partial: bool = False) -> None:
     with open_project() as project:  # what is here after `dvc repro`, and publishing looks at
         read = [path for stage in done for path in kept_inputs(project, stage)]
         pull(project, [*dict.fromkeys([*read, *done])])
+    with open_project() as project:
+        _refuse_others([stage for stage in stages_here(project) if stage.name in done], plan.commit)
     print(f"{DVC_LOCK} has the results of {execution}: `python -m lab publish TAG` commits them")
 
 
@@ -139,6 +143,17 @@ def refuse_misfits(records: Records, files_of: Callable[[str], Files | None]) ->
             for out, maker in written:
                 if lies_in(dep["path"], [out["path"]]) and _differs(dep, out, files_of):
                     raise InputError(f"{stage} read another {dep['path']} than {maker} wrote; run the execution again")
+
+
+def _refuse_others(stages: list[Stage], commit: str) -> None:
+    """Raise InputError where a result is of another command, other parameters or inputs than are here."""
+    for stage in stages:
+        read = {one.path: one.state for one in stage.inputs} | {one.file: one.state for one in stage.params}
+        if differs := ["command"] * stage.command_changed + [name for name, state in read.items() if state]:
+            raise InputError(
+                f"what {stage.name} has published is of another {', '.join(differs)} than {commit[:10]} has; "
+                "`python -m labkit.distribute forget` the execution, and run it again"
+            )
 
 
 def _differs(dep: dict[str, Any], out: dict[str, Any], files_of: Callable[[str], Files | None]) -> bool:
