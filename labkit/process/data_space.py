@@ -11,7 +11,7 @@ import re
 import ssl
 from base64 import b64decode, b64encode
 from email import message_from_bytes
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -23,6 +23,7 @@ SCHEMES = ("ids+https", "ids+http")
 FORM = "ids+https://USER:$PASSWORD@CONNECTOR:8184/proxy?provider=https://PROVIDER:8889/data&resource=TITLE"
 CONSUMER = "http://w3id.org/engrd/connector/consumer"  # what the documents call the reader
 CONTEXT = {"ids": "https://w3id.org/idsa/core/", "idsc": "https://w3id.org/idsa/code/"}
+MOST_BYTES = 1 << 32  # of an answer: a server that does not end would fill the memory
 SILENCE = 120.0  # seconds: a provider may ask other servers before it answers
 LONGEST_TOLD, MOST_NAMED = 200, 20
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")  # a table has more lines
@@ -62,7 +63,7 @@ class Server:
         try:
             connection.request(method, path, sent, {"Content-Type": "application/json", **self.headers, **headers})
             answer = connection.getresponse()
-            status, content = answer.status, answer.read()
+            status, content = answer.status, _content(answer)
         except TimeoutError:
             raise self.error(step, f"no answer within {SILENCE:g} s", "check that the connectors run") from None
         except ssl.SSLCertVerificationError as error:
@@ -73,6 +74,8 @@ class Server:
             raise self.error(step, what, "check the address, and that the connector runs") from None
         finally:
             connection.close()
+        if len(content) > MOST_BYTES:
+            raise self.error(step, f"an answer of more than {MOST_BYTES:,} bytes", "ask the provider for a part of it")
         if status != 200:
             raise self.error(step, f"status {status}, {self.words(content)}", _remedy(status, content))
         return answer.headers.get("Content-Type", ""), content
@@ -81,7 +84,7 @@ class Server:
         """An answer as JSON-LD. Raises InputError where it is none."""
         try:
             node = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             node = None
         if not isinstance(node, dict):
             raise self.error(step, f"no JSON-LD, {self.words(content)}", ASK)
@@ -96,7 +99,7 @@ class Server:
 
     def error(self, step: str, what: str, remedy: str) -> InputError:
         """The error that names the server, the question, what went wrong, and the remedy."""
-        return InputError(f"{self.told}: {step}: {what}; {remedy}")
+        return InputError(_printable(f"{self.told}: {step}: {what}; {remedy}"))
 
 
 class Proxy:
@@ -124,7 +127,7 @@ class Proxy:
         kind, content = self.server.ask("POST", self.path, message, body)
         try:
             header, payload = _unpacked(kind, content)
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             raise self.server.error(message, f"a malformed answer, {self.server.words(content)}", ASK) from None
         # Without a header there is the payload alone, or, where there is no payload, the name of the message.
         name = str(header.get("@type", "")) if header else payload[:100].decode(errors="replace").strip()
@@ -170,7 +173,8 @@ def read_resource(address: str, told: str) -> bytes:
         what = f"{len(content)} bytes of {artifact['@id']}, but {size} were announced"
         raise proxy.server.error("ArtifactRequestMessage", what, "read it again; if it stays so, ask the provider")
     constraints = len(nodes(permission, "ids:constraint"))
-    print(f"{proxy.resource!r} is used under the agreement {agreement['@id']}, with {constraints} constraints")
+    told = f"{proxy.resource!r} is used under the agreement {agreement['@id']}, with {constraints} constraints"
+    print(_printable(told))
     return content
 
 
@@ -248,6 +252,21 @@ def _unpacked(kind: str, content: bytes) -> tuple[Node, bytes]:
     if message.defects or not isinstance(header, dict):
         raise ValueError
     return header, parts.get("payload") or b""
+
+
+def _content(answer: HTTPResponse) -> bytes:
+    """The whole of an answer, or its first bytes, one more than are taken."""
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (part := answer.read(1 << 20)):
+        content += part
+    if answer.length and len(content) <= MOST_BYTES:
+        raise IncompleteRead(b"", answer.length)
+    return bytes(content)
+
+
+def _printable(text: str) -> str:
+    """What a server says, without what would move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _remedy(status: int, content: bytes) -> str:

@@ -86,6 +86,13 @@ def test_an_unknown_title_is_told_with_those_there_are(connector: Connector) -> 
     assert "no resource is called 'CSV'; there are: CSV resource, World class literature" in refused(connector, "CSV")
     connector.offered = []
     assert "there are: none" in refused(connector)
+    connector.offered = [{"ids:title": ["\x1b[2Jgone"]}]
+    assert "there are:  [2Jgone" in refused(connector)  # a terminal would be cleared
+
+
+def test_an_answer_that_does_not_end_is_given_up(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_space, "MOST_BYTES", 9)
+    assert "DescriptionRequestMessage: an answer of more than 9 bytes; ask the provider" in refused(connector)
 
 
 @pytest.mark.parametrize("message", MESSAGES)
@@ -123,7 +130,9 @@ def test_a_rejection_that_the_proxy_lets_through_is_one(connector: Connector, na
 
 
 @pytest.mark.parametrize("message", MESSAGES[:2])
-@pytest.mark.parametrize("body", [b"", b"[1]", b"<html>", b"\xff", b"MessageProcessedNotificationMessage"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[1]", b"<html>", b"\xff", b"[" * 100_000, b"MessageProcessedNotificationMessage"]
+)
 def test_an_answer_that_is_no_json_ld_is_told(connector: Connector, message: str, body: bytes) -> None:
     connector.instead[message] = 200, "application/json", body
     assert f"{message}: no JSON-LD" in refused(connector)
@@ -145,6 +154,7 @@ WHOLE = multipart({"@type": "ids:ArtifactResponseMessage"}, b"a,b\n1,2\n")
         (FORM, b""),
         ("multipart/form-data", WHOLE),  # no boundary
         (FORM, WHOLE.replace(b'name="header"', b'name="other"')),
+        (FORM, WHOLE.replace(b'{"@type"', b"[" * 100_000)),
         (FORM, WHOLE.replace(b'{"@type"', b'["@type"')),
         (FORM, WHOLE.replace(b'{"@type": "ids:ArtifactResponseMessage"}', b'"ids:ArtifactResponseMessage"')),
     ],
