@@ -6,8 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.git_cli import GitError, git_or_empty
-from labkit.process.errors import InputError
+from labkit.git_cli import git_or_empty
 from labkit.registry.tags import STAGE
 from runtimes.serving.container import KEY_VARIABLE
 from runtimes.serving.model import find
@@ -29,6 +28,7 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
 
     sample: a CSV file for the last rows that were answered.
     """
+    seen = _tags()  # before the model is looked for: one that is promoted while it loads is not missed
     live = Live(find(wanted))
     kept = Sample(sample, live.served.names) if sample else None
     import uvicorn  # after the model, whose refusal needs no server
@@ -37,7 +37,7 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
 
     stop = threading.Event()
     if (wanted or "").rpartition("@")[2] == STAGE:
-        threading.Thread(target=follow, args=(live, wanted, stop), daemon=True).start()
+        threading.Thread(target=follow, args=(live, wanted, stop, seen), daemon=True).start()
     key = os.environ.get(KEY_VARIABLE, "")
     print(f"{live.served.name} {live.served.version} answers at http://{host}:{port} (Ctrl+C ends it)", flush=True)
     try:
@@ -49,9 +49,8 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
             kept.write()
 
 
-def follow(live: Live, wanted: str, stop: threading.Event, seconds: float = LOOK_SECONDS) -> None:
-    """Let the champion answer, whichever it is: look at Git's tags again and again, until `stop`."""
-    seen = _tags()
+def follow(live: Live, wanted: str, stop: threading.Event, seen: str, seconds: float = LOOK_SECONDS) -> None:
+    """Let the champion answer, whichever it is: look for it where Git's tags are others than `seen`, until `stop`."""
     while not stop.wait(seconds):
         if (now := _tags()) != seen:
             seen = now
@@ -62,7 +61,7 @@ def change(live: Live, wanted: str) -> str:
     """Load the model that is wanted now, and let it answer from the next request on; what was done, in a line."""
     try:
         found = find(wanted, offline=True)
-    except (InputError, GitError, OSError) as error:  # a look that failed must not be the last
+    except Exception as error:  # a look that failed must not be the last
         return f"{live.served.version} stays: {error}"
     if found.version == live.served.version:
         return f"{found.version} stays: it is what is wanted"
