@@ -41,6 +41,17 @@ def test_a_folder_is_whole_though_a_file_of_it_was_fetched_before(lab: Lab) -> N
     assert fetched("out/", "first") == place
 
 
+def test_a_copy_that_was_edited_is_fetched_again(lab: Lab) -> None:
+    model, metrics = (fetched(path, "first") for path in ("out/model", "out/metrics.json"))
+    whole = (model / "MLmodel").read_text(), metrics.read_text()
+    (model / "MLmodel").write_text("another", encoding="utf-8")
+    (model / "more").touch()
+    metrics.write_text("{}", encoding="utf-8")
+    assert [fetched(path, "first") for path in ("out/model", "out/metrics.json")] == [model, metrics]
+    assert ((model / "MLmodel").read_text(), metrics.read_text()) == whole
+    assert [file.name for file in model.iterdir()] == ["MLmodel"]
+
+
 def test_what_can_not_be_had_leaves_nothing(lab: Lab, copies: Path) -> None:
     for path, at, told in (
         ("out/none", "first", r"out/none of \w{10} is neither in DVC's cache nor in its remote"),
