@@ -50,10 +50,13 @@ async def _body(request: Request) -> bytes:
     """The body, up to a limit, which a client's own count of its bytes does not decide."""
     body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > MOST_BYTES:
-                raise HTTPException(413, f"the body has more than {MOST_BYTES >> 20} MiB; send fewer rows at once")
+        async with asyncio.timeout(MOST_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise HTTPException(413, f"the body has more than {MOST_BYTES >> 20} MiB; send fewer rows at once")
+    except TimeoutError:  # the server would wait for it when it is to end, too
+        raise HTTPException(408, f"the body did not end within {MOST_SECONDS:.0f} s; send fewer rows at once") from None
     except ClientDisconnect:  # nobody reads this, but the log tells of it
         raise HTTPException(400, "the body ends before its end") from None
     return bytes(body)

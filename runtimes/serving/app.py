@@ -21,6 +21,7 @@ REFUSALS = {
     400: "The body is none that is read.",
     401: "The key is missing or wrong.",
     404: "There is no such model.",
+    408: "The body takes too long.",
     413: "The body is too large.",
     422: "The model does not take these rows.",
     500: "The model fails on these rows.",

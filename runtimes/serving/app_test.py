@@ -148,6 +148,13 @@ def test_an_answer_that_takes_too_long_is_given_up(
     assert (refused.status_code, "ask for fewer rows" in refused.text) == (503, True)
 
 
+def test_a_body_that_does_not_end_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "MOST_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30) as client:
+        client.sendall(b"POST /invocations HTTP/1.1\r\nHost: lab\r\nContent-Length: 9\r\n\r\n{")
+        assert client.recv(12) == b"HTTP/1.1 408"
+
+
 @pytest.mark.parametrize("key", ["open sesame"])
 def test_with_a_key_only_those_who_send_it_are_answered(url: str) -> None:
     content = {"instances": [[60, None]]}
