@@ -4,6 +4,7 @@ python -m lab drift data/champion_data.json artifacts/data/report.json --to arti
 python -m lab drift artifacts/data/report.json served.csv
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,14 @@ def _table(file: Path, like: Report) -> pd.DataFrame:
     if file.suffix not in (".csv", ".parquet"):
         raise InputError(f"{file} is neither .json, .csv nor .parquet; name a report, or a table")
     try:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file)
         words = {column["name"]: "str" for column in like["columns"] if "levels" in column}  # 01067 is no number
-        return pd.read_csv(file, dtype=words) if file.suffix == ".csv" else pd.read_parquet(file)
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            # Else the first fields of rows with more than the header are taken for names of the rows.
+            return pd.read_csv(file, dtype=words, index_col=False)
+    except pd.errors.ParserWarning:
+        raise InputError(f"{file} is not a table: its rows have more fields than its header") from None
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror or error}") from None
     except ValueError as error:

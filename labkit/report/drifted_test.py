@@ -102,12 +102,14 @@ def test_levels_that_the_report_leaves_out_are_no_drift() -> None:
         ("before.json", "nowhere.csv", "nowhere.csv can't be read"),
         ("before.json", "now.txt", "now.txt is neither"),
         ("before.json", "broken.parquet", "broken.parquet is not a table"),
+        ("before.json", "wide.csv", "wide.csv is not a table: its rows have more fields than its header"),
         ("before.json", "other.csv", "other.csv lacks columns of before.json: age, city, day"),
     ],
 )
 def test_what_is_no_report_and_no_table_is_refused(before: str, now: str, words: str) -> None:
     Path("list.json").write_text("[1]")
     Path("broken.parquet").write_text("x")
+    Path("wide.csv").write_text("age,city,day\n1,40,Bern,2026-01-01\n2,50,Bern,2026-01-02\n")
     Path("other.csv").write_text("x\n1\n")
     with pytest.raises(InputError, match=words):
         show_drift(Path(before), Path(now), None)

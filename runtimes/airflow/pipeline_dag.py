@@ -26,7 +26,8 @@ EXECUTION = "{{ run_id | replace(':', '-') | replace('+', '_') | replace('~', '-
 def call(*words: str) -> str:
     """The command line of a task of the lab."""
     command = shlex.join([*words, "--commit", PLAN["commit"]])
-    return f"exec .venv/bin/python -m labkit.distribute {command} --execution '{EXECUTION}'"
+    as_it_is = f"{{% raw %}}{command}{{% endraw %}}"  # Airflow fills in {{ }}, which a stage's name may hold
+    return f"exec .venv/bin/python -m labkit.distribute {as_it_is} --execution '{EXECUTION}'"
 
 
 with DAG("lab", schedule=None, catchup=False, doc_md=__doc__) as dag:

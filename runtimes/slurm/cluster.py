@@ -56,13 +56,13 @@ def submit(tag: str) -> dict[str, str]:
 
 
 def queue(tag: str) -> dict[str, Queued]:
-    """The jobs of a tag that wait or run, by their names. Raises InputError without SLURM, RuntimeError if it fails."""
-    printed = _slurm("squeue", "--noheader", f"--format={SEPARATOR.join(['%i', '%T', '%r', '%j'])}")
+    """The jobs of this lab's tag in the queue, by name. Raises InputError without SLURM, RuntimeError if it fails."""
+    printed = _slurm("squeue", "--noheader", f"--format={SEPARATOR.join(['%i', '%T', '%r', '%Z', '%j'])}")
     jobs = [line.split(SEPARATOR) for line in printed.splitlines()]
     return {
         name: Queued(number, state if reason == "None" else f"{state} ({reason})")
-        for number, state, reason, name in jobs
-        if tag_of(name) == tag
+        for number, state, reason, folder, name in jobs
+        if tag_of(name) == tag and folder == str(ROOT)  # others call their tags run-1 too
     }
 
 

@@ -17,7 +17,10 @@ from runtimes.slurm.cluster import queue, sbatch
 from runtimes.slurm.jobs import jobs_of, log_of
 
 SLURM = {
-    "squeue": r"printf '7\037RUNNING\037None\037run-1:first\n8\037PENDING\037Priority\037run-10:first\n'",
+    "squeue": r"""
+printf "7\037RUNNING\037None\037$PWD\037run-1:first\n8\037PENDING\037Priority\037$PWD\037run-10:first\n"
+printf '9\037RUNNING\037None\037/another/lab\037run-1:second\n10\037RUNNING\037None\037/another/lab\037run-2:first\n'
+""",
     "sbatch": "case $* in *--job-name=run-2:first*) echo '11;a-cluster';; *) echo too much memory >&2; exit 1;; esac",
     "scancel": 'echo "$@" >> "$(dirname "$0")/cancelled"',
 }
@@ -78,7 +81,7 @@ def test_without_slurm_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_jobs_of_a_tag_are_its_own_and_none_is_left_where_one_is_refused(
     tiny_lab: Path, tmp_path: Path, shell: Shell, environment: dict[str, str]
 ) -> None:
-    """The commands stand in for SLURM's: a queue of two jobs, and a cluster that refuses what comes after `first`."""
+    """The commands stand in for SLURM's: a queue that another lab shares, a cluster that takes `first` alone."""
     for name, script in SLURM.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
