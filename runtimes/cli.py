@@ -34,7 +34,7 @@ def serve(
         str | None, typer.Option(help="`champion`, a version, a folder, or a revision; by default, the last run's.")
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8080,
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8080,
     sample: Annotated[Path | None, typer.Option(help="Keep the last 10,000 rows answered in this CSV file.")] = None,
 ) -> None:
     """Answer requests with the model: MLflow's protocol, and the open inference protocol V2. LAB_SERVE_KEY locks it."""

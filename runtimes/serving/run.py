@@ -1,12 +1,15 @@
 """`python -m lab serve`: load the model, follow the promotion, and answer."""
 
 import os
+import socket
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.git_cli import git_or_empty
+from labkit.process.errors import InputError
 from labkit.registry.tags import STAGE
 from runtimes.serving.container import KEY_VARIABLE
 from runtimes.serving.model import find
@@ -24,13 +27,15 @@ class Live:
 
 
 def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM, which lets requests that have begun end. Raises InputError without a model.
+    """Serve until Ctrl-C or SIGTERM, which lets requests that have begun end.
 
+    Raises InputError without a model, or where it can't listen.
     sample: a CSV file for the last rows that were answered.
     """
     seen = _tags()  # before the model is looked for: one that is promoted while it loads is not missed
     live = Live(find(wanted))
     kept = Sample(sample, live.served.names) if sample else None
+    listening = listen(host, port)
     import uvicorn  # after the model, whose refusal needs no server
 
     from runtimes.serving.app import create_app
@@ -42,11 +47,20 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
     print(f"{live.served.name} {live.served.version} answers at http://{host}:{port} (Ctrl+C ends it)", flush=True)
     try:
         app = create_app(lambda: live.served, key, *([kept.keep] if kept else []))
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listening])
     finally:
         stop.set()
         if kept:
             kept.write()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that others can connect to. Raises InputError where there can be none."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InputError(f"no server can listen at {host}:{port}: {error}; name others by --host and --port") from None
 
 
 def follow(live: Live, wanted: str, stop: threading.Event, seen: str, seconds: float = LOOK_SECONDS) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,14 @@ def test_without_a_model_it_says_what_brings_one(lab: Path, shell: Shell) -> Non
         assert refused.returncode == 1
         assert refused.stderr == f"error: {told}\n" or refused.stderr.startswith(f"error: {told}")
         assert "Traceback" not in refused.stderr
+
+
+def test_where_it_cannot_listen_it_says_so_and_not_that_it_answers(lab: Path, shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        port = another.getsockname()[1]
+        refused = shell(f"python -m lab serve --port {port}", lab, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"error: no server can listen at 127.0.0.1:{port}: ")
 
 
 @pytest.mark.nightly
