@@ -163,7 +163,14 @@ def test_what_can_not_be_written_is_told_and_what_is_read_is_not_replaced(small:
             "values that are no numbers in a; mend these rows",
         ),
         ("values in ages: 'x'; mend these rows", "the model can't read these rows"),
-        ("values in a b that are not a date: 'x'; mend these rows", "values in a b; mend these rows"),
+        (
+            "values in a b that are not a date: 'x'; mend these rows",
+            "values in a b that are not a date; mend these rows",
+        ),
+        (
+            "values in age that are not one of s, l: 'x: y'; mend these rows",
+            "values in age that are not one of s, l; mend these rows",
+        ),
         ("missing values in age; mend these rows", "missing values in age; mend these rows"),
         ("no such level: 'x'", "the model can't read these rows"),
     ],

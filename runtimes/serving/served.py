@@ -1,5 +1,6 @@
 """A packaged model that answers: loaded from its folder, and tried on its own example before it is let out."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -104,5 +105,6 @@ def without_values(message: str, columns: list[str]) -> str:
     for name in sorted(columns, key=lambda name: (message.find(f" in {name}"), -len(name))):  # a value may name another
         before, found, after = message.partition(f" in {name}")
         if found and after.startswith((":", " that are ", ";")):
-            return f"{before}{found}; mend these rows"
+            wanted = re.split("[:;]", after)[0]  # the value comes later
+            return f"{before}{found}{wanted}; mend these rows"
     return message if message.startswith(("missing inputs ", "no rows;")) else "the model can't read these rows"
