@@ -1,6 +1,7 @@
 """`python -m lab predict`: the model's answers to the rows of a file, which may be larger than the memory."""
 
 import re
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,8 @@ def predict_file(file: Path, served: Served, to: Path) -> int:
     columns = (TextColumn("{task.completed:,} rows"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with _reading(file):
         total = parquet.read_metadata(file).num_rows if file.suffix == ".parquet" else None
-    with _writing(to), replacing(to) as beside, Progress(*columns, transient=True) as bar, _output(beside) as write:
+    progress = Progress(*columns, transient=True, disable=not sys.stdout.isatty())  # else empty lines are left in a log
+    with _writing(to), replacing(to) as beside, progress as bar, _output(beside) as write:
         task = bar.add_task("", total=total)
         for rows in _batches(file, served):
             try:

@@ -31,8 +31,11 @@ def read(name: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("source", ["rows.csv", "rows.parquet"])
 @pytest.mark.parametrize("to", ["answers.csv", "answers.parquet"])
-def test_every_row_has_its_answer_beside_it(source: str, to: str, small: Served) -> None:
+def test_every_row_has_its_answer_beside_it(
+    source: str, to: str, small: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert predict_file(written(ROWS, source), small, Path(to)) == 7
+    assert capsys.readouterr().out == ""
     answered = read(to)
     assert [*answered] == ["id", "age", "city", "label", "probability_old"]
     assert answered["id"].astype(int).tolist() == [*range(7)]
