@@ -38,7 +38,10 @@ def submit(tag: str) -> dict[str, str]:
         listed = " ".join(job.number for job in there.values())
         raise InputError(f"{tag} is in the queue already; `scancel {listed}` ends it")
     plan = plan_here()
-    if commit_or_none(f"refs/tags/{tag}") != plan.commit:
+    tagged = commit_or_none(f"refs/tags/{tag}")
+    if tagged and tagged != plan.commit:
+        raise InputError(f"{tag} is a tag of another commit: `git checkout {shlex.quote(tag)}`, or choose a new tag")
+    if not tagged:
         raise InputError(f"{tag} is not a tag of the commit checked out: `git tag {shlex.quote(tag)}`")
     done = {f"{tag}:{stage}" for stage in published(tag, plan.commit)}
     LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)

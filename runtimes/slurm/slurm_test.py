@@ -158,6 +158,9 @@ def test_nothing_stays_of_what_was_refused_or_cancelled(
     lab, begun = tiny_lab / "alone", tmp_path / "begun"
     untagged = shell("python -m lab slurm submit run-2", lab, check=False, **cluster).stderr
     assert untagged == "error: run-2 is not a tag of the commit checked out: `git tag run-2`\n"
+    shell("git tag older && git commit --quiet --allow-empty --no-verify -m Newer", lab)
+    older = shell("python -m lab slurm submit older", lab, check=False, **cluster).stderr
+    assert older == "error: older is a tag of another commit: `git checkout older`, or choose a new tag\n"
     hanging = cluster | {"HINDRANCE": f"touch {begun}; sleep 300"}
     shell("git tag run-2 && python -m lab slurm submit run-2", lab, **hanging)
     wait_until(begun.exists)
