@@ -1,4 +1,4 @@
-"""The platform on one machine: S3, MLflow, a Git origin, and a runner of experiments.yml."""
+"""The platform on one machine: S3, MLflow, a Git origin, and a runner of experiments.yml and wide.yml."""
 
 import sys
 from typing import Annotated
@@ -21,7 +21,7 @@ STARTED = """\
 [bold]S3[/]       {s3}, keys in {config}
 [bold]MLflow[/]   {mlflow}
 [bold]origin[/]   {origin}
-[bold]runner[/]   runs .github/workflows/experiments.yml for each tag; its log is {logs}/runner.log
+[bold]runner[/]   runs .github/workflows/experiments.yml or wide.yml for each tag; its log is {logs}/runner.log
 
 Next, for example:
   [bold]cd {clone} && source .venv/bin/activate[/]
