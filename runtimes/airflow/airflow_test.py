@@ -99,7 +99,6 @@ def scheduling(
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "1",
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
     }
@@ -140,7 +139,7 @@ def test_a_killed_stage_is_retried(
     airflow: Path, scheduling: dict[str, str], sandbox: Sandbox, finished_lab: Path, shell: Shell
 ) -> None:
     clone, stage = sandbox.clone, "train_dnn_pytorch"
-    trigger = f"{airflow} dags trigger lab --run-id airflow-1"
+    trigger = f"{airflow} dags unpause --yes lab && {airflow} dags trigger lab --run-id airflow-1"
     wait_until(lambda: shell(trigger, clone, check=False, **scheduling).returncode == 0)
     wait_until(lambda: any(process.children(recursive=True) for process in processes_of(stage)), DONE_SECONDS)
     (task,) = processes_of(stage)
