@@ -391,6 +391,8 @@ def main() -> None:
         from labkit.terminal import printable
 
         sys.exit(printable(f"error: {error}"))
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:  # mostly of a --to
+        sys.exit(f"error: {error.filename}: {error.strerror}")
     except ModuleNotFoundError as error:
         if (error.name or "lab").split(".")[0] in {"lab", "labkit", "lib", "runtimes"}:  # a mistake in the code
             raise
