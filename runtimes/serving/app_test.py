@@ -278,7 +278,7 @@ def test_a_model_that_is_promoted_while_another_loads_is_not_missed(
     monkeypatch.setattr(run, "_tags", lambda: tags[-1])
     monkeypatch.setattr(run, "find", find)
     monkeypatch.setattr(run, "change", change)
-    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: looked.wait(10 * run.LOOK_SECONDS))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: looked.wait(10 * run.LOOK_SECONDS))
     run.serve("champion", "127.0.0.1", 0)
     assert looked.is_set()
 

@@ -47,7 +47,7 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
     print(f"{live.served.name} {live.served.version} answers at http://{host}:{port} (Ctrl+C ends it)", flush=True)
     try:
         app = create_app(lambda: live.served, key, *([kept.keep] if kept else []))
-        with suppress(KeyboardInterrupt):
+        with listening, suppress(KeyboardInterrupt):
             uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listening])
     finally:
         stop.set()
