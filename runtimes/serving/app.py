@@ -53,7 +53,8 @@ def create_app(
         request.state.served, request.state.rows = served, _ = current(), 0
         request.state.failed = {}
         if key and request.url.path not in WITHOUT_KEY and not has_key(request, key):
-            response: Response = JSONResponse({"detail": "the API key is missing or wrong"}, 401)
+            refusal = {"detail": "the API key is missing or wrong"}
+            response: Response = JSONResponse(refusal, 401, {"WWW-Authenticate": "Bearer"})
         else:
             response = await answered(request, call_next)
         response.headers[VERSION] = served.version

@@ -164,7 +164,8 @@ def test_with_a_key_only_those_who_send_it_are_answered(url: str) -> None:
     ]
     assert post(url, content, Authorization="Bearer open sesame").status_code == 200
     assert requests.get(f"{url}/ping", timeout=30).status_code == 200
-    assert requests.get(f"{url}/metrics", timeout=30).status_code == 401
+    refused = requests.get(f"{url}/metrics", timeout=30)
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
 def test_the_log_tells_of_each_request_and_nothing_of_what_it_holds(

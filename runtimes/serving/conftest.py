@@ -16,6 +16,8 @@ class Small:
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """As the lab's models do: typed, or refused with the column and the value."""
+        if rows.empty:
+            raise ValueError("no rows; give at least one")
         age = typed(rows, COLUMNS)["age"]
         return pd.DataFrame({"label": age.gt(50).map({True: "old", False: "young"}), "probability_old": age / 100})
 

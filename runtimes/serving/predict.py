@@ -44,7 +44,7 @@ def predict_file(file: Path, served: Served, to: Path) -> int:
     progress = Progress(*columns, transient=True, disable=not sys.stdout.isatty())  # else empty lines are left in a log
     with _writing(to), replacing(to) as beside, progress as bar, _output(beside) as write:
         task = bar.add_task("", total=total)
-        for rows in _batches(file, served):
+        for rows in filter(len, _batches(file, served)):
             try:
                 write(_answered(rows, served))
             except (ValueError, pa.ArrowException) as error:
