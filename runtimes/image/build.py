@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 MAIN = "runtimes/serving/container.py"
 CONTEXT, MARK = {"Dockerfile", "app", "install.sh", "requirements.txt"}, "made by `python -m lab image`"
 # What the server imports beside the model's packages, and what a model names for MLflow's own loader alone.
-SERVER, LOADER = ("fastapi", "pandas", "prometheus-client", "pyyaml", "uvicorn"), "mlflow"
+SERVER, LOADER = ("fastapi", "pandas", "prometheus-client", "pyyaml", "starlette", "uvicorn"), "mlflow"
 
 
 def build_context(model: Place, to: Path) -> Path:
