@@ -57,10 +57,17 @@ def serve(wanted: str | None, host: str, port: int, sample: Path | None = None) 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that others can connect to. Raises InputError where there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Only a socket that names TCP sends at once (asyncio looks for that): others wait 40 ms for an acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
+        listening.bind((host, port))
+        listening.listen()
+    except (OSError, OverflowError) as error:
+        listening.close()
         raise InputError(f"no server can listen at {host}:{port}: {error}; name others by --host and --port") from None
+    return listening
 
 
 def follow(live: Live, wanted: str, stop: threading.Event, seen: str, seconds: float = LOOK_SECONDS) -> None:

@@ -19,6 +19,7 @@ from labkit.testing.fixtures import Shell
 from labkit.testing.mlflow_store import load_model
 from labkit.testing.ports import free_port, is_up
 from labkit.testing.waiting import WAIT_SECONDS, wait_until
+from runtimes.serving.run import listen
 
 pytestmark = pytest.mark.integration
 
@@ -77,6 +78,11 @@ def test_without_a_model_it_says_what_brings_one(lab: Path, shell: Shell) -> Non
         assert refused.returncode == 1
         assert refused.stderr == f"error: {told}\n" or refused.stderr.startswith(f"error: {told}")
         assert "Traceback" not in refused.stderr
+
+
+def test_answers_are_sent_at_once_as_asyncio_does_for_sockets_that_name_tcp() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_where_it_cannot_listen_it_says_so_and_not_that_it_answers(lab: Path, shell: Shell) -> None:
