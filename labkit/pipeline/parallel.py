@@ -35,6 +35,7 @@ from labkit.terminal import PlainConsole
 from labkit.tracking.journal import last_seconds
 
 MEMORY_OF_A_STAGE = 2 << 30  # bytes that must be free for each, where nobody says how many at once
+OWN_DVC_SECONDS = 0.9  # what a stage takes longer when a DVC of its own runs it (benchmarks/jobs.py)
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
 # What DVC says after each stage.
 ADVICE = re.compile(
@@ -73,13 +74,13 @@ def reproduce(jobs: int | None, environment: Mapping[str, str], pull: bool = Fal
     with open_project() as project:
         steps = steps_here(project)
     stale = [step for step in steps if not step.is_fresh]
-    jobs = jobs or allowed_jobs()
     if not stale:
         return 0
-    if jobs == 1 or is_chain(stale):
+    at_once = jobs or allowed_jobs()
+    if at_once == 1 or is_chain(stale) or not (jobs or pays(stale, at_once, last_seconds())):
         return _one_by_one(options, environment)
     with ordered_as_by_repro(steps):
-        return _at_once(stale, jobs, options, environment)
+        return _at_once(stale, at_once, options, environment)
 
 
 def allowed_jobs() -> int:
@@ -93,6 +94,23 @@ def allowed_jobs() -> int:
 def is_chain(steps: list[Step]) -> bool:
     """Whether each of the steps, which are in order, needs the one before it."""
     return all(before.name in step.needs for before, step in pairwise(steps))
+
+
+def pays(steps: list[Step], jobs: int, seconds: Mapping[str, float]) -> bool:
+    """Whether steps, which are in order, end sooner at once than one by one.
+
+    seconds: how long each process took last time. Where one is not known, it may take hours: yes.
+    """
+    took = [seconds.get(process_of(step.command)) for step in steps]
+    known = [one for one in took if one is not None]
+    if len(known) < len(steps):
+        return True
+    ends: dict[str, float] = {}
+    for step, alone in zip(steps, known, strict=True):
+        begins = max((ends[name] for name in step.needs if name in ends), default=0.0)
+        ends[step.name] = begins + alone + OWN_DVC_SECONDS
+    by_cores = (sum(known) + OWN_DVC_SECONDS * len(steps)) / jobs
+    return max(*ends.values(), by_cores) < sum(known)
 
 
 def _bring() -> None:

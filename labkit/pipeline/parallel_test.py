@@ -17,8 +17,9 @@ import pytest
 from labkit.dvc_adapter.graph import Step
 from labkit.paths import ROOT
 from labkit.pipeline import parallel
-from labkit.pipeline.parallel import is_chain
+from labkit.pipeline.parallel import allowed_jobs, is_chain, pays
 from labkit.testing.fixtures import Shell
+from labkit.tracking.journal import TrackedRun, remember
 
 Run = Callable[[Path], subprocess.CompletedProcess[str]]
 
@@ -171,6 +172,38 @@ def test_what_did_not_change_is_pulled_and_the_rest_runs(project: Path, shell: S
     lines = shell(f"{pulling} 3", clone, PYTHONPATH=str(ROOT)).stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"after_a", "join", "last"}
     assert (clone / "after").read_text() == "2"
+
+
+@pytest.mark.unittest
+def test_stages_run_at_once_where_that_takes_less_time_than_a_dvc_of_its_own_for_each() -> None:
+    first, one, other = (
+        Step(name, [*needs], f"python -m labkit.launch {name}", [], False)
+        for name, needs in (("a", ""), ("b", "a"), ("c", "a"))
+    )
+    steps = [first, one, other]
+    assert pays(steps, 2, {})
+    assert pays(steps, 2, {"a": 1.0, "b": 1.0})
+    assert not pays(steps, 2, {"a": 1.0, "b": 1.0, "c": 1.0})
+    assert pays(steps, 2, {"a": 1.0, "b": 9.0, "c": 9.0})
+    assert not pays(steps, 2, {"a": 1.0, "b": 0.5, "c": 9.0})
+    assert not pays([one, other], 1, {"b": 9.0, "c": 9.0})
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("seconds", "is_apart"), [(0.1, False), (60.0, True)])
+def test_short_stages_are_left_to_dvc_repro_the_next_time(
+    project: Path, tmp_path: Path, shell: Shell, seconds: float, is_apart: bool
+) -> None:
+    journals = tmp_path / "journals"
+    journals.mkdir()
+    for name in ("one", "other"):
+        remember(journals, TrackedRun(name, "execution", status="FINISHED", seconds=seconds))
+    stages = {name: {"cmd": f"echo labkit.launch {name} > {name}", "outs": [name]} for name in ("one", "other")}
+    (project / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    by_itself = HERE.replace("int(sys.argv[1])", "None")
+    said = shell(by_itself, project, PYTHONPATH=str(ROOT), LAB_JOURNALS=str(journals)).stdout
+    assert (" | done in " in said) == (is_apart and allowed_jobs() > 1)
+    assert (project / "other").read_text() == "labkit.launch other\n"
 
 
 @pytest.mark.integration
