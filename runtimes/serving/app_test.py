@@ -1,7 +1,10 @@
 """The server as clients meet it: over HTTP, with a small model behind it."""
 
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +27,7 @@ from runtimes.serving.served import Served
 
 pytestmark = pytest.mark.unittest
 
+SCHEMATHESIS = "schemathesis==4.32.5"
 HIDDEN = "sentinel"  # no answer and no log may hold it
 Post = Callable[..., requests.Response]
 
@@ -61,6 +65,23 @@ def url(live: Live, key: str, kept: list[pd.DataFrame]) -> Iterator[str]:
 
 def post(url: str, content: Any, path: str = "/invocations", **headers: str) -> requests.Response:
     return requests.post(f"{url}{path}", json=content, headers=headers, timeout=30)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("phase", ["examples,coverage", "fuzzing"])
+def test_what_its_own_description_allows_brings_it_to_no_error(
+    url: str, tmp_path: Path, phase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Schemathesis asks what the OpenAPI description allows, and what it does not (schemathesis.readthedocs.io)."""
+    tool = [sys.executable, "-m", "uv", "run", "--no-project", "--python", sys.executable, "--with", SCHEMATHESIS]
+    options = ["--checks", "not_a_server_error,status_code_conformance", "--phases", phase, "--max-examples", "200"]
+    command = [*tool, "schemathesis", "run", f"{url}/openapi.json", *options, "--seed", "1", "--no-color"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (generated,) = re.findall(r"(\d+) generated", done.stdout)
+    with capsys.disabled():
+        print(f"{generated} requests ({phase}) ", end="")
+    assert int(generated) > 100
 
 
 def test_only_rows_that_were_answered_are_kept(url: str, kept: list[pd.DataFrame]) -> None:
